@@ -1,0 +1,3 @@
+#include "inference/tokenizer/tokenizer.h"
+
+namespace ambit::inference {}  // namespace ambit::inference
