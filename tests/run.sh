@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test; the last lines are ctest's own summary.
+#
+#   bash tests/run.sh                all of it: what CI runs
+#   bash tests/run.sh --quick        the local loop: release build and its tests, without editors and sanitizers
+#   bash tests/run.sh --stage NAME   one stage alone: setup, editors, release, asan, tsan, clang, fuzz or ctest
+#   bash tests/run.sh --list         the stages
+#
+# Stages before the last one leave their result in build/stages/NAME; ctest's entries "stage.NAME" report it, so
+# the summary at the end counts them too. The network is used by the stages setup and editors only.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+quick=0 only=''
+while (($#)); do
+  case $1 in
+    --quick) quick=1 ;;
+    --stage) only=${2:?--stage needs a name}; shift ;;
+    --list) sed -n '/^run_[a-z]*() /s/^run_\([a-z]*\)() { *# \(.*\)/\1\t\2/p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) echo "run.sh: unknown argument '$1'; see --help" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+jobs=$(nproc)
+mkdir -p build/stages build/artifacts
+if command -v ccache >/dev/null; then
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
+
+# Configures PRESET when needed and builds TARGETs; the compiler's messages are kept when it fails.
+build() { # build PRESET TARGET...
+  local preset=$1 log=build/stages/$1.log; shift
+  { cmake --preset "$preset" && cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}; } >"$log" 2>&1 || {
+    grep -nE 'error|warning|FAILED' "$log" | head -40
+    tail -15 "$log"
+    return 1
+  }
+}
+
+# The names of test programs in a configured build folder, by the folder of tests/ that they are built from.
+test_programs() { # test_programs PRESET FOLDER...
+  local preset=$1 folder; shift
+  for folder in "$@"; do
+    ninja -C "build/$preset" -t targets all | sed -nE "s#^tests/$folder(/[a-z_/]*)?/([a-z_0-9]+)\$#\2#p; s#^([a-z_0-9]+): CXX_EXECUTABLE_LINKER.*#\1#p" |
+      grep -E "^${folder}_.*tests?\$" | sort -u
+  done
+}
+
+# Runs what was built of a sanitizer's tests. Entries of programs that this stage did not build do not count.
+sanitized() { # sanitized PRESET FOLDER...
+  local preset=$1 programs; shift
+  cmake --preset "$preset" >"build/stages/$preset.log" 2>&1 || { tail -20 "build/stages/$preset.log"; return 1; }
+  mapfile -t programs < <(test_programs "$preset" "$@")
+  ((${#programs[@]})) || { echo "no test program found in $*"; return 1; }
+  build "$preset" "${programs[@]}" || return 1
+  ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure -E '_NOT_BUILT$|^tidy\.|^stage\.' -LE 'editors|slow' >"build/stages/$preset-tests.log" 2>&1 || {
+    grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start ' "build/stages/$preset-tests.log" | tail -80
+    return 1
+  }
+  grep -E 'tests passed' "build/stages/$preset-tests.log"
+}
+
+run_setup() { # install what is missing
+  bash daemon/setup.sh build test
+}
+run_editors() { # install the real editors of the end-to-end tests into the cache
+  bash daemon/setup.sh editors && bash tests/editors/install.sh
+}
+run_release() { # release build
+  build release
+}
+run_asan() { # tests of the three libraries under AddressSanitizer and UndefinedBehaviorSanitizer
+  sanitized asan support lsp indexer inference
+}
+run_tsan() { # tests of the daemon under ThreadSanitizer
+  sanitized tsan daemon
+}
+run_clang() { # the libraries and the daemon with clang: its warnings are errors too
+  build clang ambit
+}
+run_ctest() { # all tests; its summary closes the run
+  local label=()
+  ((quick)) && label=(-LE 'editors|slow')
+  ctest --test-dir build/release -j "$jobs" --output-on-failure "${label[@]}"
+}
+
+stage() { # stage NAME: runs it, says how long it took, keeps the result for ctest
+  local name=$1 start=$SECONDS rc=0
+  echo "== $name"
+  "run_$name" || rc=$?
+  echo "$rc" >"build/stages/$name"
+  echo "== $name: $( ((rc)) && echo FAILED || echo ok), $((SECONDS - start)) s"
+  return "$rc"
+}
+
+if [ -n "$only" ]; then
+  declare -F "run_$only" >/dev/null || { echo "run.sh: no stage '$only'; see --list" >&2; exit 2; }
+  if [ "$only" = ctest ]; then run_ctest; exit; fi
+  stage "$only"; exit
+fi
+
+rm -f build/stages/*
+failed=()
+stage setup || exit 1
+if ((quick)); then
+  stage release || exit 1
+else
+  # Downloads wait for the network, the build for the processor: they run side by side.
+  (run_editors; echo $? >build/stages/editors) >build/stages/editors.log 2>&1 &
+  editors=$! started=$SECONDS
+  stage release || { wait "$editors"; exit 1; }
+  for name in asan tsan clang; do stage "$name" || failed+=("$name"); done
+  wait "$editors"
+  [ "$(cat build/stages/editors)" = 0 ] || { tail -5 build/stages/editors.log; echo "== editors: not installed; their tests are skipped with the reason"; }
+  echo "== editors: waited until $((SECONDS - started)) s after the start"
+fi
+echo "== ctest"
+run_ctest
+rc=$?
+((${#failed[@]})) && rc=1
+exit "$rc"
