@@ -68,7 +68,8 @@ struct Symbol {
   std::uint32_t line = 0;      // of the name
   std::uint32_t column = 0;    // of the name, UTF-8 bytes
   std::uint32_t end_line = 0;  // last line of span
-  bool exported = true;  // false: visible in its own file or class only, as far as syntax tells
+  bool declaration_only = false;  // announces what is defined elsewhere: a prototype, an extern
+  bool exported = true;           // false: visible in its own file or class only, as far as syntax tells
 };
 
 struct Reference {
