@@ -1,0 +1,56 @@
+-- :Ambit refactor INSTRUCTION — asks for a plan, shows its diff, applies it when told so.
+local M = {}
+
+local last = nil -- id of the plan that was applied last
+
+local function show_diff(client, plan, diff)
+  local buf = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_name(buf, 'ambit://plan/' .. plan.id)
+  vim.api.nvim_buf_set_lines(buf, 0, -1, false, vim.split(diff, '\n', { plain = true }))
+  vim.bo[buf].filetype, vim.bo[buf].modifiable, vim.bo[buf].bufhidden = 'diff', false, 'wipe'
+  vim.cmd('botright split')
+  vim.api.nvim_win_set_buf(0, buf)
+  vim.wo.winbar = ' Ambit: a applies this plan, q leaves it '
+  vim.keymap.set('n', 'q', '<cmd>close<cr>', { buffer = buf, desc = 'leave the plan' })
+  vim.keymap.set('n', 'a', function()
+    vim.cmd.close()
+    require('ambit.client').execute(client, 'ambit.refactor.apply', { { id = plan.id } }, function()
+      last = plan.id
+      vim.cmd.checktime()
+      vim.notify('Ambit: applied; :Ambit undo takes it back')
+    end)
+  end, { buffer = buf, desc = 'apply the plan' })
+end
+
+---@param instruction string
+function M.run(client, instruction, args)
+  local lsp = require('ambit.client')
+  if not lsp.offers(client, 'ambit.refactor') then
+    vim.notify('Ambit: this server offers no refactors', vim.log.levels.WARN)
+    return
+  end
+  local function plan_it(words)
+    if not words or words == '' then return end
+    local params = { instruction = words, uri = vim.uri_from_bufnr(0) }
+    if args and args.range and args.range > 0 then params.lines = { args.line1, args.line2 } end
+    lsp.execute(client, 'ambit.refactor', { params }, function(plan)
+      if type(plan) ~= 'table' or not plan.id then
+        vim.notify('Ambit: nothing to change' .. (type(plan) == 'table' and plan.message and ': ' .. plan.message or ''))
+        return
+      end
+      lsp.execute(client, 'ambit.refactor.preview', { { id = plan.id } }, function(preview)
+        show_diff(client, plan, preview.diff or '')
+      end)
+    end)
+  end
+  if instruction ~= '' then plan_it(instruction) else vim.ui.input({ prompt = 'Ambit, change: ' }, plan_it) end
+end
+
+function M.undo(client)
+  require('ambit.client').execute(client, 'ambit.refactor.undo', { { id = last } }, function()
+    vim.cmd.checktime()
+    vim.notify('Ambit: taken back')
+  end)
+end
+
+return M
