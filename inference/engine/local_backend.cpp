@@ -1,0 +1,388 @@
+#include "inference/engine/local_backend.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "daemon/support/clock.h"
+#include "inference/engine/sampler.h"
+#include "inference/engine/speculative.h"
+#include "inference/kv/prefix_tree.h"
+#include "inference/tokenizer/tokenizer.h"
+
+namespace ambit::inference {
+namespace {
+
+using TimePoint = Clock::time_point;
+
+// A request from submission to on_done. The model thread's, once taken from the queue.
+struct Job {
+  GenerateRequest request;
+  GenerateEvents events;
+  std::stop_token stop;
+  TimePoint submitted;
+  TimePoint started;
+  TimePoint decoding_since;
+  GenerateResult result;
+  std::optional<KvCache> cache;         // set when first scheduled
+  std::optional<LookupDrafter> lookup;  // set when decoding
+  bool decoding = false;
+  TokenId next = 0;               // decided, not yet in the cache
+  std::int64_t generated = 0;     // tokens decided
+  std::vector<TokenId> step_ids;  // of the step being built: `next` and its drafts
+  std::size_t lookup_drafts = 0;  // of step_ids
+  double mtp_success = 0.75;      // running share of accepted MTP drafts
+};
+using JobPtr = std::unique_ptr<Job>;
+
+class LocalBackend final : public Backend {
+ public:
+  LocalBackend(std::unique_ptr<Model> model, const LocalOptions& options)
+      : model_(std::move(model)), options_(options), tree_(model_->pages(), options.state_bytes) {
+    context_ = model_->config().max_position_embeddings;
+    if (options_.context > 0) context_ = std::min(context_, options_.context);
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+
+  ~LocalBackend() override {
+    thread_.request_stop();
+    { const std::lock_guard lock(mutex_); }
+    wake_.notify_all();
+  }
+
+  BackendInfo describe() const override {
+    BackendInfo info;
+    info.name = options_.name;
+    info.arch = "deepseek_v4";
+    info.backend = "cpu";
+    info.device = "CPU, " + std::to_string(model_->threads()) +
+                  (model_->threads() == 1 ? " thread, " : " threads, ") + ops::simd_name();
+    info.state = BackendState::kReady;
+    info.weights_bytes = model_->weights().bytes;
+    info.kv_bytes = kv_bytes_.load(std::memory_order_relaxed);
+    info.context = context_;
+    info.vocab_size = static_cast<std::int32_t>(model_->config().vocab_size);
+    return info;
+  }
+
+  std::shared_ptr<const Tokenizer> tokenizer() const override { return options_.tokenizer; }
+
+  void wake() override {}
+
+  void submit(GenerateRequest request, GenerateEvents events, std::stop_token stop) override {
+    auto job = std::make_unique<Job>();
+    job->request = std::move(request);
+    job->events = std::move(events);
+    job->stop = std::move(stop);
+    job->submitted = std::chrono::steady_clock::now();
+    if (auto problem = check(job->request)) return refuse(*job, std::move(*problem));
+    {
+      const std::lock_guard lock(mutex_);
+      if (pending_ < options_.max_queue) {
+        ++pending_;
+        queue_.push_back(std::move(job));
+      }
+    }
+    if (job != nullptr) {
+      return refuse(*job,
+                    make_error(Code::kResourceExhausted,
+                               "the model's queue is full; try again when it has less to do"));
+    }
+    wake_.notify_one();
+  }
+
+ private:
+  std::optional<Error> check(const GenerateRequest& r) const {
+    if (r.prompt.empty()) return make_error(Code::kInvalidArgument, "the prompt is empty");
+    if (r.max_new_tokens < 0 || r.logprobs < 0 || r.logprobs > 64) {
+      return make_error(Code::kInvalidArgument, "max_new_tokens or logprobs is out of range");
+    }
+    const auto length = static_cast<std::int64_t>(r.prompt.size()) + r.max_new_tokens;
+    if (length > context_) {
+      return make_error(Code::kInvalidArgument, "prompt and answer need " + std::to_string(length) +
+                                                    " tokens, but the context is " +
+                                                    std::to_string(context_) +
+                                                    "; shorten the prompt");
+    }
+    const auto vocab = static_cast<TokenId>(model_->config().vocab_size);
+    for (const TokenId id : r.prompt) {
+      if (id < 0 || id >= vocab) {
+        return make_error(Code::kInvalidArgument, "token id " + std::to_string(id) +
+                                                      " is not in the model's vocabulary of " +
+                                                      std::to_string(vocab));
+      }
+    }
+    if (!r.grammar.empty()) {
+      return make_error(Code::kUnsupported, "this engine takes no grammar");
+    }
+    return std::nullopt;
+  }
+
+  static void refuse(Job& job, Error error) {
+    job.result.finish = Finish::kError;
+    job.result.error = std::move(error);
+    if (job.events.on_done) job.events.on_done(job.result);
+  }
+
+  void run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      {
+        std::unique_lock lock(mutex_);
+        if (active_.empty())
+          wake_.wait(lock, [&] { return !queue_.empty() || stop.stop_requested(); });
+        for (JobPtr& job : queue_) active_.push_back(std::move(job));
+        queue_.clear();
+      }
+      if (stop.stop_requested()) break;
+      reap();
+      step();
+    }
+    std::deque<JobPtr> rest;
+    {
+      const std::lock_guard lock(mutex_);
+      rest.swap(queue_);
+    }
+    for (JobPtr& job : rest) active_.push_back(std::move(job));
+    for (JobPtr& job : active_) done(*job, Finish::kCancelled);
+    active_.clear();
+  }
+
+  // Ends what was cancelled or is late.
+  void reap() {
+    const TimePoint now = std::chrono::steady_clock::now();
+    for (JobPtr& job : active_) {
+      if (job->stop.stop_requested()) {
+        finish(job, Finish::kCancelled);
+      } else if (job->request.deadline_ms != 0 &&
+                 elapsed_ms(job->submitted, now) >= job->request.deadline_ms) {
+        finish(job, Finish::kDeadline);
+      }
+    }
+    std::erase(active_, nullptr);
+  }
+
+  // One step of the most urgent class.
+  void step() {
+    if (active_.empty()) return;
+    Priority urgent = Priority::kBackground;
+    for (const JobPtr& job : active_) urgent = std::min(urgent, job->request.priority);
+    inputs_.clear();
+    members_.clear();
+    JobPtr* prefilling = nullptr;
+    for (JobPtr& job : active_) {
+      if (job->request.priority != urgent) continue;
+      if (!job->cache) start(*job);
+      if (job->decoding) {
+        plan_decode(*job);
+      } else if (prefilling == nullptr) {
+        prefilling = &job;
+      }
+    }
+    std::size_t chunk = 0;
+    if (prefilling != nullptr) chunk = plan_prefill(**prefilling, !inputs_.empty());
+    const TimePoint before = std::chrono::steady_clock::now();
+    const std::size_t vocab = static_cast<std::size_t>(model_->config().vocab_size);
+    if (!inputs_.empty()) {
+      const StepOutput out = model_->forward(inputs_);
+      const double ms = elapsed_ms(before, std::chrono::steady_clock::now());
+      if (chunk >= 16) {
+        const double rate = static_cast<double>(chunk) / std::max(ms, 0.01);
+        tokens_per_ms_ = tokens_per_ms_ == 0 ? rate : 0.5 * (tokens_per_ms_ + rate);
+      }
+      const float* logits = out.logits.data();
+      for (std::size_t i = 0; i < members_.size(); ++i) {
+        const std::size_t rows = inputs_[i].ids.size() - inputs_[i].logits_from;
+        absorb(*members_[i], {logits, rows * vocab}, vocab);
+        logits += rows * vocab;
+      }
+    } else if (prefilling != nullptr) {
+      absorb(*prefilling, {}, vocab);  // everything was warm already
+    }
+    std::erase(active_, nullptr);
+  }
+
+  void start(Job& job) {
+    job.started = std::chrono::steady_clock::now();
+    job.result.usage.queue_ms = elapsed_ms(job.submitted, job.started);
+    for (const JobPtr& other : active_) {
+      if (other && other->cache && other->request.keep) tree_.insert(*other->cache);
+    }
+    const auto n = static_cast<std::int64_t>(job.request.prompt.size());
+    // The last token is computed in any case when its logits are needed.
+    job.cache = tree_.find(job.request.prompt, job.request.max_new_tokens > 0 ? n - 1 : n);
+    Usage& u = job.result.usage;
+    u.prompt_tokens = n;
+    u.reused_tokens = job.cache->length();
+    u.computed_tokens = n - u.reused_tokens;
+  }
+
+  std::size_t plan_prefill(Job& job, bool shared) {
+    const auto done = static_cast<std::size_t>(job.cache->length());
+    const std::size_t left = job.request.prompt.size() - done;
+    std::size_t chunk = options_.max_chunk;
+    if (tokens_per_ms_ > 0) {
+      chunk = static_cast<std::size_t>(tokens_per_ms_ * options_.chunk_ms * (shared ? 0.5 : 1.0));
+    } else {
+      chunk = 32;  // until the speed is known
+    }
+    chunk = std::min({std::clamp<std::size_t>(chunk, 16, options_.max_chunk), left});
+    const std::span<const TokenId> ids(job.request.prompt.data() + done, chunk);
+    const bool last = chunk == left && job.request.max_new_tokens > 0;
+    if (chunk == 0) return 0;
+    add_input(job, ids, last ? chunk - 1 : chunk);
+    return chunk;
+  }
+
+  void plan_decode(Job& job) {
+    job.step_ids.clear();
+    job.step_ids.push_back(job.next);
+    job.lookup_drafts = 0;
+    const std::int64_t left = job.request.max_new_tokens - job.generated;
+    if (options_.speculate && left > 1) {
+      job.lookup->propose(static_cast<std::size_t>(left - 1), job.step_ids);
+      job.lookup_drafts = job.step_ids.size() - 1;
+      if (job.lookup_drafts == 0 && model_->has_mtp() && job.mtp_success > 0.4) {
+        model_->draft(*job.cache, job.next, 1, job.step_ids);
+      }
+    }
+    add_input(job, job.step_ids, 0);
+  }
+
+  void add_input(Job& job, std::span<const TokenId> ids, std::size_t logits_from) {
+    inputs_.push_back({.cache = &*job.cache, .ids = ids, .logits_from = logits_from});
+    for (JobPtr& j : active_) {
+      if (j.get() == &job) members_.push_back(&j);
+    }
+  }
+
+  // Takes a step's logits: decides tokens, rolls rejected drafts back, ends what is complete.
+  void absorb(JobPtr& slot, std::span<const float> logits, std::size_t vocab) {
+    Job& job = *slot;
+    const auto prompt = static_cast<std::int64_t>(job.request.prompt.size());
+    if (!job.decoding) {
+      if (job.events.on_prefill) job.events.on_prefill(job.cache->length(), prompt);
+      if (job.cache->length() < prompt) return;
+      job.decoding = true;
+      job.decoding_since = std::chrono::steady_clock::now();
+      job.result.usage.prefill_ms = elapsed_ms(job.started, job.decoding_since);
+      if (job.request.max_new_tokens == 0) return finish(slot, Finish::kLength);
+      if (options_.speculate) job.lookup.emplace(job.request.prompt, job.request.draft);
+      job.step_ids.clear();  // the one row that came is the prompt's last
+    }
+    const std::size_t drafts = job.step_ids.empty() ? 0 : job.step_ids.size() - 1;
+    const std::int64_t base = job.cache->length() - static_cast<std::int64_t>(drafts);
+    tokens_.clear();
+    accepted_.clear();
+    std::size_t row = 0;
+    std::optional<Finish> end;
+    for (;; ++row) {
+      const auto of_row = logits.subspan(row * vocab, vocab);
+      const TokenId id =
+          sampler_.sample(of_row, job.request.sampling, static_cast<std::uint64_t>(job.generated));
+      const auto& stops = job.request.stop_ids;
+      if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
+        end = Finish::kStop;
+        break;
+      }
+      tokens_.push_back(sampler_.describe(of_row, id, job.request.logprobs));
+      accepted_.push_back(id);
+      ++job.generated;
+      job.next = id;
+      if (job.generated >= job.request.max_new_tokens) {
+        end = Finish::kLength;
+        break;
+      }
+      if (row >= drafts || job.step_ids[row + 1] != id) break;
+    }
+    // Row r followed the step's token r; drafts beyond the last agreeing row go.
+    const std::size_t kept = std::min(row, drafts);
+    if (kept < drafts) job.cache->truncate(base + static_cast<std::int64_t>(kept));
+    Usage& u = job.result.usage;
+    u.drafted_tokens += static_cast<std::int64_t>(drafts);
+    u.accepted_tokens += static_cast<std::int64_t>(kept);
+    if (job.lookup) {
+      job.lookup->push(accepted_);
+      job.lookup->report(job.lookup_drafts, kept);
+      if (drafts > job.lookup_drafts)
+        job.mtp_success += 0.1 * ((kept > 0 ? 1.0 : 0.0) - job.mtp_success);
+    }
+    if (!tokens_.empty() && job.events.on_tokens) job.events.on_tokens(tokens_);
+    if (end) finish(slot, *end);
+  }
+
+  void finish(JobPtr& slot, Finish how) {
+    Job& job = *slot;
+    if (job.cache && !job.decoding) {
+      job.result.usage.computed_tokens = job.cache->length() - job.result.usage.reused_tokens;
+    }
+    if (job.cache && job.request.keep) {
+      tree_.insert(*job.cache);
+      job.cache.reset();
+      tree_.trim();
+      kv_bytes_.store(tree_.bytes(), std::memory_order_relaxed);
+    }
+    const JobPtr last = std::move(slot);
+    done(*last, how);
+  }
+
+  void done(Job& job, Finish how) {
+    const TimePoint now = std::chrono::steady_clock::now();
+    job.result.finish = how;
+    if (job.decoding) job.result.usage.decode_ms = elapsed_ms(job.decoding_since, now);
+    {
+      const std::lock_guard lock(mutex_);
+      --pending_;
+    }
+    if (job.events.on_done) job.events.on_done(job.result);
+  }
+
+  std::unique_ptr<Model> model_;
+  LocalOptions options_;
+  std::int64_t context_ = 0;
+  std::atomic<std::uint64_t> kv_bytes_ = 0;
+
+  // Guarded by mutex_: requests that the model thread has not taken yet. Full: refused.
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<JobPtr> queue_;
+  std::size_t pending_ = 0;  // queued and active
+
+  // The model thread's.
+  PrefixTree tree_;
+  std::vector<JobPtr> active_;
+  std::vector<StepInput> inputs_;
+  std::vector<JobPtr*> members_;  // of active_, in the order of inputs_
+  std::vector<GeneratedToken> tokens_;
+  std::vector<TokenId> accepted_;
+  Sampler sampler_;
+  double tokens_per_ms_ = 0;  // of prefill
+  std::jthread thread_;       // last: it uses everything above
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_local_backend(std::unique_ptr<Model> model,
+                                            const LocalOptions& options) {
+  return std::make_unique<LocalBackend>(std::move(model), options);
+}
+
+Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path& path,
+                                                    const LocalOptions& options) {
+  LocalOptions o = options;
+  AMBIT_TRY(model, Model::open(path, o.model));
+  if (o.tokenizer == nullptr) {
+    const auto folder = std::filesystem::is_directory(path) ? path : path.parent_path();
+    AMBIT_TRY(tokenizer, Tokenizer::load(folder / "tokenizer.json"));
+    o.tokenizer = std::move(tokenizer);
+  }
+  if (o.name.empty()) {
+    o.name = (path.has_filename() ? path : path.parent_path()).filename().string();
+  }
+  return make_local_backend(std::move(model), o);
+}
+
+}  // namespace ambit::inference

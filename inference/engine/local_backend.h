@@ -1,0 +1,41 @@
+// Backend on our own engine: one model thread, many live sequences, every prefix kept warm.
+//
+// The model thread owns the model and all state. It works in steps: a step is one token of every
+// decoding request of the most urgent class plus one chunk of one prompt of that class, so a
+// keystroke waits for at most one chunk of anybody else's prefill, and cancellation takes effect
+// between steps. Logits do not depend on who shares a step (model/step.h), so neither do answers.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "inference/backend.h"
+#include "inference/model/model.h"
+
+namespace ambit::inference {
+
+struct LocalOptions {
+  ModelOptions model;
+  std::string name;          // shown in describe(); empty: the checkpoint's file name
+  std::int64_t context = 0;  // tokens of one sequence, prompt and answer; 0: what the model allows
+  std::uint64_t state_bytes = std::uint64_t{1} << 30U;  // memory for warm prefixes
+  std::size_t max_chunk = 512;                          // tokens of a prefill step, at most
+  double chunk_ms = 40;        // a chunk is cut so that it takes about this long
+  std::size_t max_queue = 64;  // requests waiting or running; more are refused
+  bool speculate = true;       // verify drafts (look-up and MTP); never changes an answer
+  // Null: tokenizer.json beside the checkpoint.
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+
+// Loads the checkpoint at `path` (a directory or a file) before it returns. Errors: as of the
+// checkpoint reader and of Tokenizer::load.
+[[nodiscard]] Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path& path,
+                                                                  const LocalOptions& options);
+
+// The same on a model in memory.
+[[nodiscard]] std::unique_ptr<Backend> make_local_backend(std::unique_ptr<Model> model,
+                                                          const LocalOptions& options);
+
+}  // namespace ambit::inference

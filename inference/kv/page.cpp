@@ -1,0 +1,69 @@
+#include "inference/kv/page.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace ambit::inference {
+
+FloatBuffer::FloatBuffer(std::size_t n) : size_(n) {
+  constexpr std::size_t kAlign = 64;
+  const std::size_t bytes =
+      (std::max<std::size_t>(n, 1) * sizeof(float) + kAlign - 1) / kAlign * kAlign;
+  auto* p = static_cast<float*>(std::aligned_alloc(kAlign, bytes));
+  if (p == nullptr) throw std::bad_alloc();
+  data_.reset(p);
+}
+
+void FloatBuffer::Free::operator()(float* p) const {
+  std::free(p);
+}
+
+PagePtr PageMaker::make() const {
+  auto page = std::make_shared<Page>();
+  page->rows = FloatBuffer(shape_.rows_floats);
+  page->window = FloatBuffer(shape_.window_floats);
+  page->raw = FloatBuffer(shape_.raw_floats);
+  return page;
+}
+
+PagePtr PageMaker::copy(const Page& from, std::int32_t filled) const {
+  PagePtr page = make();
+  page->ids = from.ids;
+  page->filled = filled;
+  const auto n = static_cast<std::size_t>(filled);
+  const auto part = [](const FloatBuffer& src, const FloatBuffer& dst, std::size_t at,
+                       std::size_t count) {
+    if (src) std::copy_n(src.data() + at, count, dst.data() + at);
+  };
+  for (const LayerShape& l : shape_.layers) {
+    part(from.window, page->window, l.window_at, n * shape_.head_dim);
+    if (l.ratio == 0) continue;
+    const std::size_t blocks = n / static_cast<std::size_t>(l.ratio);
+    part(from.rows, page->rows, l.rows_at, blocks * shape_.head_dim);
+    part(from.raw, page->raw, l.raw_at, n * 2 * l.width);
+    if (l.index_width == 0) continue;
+    part(from.rows, page->rows, l.index_at, blocks * shape_.index_dim);
+    part(from.raw, page->raw, l.index_raw_at, n * 2 * l.index_width);
+  }
+  part(from.raw, page->raw, shape_.streams_at, n * shape_.streams);
+  return page;
+}
+
+void PageMaker::save_edge(Page& page) const {
+  if (!page.raw || page.edge) return;
+  page.edge = FloatBuffer(shape_.edge_floats);
+  const auto tokens = static_cast<std::size_t>(kPageTokens);
+  const auto save = [&](std::size_t raw_at, std::size_t edge_at, std::size_t n) {
+    std::copy_n(page.raw.data() + raw_at, n, page.edge.data() + edge_at);
+  };
+  for (const LayerShape& l : shape_.layers) {
+    if (!l.overlap) continue;
+    const auto n = static_cast<std::size_t>(l.ratio);
+    save(l.raw_at + (tokens - n) * 2 * l.width, l.edge_at, n * 2 * l.width);
+    save(l.index_raw_at + (tokens - n) * 2 * l.index_width, l.index_edge_at, n * 2 * l.index_width);
+  }
+  save(shape_.streams_at + (tokens - 1) * shape_.streams, shape_.streams_edge_at, shape_.streams);
+}
+
+}  // namespace ambit::inference

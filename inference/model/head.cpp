@@ -1,0 +1,28 @@
+#include "inference/model/head.h"
+
+#include "inference/model/hyper_connections.h"
+#include "inference/model/linear.h"
+
+namespace ambit::inference {
+
+void head(const StepContext& step, const HcWeights& hc, const float* norm,
+          const ops::Matrix& vocabulary, const float* streams, std::size_t rows, float* logits) {
+  const ModelConfig& c = *step.config;
+  const std::size_t dim = c.hidden_size;
+  const Scratch::Frame frame(*step.scratch);
+  float* x = step.scratch->take(rows * dim);
+  hc_head(step, hc, streams, rows, x);
+  step.note("head_mixed", 0, x, rows, dim);
+  step.ops.rms_norm({.x = x,
+                     .x_stride = dim,
+                     .weight = norm,
+                     .out = x,
+                     .out_stride = dim,
+                     .rows = rows,
+                     .dim = dim,
+                     .eps = c.rms_norm_eps});
+  step.note("final_norm", 0, x, rows, dim);
+  linear(step, vocabulary, {x, dim, rows}, {logits, static_cast<std::size_t>(c.vocab_size)});
+}
+
+}  // namespace ambit::inference

@@ -1,0 +1,14 @@
+// From residual streams to logits (section 2.13): collapse, norm, and the vocabulary matrix in
+// fp32.
+#pragma once
+
+#include "inference/model/step.h"
+#include "inference/weights/binding.h"
+
+namespace ambit::inference {
+
+// streams: [rows, n, D]; logits: [rows, vocab] out. norm: [D] of the backbone or of an MTP block.
+void head(const StepContext& step, const HcWeights& hc, const float* norm,
+          const ops::Matrix& vocabulary, const float* streams, std::size_t rows, float* logits);
+
+}  // namespace ambit::inference

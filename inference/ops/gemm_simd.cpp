@@ -1,0 +1,210 @@
+// The fast path of gemm: a panel of weight rows is unpacked to fp32 once per call and multiplied
+// with all rows of x. Each product is one vector accumulator over the columns in order, whatever
+// the tile.
+#include <algorithm>
+#include <cstring>
+
+#include "inference/ops/gemm.h"
+#include "inference/ops/quantize.h"
+
+// Tiles are arrays of vectors, which types without a fixed size cannot form.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "inference/ops/gemm_simd.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace ambit::inference::ops::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::ScalableTag<float>;
+using U = hn::RebindToUnsigned<D>;
+using V = hn::Vec<D>;
+
+constexpr std::size_t kPanel = 4;
+
+// Codes (one per byte, already without scale) to fp32 through a float's own exponent: the magnitude
+// bits are moved to the top of the mantissa and below, and the exponent bias put right by a
+// product, which is exact for subnormal codes, too.
+HWY_INLINE void unpack_fp8(const std::uint8_t* codes, std::size_t n, float scale, float* out) {
+  const D d;
+  const U u;
+  const hn::Rebind<std::uint8_t, D> b;
+  const std::size_t lanes = hn::Lanes(d);
+  const V bias = hn::Set(d, 0x1p120F);
+  const V s = hn::Set(d, scale);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto code = hn::PromoteTo(u, hn::LoadU(b, codes + i));
+    const auto sign = hn::ShiftLeft<24>(hn::And(code, hn::Set(u, 0x80U)));
+    const auto magnitude = hn::ShiftLeft<20>(hn::And(code, hn::Set(u, 0x7FU)));
+    const V value = hn::Mul(hn::BitCast(d, hn::Or(sign, magnitude)), bias);
+    hn::StoreU(hn::Mul(value, s), d, out + i);
+  }
+  for (; i < n; ++i) out[i] = e4m3_value(codes[i]) * scale;
+}
+
+HWY_INLINE void unpack_fp4_group(const std::uint8_t* pairs, float scale, float* out) {
+  const D d;
+  const U u;
+  const hn::CappedTag<float, 16> capped;
+  const hn::RebindToUnsigned<decltype(capped)> cu;
+  const hn::Rebind<std::uint8_t, decltype(capped)> b;
+  const std::size_t lanes = hn::Lanes(capped);
+  std::uint8_t codes[32];
+  for (std::size_t i = 0; i < 16; ++i) {
+    codes[2 * i] = pairs[i] & 0xFU;
+    codes[2 * i + 1] = pairs[i] >> 4U;
+  }
+  const auto bias = hn::Set(capped, 0x1p126F);
+  const auto s = hn::Set(capped, scale);
+  for (std::size_t i = 0; i < 32; i += lanes) {
+    const auto code = hn::PromoteTo(cu, hn::LoadU(b, codes + i));
+    const auto sign = hn::ShiftLeft<28>(hn::And(code, hn::Set(cu, 0x8U)));
+    const auto magnitude = hn::ShiftLeft<22>(hn::And(code, hn::Set(cu, 0x7U)));
+    const auto value = hn::Mul(hn::BitCast(capped, hn::Or(sign, magnitude)), bias);
+    hn::StoreU(hn::Mul(value, s), capped, out + i);
+  }
+  (void)d;
+  (void)u;
+}
+
+// Row `row` as fp32: a view of the stored row when it is fp32 already, else in `out`.
+const float* fp32_row(const Matrix& w, std::size_t row, float* out) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(w.data);
+  switch (w.type) {
+    case MatrixType::kF32:
+      return reinterpret_cast<const float*>(w.data) + row * w.cols;
+    case MatrixType::kBf16: {
+      const D d;
+      const U u;
+      const hn::Rebind<std::uint16_t, D> h;
+      const std::size_t lanes = hn::Lanes(d);
+      const auto* in = reinterpret_cast<const std::uint16_t*>(w.data) + row * w.cols;
+      std::size_t i = 0;
+      for (; i + lanes <= w.cols; i += lanes) {
+        const auto bits = hn::ShiftLeft<16>(hn::PromoteTo(u, hn::LoadU(h, in + i)));
+        hn::StoreU(hn::BitCast(d, bits), d, out + i);
+      }
+      for (; i < w.cols; ++i) {
+        const std::uint32_t bits = static_cast<std::uint32_t>(in[i]) << 16U;
+        std::memcpy(out + i, &bits, 4);
+      }
+      return out;
+    }
+    case MatrixType::kFp8Block128: {
+      const std::size_t blocks = (w.cols + 127) / 128;
+      const std::uint8_t* scales = w.scales + row / 128 * blocks;
+      for (std::size_t i = 0; i < w.cols; i += 128) {
+        unpack_fp8(bytes + row * w.cols + i, std::min<std::size_t>(128, w.cols - i),
+                   e8m0_value(scales[i / 128]), out + i);
+      }
+      return out;
+    }
+    case MatrixType::kFp4Group32: {
+      const std::size_t at = row * w.cols;
+      for (std::size_t i = 0; i < w.cols; i += 32) {
+        unpack_fp4_group(bytes + (at + i) / 2, e8m0_value(w.scales[(at + i) / 32]), out + i);
+      }
+      return out;
+    }
+  }
+  return out;
+}
+
+// y[r][o] for kX rows of x and kW rows of w.
+template <std::size_t kX, std::size_t kW>
+HWY_INLINE void tile(const float* x, std::size_t x_stride, const float* const* w, std::size_t cols,
+                     float* y, std::size_t y_stride) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d);
+  V acc[kX][kW];
+  for (std::size_t r = 0; r < kX; ++r) {
+    for (std::size_t o = 0; o < kW; ++o) acc[r][o] = hn::Zero(d);
+  }
+  std::size_t i = 0;
+  for (; i + lanes <= cols; i += lanes) {
+    V wv[kW];
+    for (std::size_t o = 0; o < kW; ++o) wv[o] = hn::LoadU(d, w[o] + i);
+    for (std::size_t r = 0; r < kX; ++r) {
+      const V xv = hn::LoadU(d, x + r * x_stride + i);
+      for (std::size_t o = 0; o < kW; ++o) acc[r][o] = hn::MulAdd(xv, wv[o], acc[r][o]);
+    }
+  }
+  for (std::size_t r = 0; r < kX; ++r) {
+    for (std::size_t o = 0; o < kW; ++o) {
+      float sum = hn::GetLane(hn::SumOfLanes(d, acc[r][o]));
+      for (std::size_t t = i; t < cols; ++t) sum += x[r * x_stride + t] * w[o][t];
+      y[r * y_stride + o] = sum;
+    }
+  }
+}
+
+template <std::size_t kW>
+HWY_INLINE void panel(const GemmArgs& a, const float* const* w, std::size_t o) {
+  constexpr std::size_t kX = HWY_MAX_BYTES >= 64 ? 4 : 2;
+  std::size_t r = 0;
+  for (; r + kX <= a.n; r += kX) {
+    tile<kX, kW>(a.x + r * a.x_stride, a.x_stride, w, a.w->cols, a.y + r * a.y_stride + o,
+                 a.y_stride);
+  }
+  for (; r < a.n; ++r) {
+    tile<1, kW>(a.x + r * a.x_stride, a.x_stride, w, a.w->cols, a.y + r * a.y_stride + o,
+                a.y_stride);
+  }
+}
+
+// Outputs [from, to) of the call; unpacked: kPanel · cols floats.
+void outputs(const GemmArgs& a, std::size_t from, std::size_t to, float* unpacked) {
+  std::size_t o = from;
+  const float* w[kPanel];
+  for (; o + kPanel <= to; o += kPanel) {
+    for (std::size_t j = 0; j < kPanel; ++j) {
+      w[j] = fp32_row(*a.w, a.first + o + j, unpacked + j * a.w->cols);
+    }
+    panel<kPanel>(a, w, o);
+  }
+  for (; o < to; ++o) {
+    w[0] = fp32_row(*a.w, a.first + o, unpacked);
+    panel<1>(a, w, o);
+  }
+}
+
+}  // namespace ambit::inference::ops::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <vector>
+
+namespace ambit::inference::ops {
+
+HWY_EXPORT(outputs);
+
+void gemm_cpu(const GemmArgs& args, ThreadPool& pool) {
+  constexpr std::size_t kUnit = 16;             // outputs of one task
+  constexpr std::size_t kWorthATask = 1 << 15;  // products below which a second thread costs more
+  const auto run = [&](std::size_t from, std::size_t to) {
+    thread_local std::vector<float> unpacked;
+    const std::size_t need = HWY_NAMESPACE::kPanel * args.w->cols;
+    if (unpacked.size() < need) unpacked.resize(need);
+    HWY_DYNAMIC_DISPATCH(outputs)(args, from, to, unpacked.data());
+  };
+  const std::size_t products = args.n * args.count * args.w->cols;
+  const std::size_t units = (args.count + kUnit - 1) / kUnit;
+  if (products < 2 * kWorthATask || units < 2 || pool.size() == 1) {
+    run(0, args.count);
+    return;
+  }
+  const std::size_t tasks = std::min({units, 4 * pool.size(), products / kWorthATask});
+  const std::size_t per_task = (units + tasks - 1) / tasks * kUnit;
+  pool.parallel_workers((args.count + per_task - 1) / per_task, [&](std::size_t i, std::size_t) {
+    run(i * per_task, std::min(args.count, (i + 1) * per_task));
+  });
+}
+
+std::string simd_name() {
+  return hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets());
+}
+
+}  // namespace ambit::inference::ops
+#endif

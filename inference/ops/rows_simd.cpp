@@ -1,0 +1,198 @@
+// The fast paths of the ops that walk one row: RMS norm, pooling, SwiGLU and the stream mixtures.
+// One source, chosen at run time by Highway; sums go lane by lane in a fixed order.
+#include <algorithm>
+#include <cmath>
+
+#include "inference/ops/compress.h"
+#include "inference/ops/experts.h"
+#include "inference/ops/hc_mix.h"
+#include "inference/ops/norm.h"
+
+// Tiles are arrays of vectors, which types without a fixed size cannot form.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "inference/ops/rows_simd.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+// After highway.h, as its manual asks.
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace ambit::inference::ops::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+float inverse_rms(const float* x, std::size_t dim, float eps) {
+  const D d;
+  const std::size_t n = hn::Lanes(d);
+  V a = hn::Zero(d);
+  V b = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + 2 * n <= dim; i += 2 * n) {
+    const V u = hn::LoadU(d, x + i);
+    const V v = hn::LoadU(d, x + i + n);
+    a = hn::MulAdd(u, u, a);
+    b = hn::MulAdd(v, v, b);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
+  for (; i < dim; ++i) sum += x[i] * x[i];
+  return 1.0F / std::sqrt(sum / static_cast<float>(dim) + eps);
+}
+
+void norm(const RmsNormArgs& a) {
+  const D d;
+  const std::size_t n = hn::Lanes(d);
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    const float* x = a.x + r * a.x_stride;
+    float* out = a.out + r * a.out_stride;
+    const float scale = inverse_rms(x, a.dim, a.eps);
+    const V vscale = hn::Set(d, scale);
+    std::size_t i = 0;
+    for (; i + n <= a.dim; i += n) {
+      V y = hn::Mul(hn::LoadU(d, x + i), vscale);
+      if (a.weight != nullptr) y = hn::Mul(hn::LoadU(d, a.weight + i), y);
+      hn::StoreU(y, d, out + i);
+    }
+    for (; i < a.dim; ++i) {
+      const float y = x[i] * scale;
+      out[i] = a.weight == nullptr ? y : a.weight[i] * y;
+    }
+  }
+}
+
+void compress(const CompressArgs& a) {
+  const D d;
+  const std::size_t n = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + n <= a.dim; i += n) {
+    V largest = hn::LoadU(d, a.scores[0] + i);
+    for (std::size_t t = 1; t < a.n; ++t) {
+      largest = hn::Max(largest, hn::LoadU(d, a.scores[t] + i));
+    }
+    V sum = hn::Zero(d);
+    V weighted = hn::Zero(d);
+    for (std::size_t t = 0; t < a.n; ++t) {
+      const V e = hn::Exp(d, hn::Sub(hn::LoadU(d, a.scores[t] + i), largest));
+      sum = hn::Add(sum, e);
+      weighted = hn::MulAdd(e, hn::LoadU(d, a.values[t] + i), weighted);
+    }
+    hn::StoreU(hn::Div(weighted, sum), d, a.out + i);
+  }
+  for (; i < a.dim; ++i) {
+    float largest = a.scores[0][i];
+    for (std::size_t t = 1; t < a.n; ++t) largest = std::max(largest, a.scores[t][i]);
+    float sum = 0;
+    float weighted = 0;
+    for (std::size_t t = 0; t < a.n; ++t) {
+      const float e = std::exp(a.scores[t][i] - largest);
+      sum += e;
+      weighted += e * a.values[t][i];
+    }
+    a.out[i] = weighted / sum;
+  }
+}
+
+void swiglu_row(const float* gate, const float* up, std::size_t count, float limit, float weight,
+                float* out) {
+  const D d;
+  const std::size_t n = hn::Lanes(d);
+  const V one = hn::Set(d, 1.0F);
+  const V top = hn::Set(d, limit);
+  const V bottom = hn::Set(d, -limit);
+  const V w = hn::Set(d, weight);
+  std::size_t i = 0;
+  for (; i + n <= count; i += n) {
+    const V g = hn::Min(hn::LoadU(d, gate + i), top);
+    const V u = hn::Max(hn::Min(hn::LoadU(d, up + i), top), bottom);
+    const V s = hn::Div(g, hn::Add(one, hn::Exp(d, hn::Neg(g))));
+    hn::StoreU(hn::Mul(hn::Mul(s, u), w), d, out + i);
+  }
+  for (; i < count; ++i) {
+    const float g = std::min(gate[i], limit);
+    const float u = std::clamp(up[i], -limit, limit);
+    out[i] = g / (1.0F + std::exp(-g)) * u * weight;
+  }
+}
+
+void collapse(const float* streams, const float* pre, std::size_t n, std::size_t dim, float* out) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= dim; i += lanes) {
+    V y = hn::Mul(hn::Set(d, pre[0]), hn::LoadU(d, streams + i));
+    for (std::size_t j = 1; j < n; ++j) {
+      y = hn::MulAdd(hn::Set(d, pre[j]), hn::LoadU(d, streams + j * dim + i), y);
+    }
+    hn::StoreU(y, d, out + i);
+  }
+  for (; i < dim; ++i) {
+    float y = pre[0] * streams[i];
+    for (std::size_t j = 1; j < n; ++j) y += pre[j] * streams[j * dim + i];
+    out[i] = y;
+  }
+}
+
+void expand(float* streams, const float* f, const float* post, const float* comb, std::size_t n,
+            std::size_t dim) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= dim; i += lanes) {
+    V old[kMaxStreams];
+    for (std::size_t j = 0; j < n; ++j) old[j] = hn::LoadU(d, streams + j * dim + i);
+    const V fv = hn::LoadU(d, f + i);
+    for (std::size_t k = 0; k < n; ++k) {
+      V y = hn::Mul(hn::Set(d, post[k]), fv);
+      for (std::size_t j = 0; j < n; ++j) y = hn::MulAdd(hn::Set(d, comb[j * n + k]), old[j], y);
+      hn::StoreU(y, d, streams + k * dim + i);
+    }
+  }
+  for (; i < dim; ++i) {
+    float old[kMaxStreams];
+    for (std::size_t j = 0; j < n; ++j) old[j] = streams[j * dim + i];
+    for (std::size_t k = 0; k < n; ++k) {
+      float y = post[k] * f[i];
+      for (std::size_t j = 0; j < n; ++j) y += comb[j * n + k] * old[j];
+      streams[k * dim + i] = y;
+    }
+  }
+}
+
+}  // namespace ambit::inference::ops::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ambit::inference::ops {
+
+HWY_EXPORT(inverse_rms);
+HWY_EXPORT(norm);
+HWY_EXPORT(compress);
+HWY_EXPORT(swiglu_row);
+HWY_EXPORT(collapse);
+HWY_EXPORT(expand);
+
+float inverse_rms_cpu(const float* x, std::size_t dim, float eps) {
+  return HWY_DYNAMIC_DISPATCH(inverse_rms)(x, dim, eps);
+}
+void rms_norm_cpu(const RmsNormArgs& args) {
+  HWY_DYNAMIC_DISPATCH(norm)(args);
+}
+void compress_cpu(const CompressArgs& args) {
+  HWY_DYNAMIC_DISPATCH(compress)(args);
+}
+void swiglu_cpu(const float* gate, const float* up, std::size_t n, float limit, float weight,
+                float* out) {
+  HWY_DYNAMIC_DISPATCH(swiglu_row)(gate, up, n, limit, weight, out);
+}
+void hc_collapse_cpu(const float* streams, const float* pre, std::size_t n, std::size_t dim,
+                     float* out) {
+  HWY_DYNAMIC_DISPATCH(collapse)(streams, pre, n, dim, out);
+}
+void hc_expand_cpu(float* streams, const float* f, const float* post, const float* comb,
+                   std::size_t n, std::size_t dim) {
+  HWY_DYNAMIC_DISPATCH(expand)(streams, f, post, comb, n, dim);
+}
+
+}  // namespace ambit::inference::ops
+#endif

@@ -1,0 +1,33 @@
+#include <algorithm>
+#include <cmath>
+
+#include "inference/ops/sparse_attention.h"
+
+namespace ambit::inference::ops {
+
+void sparse_attention_reference(const SparseAttentionArgs& a) {
+  for (std::size_t h = 0; h < a.heads; ++h) {
+    const float* q = a.q + h * a.dim;
+    float* p = a.scratch + h * a.n_rows;
+    float largest = a.sink[h];
+    for (std::size_t r = 0; r < a.n_rows; ++r) {
+      float dot = 0;
+      for (std::size_t i = 0; i < a.dim; ++i) dot += q[i] * a.rows[r][i];
+      p[r] = dot * a.scale;
+      largest = std::max(largest, p[r]);
+    }
+    float sum = std::exp(a.sink[h] - largest);
+    for (std::size_t r = 0; r < a.n_rows; ++r) {
+      p[r] = std::exp(p[r] - largest);
+      sum += p[r];
+    }
+    float* out = a.out + h * a.dim;
+    std::fill_n(out, a.dim, 0.0F);
+    for (std::size_t r = 0; r < a.n_rows; ++r) {
+      for (std::size_t i = 0; i < a.dim; ++i) out[i] += p[r] * a.rows[r][i];
+    }
+    for (std::size_t i = 0; i < a.dim; ++i) out[i] /= sum;
+  }
+}
+
+}  // namespace ambit::inference::ops

@@ -1,0 +1,107 @@
+#include "inference/ops/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <set>
+#include <string>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace ambit::inference::ops {
+namespace {
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Rounds of spinning before a thread sleeps: tens of microseconds.
+constexpr int kSpins = 4000;
+
+// Processors that this process may use, counting the threads of one core once.
+unsigned physical_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+    return std::max(1U, std::thread::hardware_concurrency());
+  }
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &set)) continue;
+    std::ifstream in("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                     "/topology/thread_siblings_list");
+    std::string siblings;
+    if (!std::getline(in, siblings)) siblings = std::to_string(cpu);
+    cores.insert(siblings);
+  }
+  return std::max<unsigned>(1, static_cast<unsigned>(cores.size()));
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(unsigned threads) {
+  const unsigned n = threads == 0 ? physical_cores() : threads;
+  for (unsigned i = 1; i < n; ++i) {
+    workers_.emplace_back([this, i] { work(i); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  stop_.store(true);
+  generation_.fetch_add(1);
+  generation_.notify_all();
+  for (std::thread& t : workers_) t.join();
+}
+
+void ThreadPool::take(const Call& call, std::size_t worker) {
+  for (;;) {
+    const std::size_t i = next_.fetch_add(1, std::memory_order_relaxed);
+    if (i >= call.n) return;
+    call.invoke(call.context, i, worker);
+  }
+}
+
+void ThreadPool::run_call(const Call& call) {
+  call_ = call;
+  next_.store(0, std::memory_order_relaxed);
+  busy_.store(workers_.size(), std::memory_order_relaxed);
+  generation_.fetch_add(1, std::memory_order_release);
+  generation_.notify_all();
+  take(call, 0);
+  for (int spin = 0;; ++spin) {
+    const std::size_t left = busy_.load(std::memory_order_acquire);
+    if (left == 0) return;
+    if (spin < kSpins) {
+      pause_briefly();
+    } else {
+      busy_.wait(left, std::memory_order_acquire);
+    }
+  }
+}
+
+void ThreadPool::work(std::size_t worker) {
+  std::uint32_t seen = 0;
+  for (;;) {
+    for (int spin = 0; generation_.load(std::memory_order_acquire) == seen; ++spin) {
+      if (spin < kSpins) {
+        pause_briefly();
+      } else {
+        generation_.wait(seen, std::memory_order_acquire);
+      }
+    }
+    ++seen;
+    if (stop_.load()) return;
+    take(call_, worker);
+    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+  }
+}
+
+}  // namespace ambit::inference::ops

@@ -1,0 +1,271 @@
+// Ops against the golden unit vectors, and each fast path against its plain loop.
+#include <cmath>
+#include <random>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "inference/ops/quantize.h"
+#include "inference/ops/rope.h"
+#include "inference/ops/table.h"
+#include "inference/ops/top_k.h"
+#include "tests/inference/model/golden.h"
+
+namespace ambit::inference::ops {
+namespace {
+
+using testing::ElementsAre;
+using testing::FloatNear;
+using testing::Pointwise;
+
+class Units : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto path = golden::file("units.safetensors");
+    if (!path) GTEST_SKIP() << "units.safetensors is not here";
+    auto f = Safetensors::open(*path);
+    ASSERT_TRUE(f);
+    file_ = std::move(*f);
+  }
+  Safetensors file_;
+};
+
+TEST_F(Units, CodesHaveTheirValues) {
+  const auto e4m3 = golden::floats(file_, "table/e4m3");
+  for (unsigned i = 0; i < 256; ++i) {
+    if (i % 128 == 127) {
+      EXPECT_TRUE(std::isnan(e4m3_value(static_cast<std::uint8_t>(i))));
+    } else {
+      EXPECT_EQ(e4m3_value(static_cast<std::uint8_t>(i)), e4m3[i]);
+    }
+  }
+  const auto e2m1 = golden::floats(file_, "table/e2m1");
+  for (unsigned i = 0; i < 16; ++i) {
+    EXPECT_EQ(e2m1_value(static_cast<std::uint8_t>(i)), e2m1[i]);
+  }
+}
+
+TEST_F(Units, EncodingRoundsToNearestEven) {
+  const auto in = golden::floats(file_, "encode/e4m3_in");
+  const auto out = golden::bytes(file_, "encode/e4m3_out");
+  for (std::size_t i = 0; i < in.size(); ++i) EXPECT_EQ(e4m3_code(in[i]), out[i]) << in[i];
+  const auto in4 = golden::floats(file_, "encode/e2m1_in");
+  const auto out4 = golden::bytes(file_, "encode/e2m1_out");
+  for (std::size_t i = 0; i < in4.size(); ++i) EXPECT_EQ(e2m1_code(in4[i]), out4[i]) << in4[i];
+}
+
+TEST_F(Units, ActivationRoundingIsExact) {
+  for (const auto& [name, group, fp4] :
+       {std::tuple("act/fp8_g64", 64U, false), std::tuple("act/fp8_g128", 128U, false),
+        std::tuple("act/fp4_g32", 32U, true)}) {
+    auto x = golden::floats(file_, "act/x");
+    for (std::size_t r = 0; r < x.size() / 256; ++r) {
+      if (fp4) {
+        round_fp4(x.data() + r * 256, 256, group);
+      } else {
+        round_fp8(x.data() + r * 256, 256, group);
+      }
+    }
+    EXPECT_EQ(x, golden::floats(file_, std::string(name) + "_value")) << name;
+  }
+}
+
+TEST_F(Units, Hadamard) {
+  auto x = golden::floats(file_, "hadamard/x");
+  for (std::size_t r = 0; r < x.size() / 128; ++r) hadamard(x.data() + r * 128, 128);
+  EXPECT_THAT(x, Pointwise(FloatNear(1e-5F), golden::floats(file_, "hadamard/y")));
+}
+
+TEST_F(Units, RopeOfTheReleasedConfiguration) {
+  const auto positions = golden::ints(file_, "rope/pos");
+  for (const bool compress : {false, true}) {
+    const std::string key = compress ? "rope_release/compress_" : "rope_release/main_";
+    const auto f =
+        rope_frequencies({.rope_dim = 64, .base = compress ? 160000.0 : 10000.0, .yarn = compress});
+    const auto want = golden::floats(file_, key + "inv_freq");
+    ASSERT_EQ(f.size(), want.size());
+    for (std::size_t i = 0; i < f.size(); ++i) EXPECT_NEAR(f[i] / want[i], 1, 2e-7) << i;
+    const auto cos = golden::floats(file_, key + "cos");
+    const auto sin = golden::floats(file_, key + "sin");
+    std::vector<float> c(32);
+    std::vector<float> s(32);
+    for (std::size_t p = 0; p < positions.size(); ++p) {
+      rope_angles(want, positions[p], c.data(), s.data());
+      for (std::size_t i = 0; i < 32; ++i) {
+        EXPECT_NEAR(c[i], cos[p * 32 + i], 1e-6);
+        EXPECT_NEAR(s[i], sin[p * 32 + i], 1e-6);
+      }
+    }
+  }
+}
+
+TEST(HcMix, GivesTheCheckVector) {
+  float m[24];
+  float base[24];
+  for (int k = 0; k < 24; ++k) {
+    m[k] = static_cast<float>(std::sin(1.0 + k));
+    base[k] = 0.1F * static_cast<float>(k % 5 - 2);
+  }
+  const float scale[3] = {0.5F, 1, 2};
+  float pre[4];
+  float post[4];
+  float comb[16];
+  hc_split({.m = m,
+            .inverse_rms = 1,
+            .base = base,
+            .scale = scale,
+            .n = 4,
+            .iterations = 20,
+            .hc_eps = 1e-6F,
+            .pre = pre,
+            .post = post,
+            .comb = comb});
+  EXPECT_THAT(pre, Pointwise(FloatNear(1e-6F), {0.5549619F, 0.5877454F, 0.5176337F, 0.4308468F}));
+  EXPECT_THAT(post, Pointwise(FloatNear(1e-6F), {0.6377597F, 0.7647803F, 1.2715100F, 1.4579223F}));
+  EXPECT_THAT(comb, Pointwise(FloatNear(1e-6F),
+                              {.4594968F, .2301701F, .1231717F, .1871604F, .0415509F, .4408721F,
+                               .4901904F, .0273855F, .0037730F, .0194845F, .2593007F, .7174410F,
+                               .4951783F, .3094722F, .1273362F, .0680122F}));
+}
+
+TEST(TopK, TakesTheLargestAndOfEqualsTheFirst) {
+  const float scores[] = {1, 3, 2, 3, -1, 2, NAN};
+  std::int32_t out[7];
+  std::uint64_t scratch[7];
+  ASSERT_EQ(top_k(scores, 7, 3, out, scratch), 3U);
+  EXPECT_THAT(std::vector(out, out + 3), ElementsAre(1, 2, 3));
+  ASSERT_EQ(top_k(scores, 7, 6, out, scratch), 6U);
+  EXPECT_THAT(std::vector(out, out + 6), ElementsAre(0, 1, 2, 3, 4, 5));
+}
+
+class FastPaths : public testing::TestWithParam<int> {
+ protected:
+  std::mt19937 random_{static_cast<unsigned>(GetParam())};
+  std::vector<float> values(std::size_t n) {
+    std::normal_distribution<float> d(0, 1);
+    std::vector<float> v(n);
+    for (float& x : v) x = d(random_);
+    return v;
+  }
+  std::size_t between(std::size_t a, std::size_t b) {
+    return std::uniform_int_distribution<std::size_t>(a, b)(random_);
+  }
+};
+
+TEST_P(FastPaths, AttentionAgreesAndDoesNotDependOnItsHeadsCompany) {
+  const std::size_t heads = between(1, 9);
+  const std::size_t dim = between(1, 150);
+  const std::size_t n = between(1, 70);
+  const auto q = values(heads * dim);
+  const auto kv = values(n * dim);
+  const auto sink = values(heads);
+  std::vector<const float*> rows;
+  for (std::size_t r = 0; r < n; ++r) rows.push_back(kv.data() + r * dim);
+  std::vector<float> scratch(heads * n);
+  std::vector<float> want(heads * dim);
+  std::vector<float> got(heads * dim);
+  SparseAttentionArgs a{.q = q.data(),
+                        .heads = heads,
+                        .dim = dim,
+                        .rows = rows.data(),
+                        .n_rows = n,
+                        .sink = sink.data(),
+                        .scale = 0.2F,
+                        .out = want.data(),
+                        .scratch = scratch.data()};
+  sparse_attention_reference(a);
+  a.out = got.data();
+  sparse_attention_cpu(a);
+  EXPECT_THAT(got, Pointwise(FloatNear(2e-5F), want));
+  for (std::size_t h = 0; h < heads; ++h) {
+    std::vector<float> one(dim);
+    a.q = q.data() + h * dim;
+    a.heads = 1;
+    a.sink = sink.data() + h;
+    a.out = one.data();
+    sparse_attention_cpu(a);
+    EXPECT_TRUE(
+        std::equal(one.begin(), one.end(), got.begin() + static_cast<std::ptrdiff_t>(h * dim)));
+  }
+}
+
+TEST_P(FastPaths, IndexScoresAgreeAndDoNotDependOnTheirCompany) {
+  const std::size_t heads = between(1, 17);
+  const std::size_t dim = between(1, 130);
+  const std::size_t n = between(1, 33);
+  const auto q = values(heads * dim);
+  const auto w = values(heads);
+  const auto keys = values(n * dim);
+  std::vector<float> want(n);
+  std::vector<float> got(n);
+  IndexScoresArgs a{.q = q.data(),
+                    .weights = w.data(),
+                    .heads = heads,
+                    .dim = dim,
+                    .keys = keys.data(),
+                    .rows = n,
+                    .out = want.data()};
+  index_scores_reference(a);
+  a.out = got.data();
+  index_scores_cpu(a);
+  EXPECT_THAT(got, Pointwise(FloatNear(1e-3F), want));
+  for (std::size_t r = 0; r < n; ++r) {
+    float one = 0;
+    a.keys = keys.data() + r * dim;
+    a.rows = 1;
+    a.out = &one;
+    index_scores_cpu(a);
+    EXPECT_EQ(one, got[r]);
+  }
+}
+
+TEST_P(FastPaths, RowOpsAgree) {
+  const std::size_t dim = between(1, 200);
+  const auto x = values(4 * dim);
+  const auto w = values(dim);
+  std::vector<float> want(4 * dim);
+  std::vector<float> got(4 * dim);
+  RmsNormArgs a{.x = x.data(),
+                .x_stride = dim,
+                .weight = w.data(),
+                .out = want.data(),
+                .out_stride = dim,
+                .rows = 4,
+                .dim = dim,
+                .eps = 1e-6F};
+  rms_norm_reference(a);
+  a.out = got.data();
+  rms_norm_cpu(a);
+  EXPECT_THAT(got, Pointwise(FloatNear(2e-5F), want));
+
+  swiglu_reference(x.data(), x.data() + dim, dim, 1.5F, 0.7F, want.data());
+  swiglu_cpu(x.data(), x.data() + dim, dim, 1.5F, 0.7F, got.data());
+  EXPECT_THAT(got, Pointwise(FloatNear(2e-5F), want));
+
+  const auto comb = values(16);
+  const auto post = values(4);
+  want = x;
+  got = x;
+  hc_expand_reference(want.data(), w.data(), post.data(), comb.data(), 4, dim);
+  hc_expand_cpu(got.data(), w.data(), post.data(), comb.data(), 4, dim);
+  EXPECT_THAT(got, Pointwise(FloatNear(2e-5F), want));
+
+  const std::size_t n = between(1, 9);
+  const auto v = values(n * dim);
+  const auto s = values(n * dim);
+  std::vector<const float*> vp;
+  std::vector<const float*> sp;
+  for (std::size_t i = 0; i < n; ++i) {
+    vp.push_back(v.data() + i * dim);
+    sp.push_back(s.data() + i * dim);
+  }
+  want.assign(dim, 0);
+  got.assign(dim, 0);
+  compress_reference({vp.data(), sp.data(), n, dim, want.data()});
+  compress_cpu({vp.data(), sp.data(), n, dim, got.data()});
+  EXPECT_THAT(got, Pointwise(FloatNear(2e-5F), want));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, FastPaths, testing::Range(0, 12));
+
+}  // namespace
+}  // namespace ambit::inference::ops
