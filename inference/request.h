@@ -23,14 +23,14 @@ struct Sampling {
 };
 
 struct GenerateRequest {
-  std::vector<TokenId> prompt;      // the whole sequence; the engine finds what it has already
+  std::vector<TokenId> prompt{};    // the whole sequence; the engine finds what it has already
   std::int32_t max_new_tokens = 0;  // 0: only make the prefix warm
-  Sampling sampling;
-  std::vector<TokenId> stop_ids;  // end-of-sequence ids; the one that stopped is not returned
-  std::int32_t logprobs = 0;      // top-k log-probabilities per token, 0 for none, at most 64
+  Sampling sampling{};
+  std::vector<TokenId> stop_ids{};  // end-of-sequence ids; the one that stopped is not returned
+  std::int32_t logprobs = 0;        // top-k log-probabilities per token, 0 for none, at most 64
   Priority priority = Priority::kCommand;
-  std::vector<TokenId> draft;     // text that the answer is likely to repeat (look-up speculation)
-  std::string grammar;            // empty: free text; see inference/engine/grammar.h
+  std::vector<TokenId> draft{};   // text that the answer is likely to repeat (look-up speculation)
+  std::string grammar{};          // empty: free text; see inference/engine/grammar.h
   std::uint32_t deadline_ms = 0;  // from submission; 0: none
   bool keep = true;               // false: this sequence's state may be dropped after the answer
 };

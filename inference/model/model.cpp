@@ -108,6 +108,7 @@ StepOutput Model::forward(std::span<const StepInput> inputs) {
   const auto vocab = static_cast<std::size_t>(config_.vocab_size);
   float* logits = scratch_.take(logit_rows * vocab);
   float* second_logits = mtp_logits ? scratch_.take(logit_rows * vocab) : nullptr;
+  if (mtp_logits) std::fill_n(second_logits, logit_rows * vocab, 0.0F);
 
   const Scratch::Frame frame(scratch_);
   StepContext step;
@@ -174,6 +175,13 @@ StepOutput Model::forward(std::span<const StepInput> inputs) {
         }
         const MtpWeights& w = weights_.mtp[0];
         head(step, w.hc_head, w.norm, weights_.head, picked, logit_rows, second_logits);
+        n = 0;
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+          for (std::size_t r = inputs[i].logits_from; r < segments_[i].count; ++r, ++n) {
+            if (segments_[i].start == 0 && r == 0)
+              std::fill_n(second_logits + n * vocab, vocab, 0.0F);
+          }
+        }
       }
     }
   }

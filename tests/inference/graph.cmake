@@ -2,5 +2,8 @@
 ambit_test(inference_graph_tests SOURCES
   model/golden.cpp
   model/golden_test.cpp
+  model/paths_test.cpp
   ops/ops_test.cpp
-  LIBS ambit_inference)
+  engine/local_backend_test.cpp
+  engine/commands_test.cpp
+  LIBS ambit_inference nlohmann_json::nlohmann_json)

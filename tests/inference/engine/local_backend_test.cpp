@@ -1,0 +1,198 @@
+// The local engine on a golden checkpoint: reuse, pre-emption, cancellation, sampling, speculation.
+#include "inference/engine/local_backend.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <random>
+
+#include "gtest/gtest.h"
+#include "tests/inference/model/golden.h"
+
+namespace ambit::inference {
+namespace {
+
+struct Answer {
+  GenerateResult result;
+  std::vector<TokenId> ids;
+  std::vector<GeneratedToken> tokens;
+};
+
+// A request in flight that a test can wait for.
+class Call {
+ public:
+  Call(Backend& backend, GenerateRequest request) {
+    GenerateEvents events;
+    events.on_prefill = [this](std::int64_t done, std::int64_t) {
+      const std::lock_guard lock(mutex_);
+      progress_ = done;
+      changed_.notify_all();
+    };
+    events.on_tokens = [this](std::span<const GeneratedToken> tokens) {
+      const std::lock_guard lock(mutex_);
+      for (const GeneratedToken& t : tokens) {
+        answer_.ids.push_back(t.id);
+        answer_.tokens.push_back(t);
+      }
+      changed_.notify_all();
+    };
+    events.on_done = [this](const GenerateResult& r) {
+      const std::lock_guard lock(mutex_);
+      answer_.result = r;
+      ++done_;
+      changed_.notify_all();
+    };
+    backend.submit(std::move(request), std::move(events), stop_.get_token());
+  }
+  Answer wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return done_ > 0; });
+    EXPECT_EQ(done_, 1);
+    return answer_;
+  }
+  void wait_for_progress() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return progress_ > 0 || done_ > 0; });
+  }
+  [[nodiscard]] bool is_done() {
+    const std::lock_guard lock(mutex_);
+    return done_ > 0;
+  }
+  void cancel() { stop_.request_stop(); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Answer answer_;
+  int done_ = 0;
+  std::int64_t progress_ = 0;
+  std::stop_source stop_;
+};
+
+class LocalBackendTest : public testing::Test {
+ protected:
+  std::unique_ptr<Backend> open(const LocalOptions& options = {}) {
+    const auto folder = golden::folder("q-c");
+    if (!folder) return nullptr;
+    auto model = Model::open(*folder, options.model);
+    EXPECT_TRUE(model) << (model ? "" : model.error().message);
+    return model ? make_local_backend(std::move(*model), options) : nullptr;
+  }
+  static std::vector<TokenId> ids(std::size_t n, unsigned seed = 1) {
+    std::mt19937 random(seed);
+    std::vector<TokenId> v(n);
+    for (TokenId& id : v) id = static_cast<TokenId>(random() % 512);
+    return v;
+  }
+  static Answer ask(Backend& b, GenerateRequest r) { return Call(b, std::move(r)).wait(); }
+};
+
+#define OPEN_OR_SKIP(name, ...)        \
+  const auto name = open(__VA_ARGS__); \
+  if (name == nullptr) GTEST_SKIP() << "golden checkpoint q-c is not here"
+
+TEST_F(LocalBackendTest, AnEditNearTheEndRecomputesOnlyWhatFollowsIt) {
+  OPEN_OR_SKIP(backend);
+  auto prompt = ids(1500);
+  ask(*backend, {.prompt = prompt, .max_new_tokens = 4});
+  prompt[1495] = (prompt[1495] + 1) % 512;
+  const Answer warm = ask(*backend, {.prompt = prompt, .max_new_tokens = 8, .logprobs = 3});
+  EXPECT_EQ(warm.result.usage.computed_tokens, 5);
+  EXPECT_EQ(warm.result.usage.reused_tokens, 1495);
+  OPEN_OR_SKIP(fresh);
+  const Answer cold = ask(*fresh, {.prompt = prompt, .max_new_tokens = 8, .logprobs = 3});
+  EXPECT_EQ(cold.result.usage.computed_tokens, 1500);
+  EXPECT_EQ(warm.ids, cold.ids);
+  for (std::size_t i = 0; i < warm.tokens.size(); ++i) {
+    EXPECT_EQ(warm.tokens[i].logprob, cold.tokens[i].logprob);
+    EXPECT_EQ(warm.tokens[i].top[2].logprob, cold.tokens[i].top[2].logprob);
+  }
+}
+
+TEST_F(LocalBackendTest, SpeculationChangesNoToken) {
+  LocalOptions plain;
+  plain.speculate = false;
+  OPEN_OR_SKIP(without, plain);
+  OPEN_OR_SKIP(with);
+  for (const float temperature : {0.0F, 0.8F}) {
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      GenerateRequest r{.prompt = ids(200, static_cast<unsigned>(seed)), .max_new_tokens = 60};
+      r.sampling = {.temperature = temperature, .top_p = 0.9F, .top_k = 40, .seed = seed};
+      const Answer a = ask(*without, r);
+      // The best possible draft, and one that goes wrong half way.
+      r.draft = std::vector<TokenId>(r.prompt.end() - 5, r.prompt.end());
+      r.draft.insert(r.draft.end(), a.ids.begin(), a.ids.end());
+      r.draft[40] = (r.draft[40] + 1) % 512;
+      const Answer b = ask(*with, r);
+      EXPECT_EQ(a.ids, b.ids);
+      EXPECT_GT(b.result.usage.accepted_tokens, 10);
+      r.draft.clear();
+      EXPECT_EQ(ask(*with, r).ids, a.ids);
+    }
+  }
+}
+
+TEST_F(LocalBackendTest, AKeystrokeOvertakesALongPrefill) {
+  OPEN_OR_SKIP(backend);
+  Call slow(*backend,
+            {.prompt = ids(20000), .max_new_tokens = 1, .priority = Priority::kBackground});
+  slow.wait_for_progress();
+  Call fast(*backend,
+            {.prompt = ids(40, 9), .max_new_tokens = 3, .priority = Priority::kKeystroke});
+  EXPECT_EQ(fast.wait().result.finish, Finish::kLength);
+  EXPECT_FALSE(slow.is_done());
+  slow.cancel();
+  const Answer cancelled = slow.wait();
+  EXPECT_EQ(cancelled.result.finish, Finish::kCancelled);
+  // What was computed before the cancel is not lost.
+  const std::int64_t computed = cancelled.result.usage.computed_tokens;
+  EXPECT_GT(computed, 0);
+  EXPECT_LT(computed, 20000);
+  auto again = ids(20000);
+  again.resize(static_cast<std::size_t>(computed) + 10);
+  EXPECT_EQ(ask(*backend, {.prompt = again, .max_new_tokens = 0}).result.usage.reused_tokens,
+            computed);
+}
+
+TEST_F(LocalBackendTest, ManySequencesAtOnceAnswerAsTheyWouldAlone) {
+  OPEN_OR_SKIP(alone);
+  OPEN_OR_SKIP(together);
+  std::vector<std::vector<TokenId>> want;
+  std::vector<std::unique_ptr<Call>> calls;
+  for (unsigned i = 0; i < 6; ++i) {
+    GenerateRequest r{.prompt = ids(50 + 40 * i, i), .max_new_tokens = 20};
+    r.sampling = {.temperature = 1, .seed = i};
+    want.push_back(ask(*alone, r).ids);
+    calls.push_back(std::make_unique<Call>(*together, r));
+  }
+  for (std::size_t i = 0; i < calls.size(); ++i) EXPECT_EQ(calls[i]->wait().ids, want[i]);
+}
+
+TEST_F(LocalBackendTest, StopsAtStopIdsAndRefusesWhatItCannotDo) {
+  OPEN_OR_SKIP(backend);
+  GenerateRequest r{.prompt = ids(30), .max_new_tokens = 10};
+  const Answer free = ask(*backend, r);
+  ASSERT_EQ(free.ids.size(), 10U);
+  r.stop_ids = {free.ids[4]};
+  const Answer stopped = ask(*backend, r);
+  EXPECT_EQ(stopped.result.finish, Finish::kStop);
+  EXPECT_LE(stopped.ids.size(), 4U);
+  EXPECT_TRUE(std::equal(stopped.ids.begin(), stopped.ids.end(), free.ids.begin()));
+
+  for (const GenerateRequest& bad :
+       {GenerateRequest{.max_new_tokens = 1}, GenerateRequest{.prompt = {1, 512}},
+        GenerateRequest{.prompt = {-1}},
+        GenerateRequest{.prompt = {1}, .max_new_tokens = 2'000'000}}) {
+    const Answer a = ask(*backend, bad);
+    EXPECT_EQ(a.result.finish, Finish::kError);
+    EXPECT_EQ(a.result.error.code, Code::kInvalidArgument);
+  }
+}
+
+TEST_F(LocalBackendTest, AMissingCheckpointIsOneClearLine) {
+  const auto backend = open_local_backend("/nonexistent/model", {});
+  ASSERT_FALSE(backend);
+  EXPECT_FALSE(backend.error().message.empty());
+}
+
+}  // namespace
+}  // namespace ambit::inference

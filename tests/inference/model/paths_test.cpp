@@ -1,0 +1,198 @@
+// Every path to the same tokens gives the same bits: chunks of any size, one by one, batch mates,
+// forks, rollbacks, drafts. On all golden checkpoints and all numerics.
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "inference/kv/prefix_tree.h"
+#include "inference/model/model.h"
+#include "tests/inference/model/golden.h"
+
+namespace ambit::inference {
+namespace {
+
+struct Setup {
+  std::string name;
+  Numerics numerics;
+};
+
+class Paths : public testing::TestWithParam<Setup> {
+ protected:
+  bool open() {
+    const auto folder = golden::folder(GetParam().name);
+    if (!folder) return false;
+    auto model = Model::open(*folder, {.numerics = GetParam().numerics});
+    if (!model) {
+      ADD_FAILURE() << model.error().message;
+      return false;
+    }
+    model_ = std::move(*model);
+    vocab_ = model_->config().vocab_size;
+    return true;
+  }
+
+  std::vector<TokenId> random_ids(std::size_t n) {
+    std::vector<TokenId> ids(n);
+    for (TokenId& id : ids) id = static_cast<TokenId>(random_() % vocab_);
+    return ids;
+  }
+
+  // Extends the cache by ids in one step; the logits of all rows, then those of the MTP block.
+  std::vector<float> step(KvCache& cache, std::span<const TokenId> ids) {
+    const StepInput in{.cache = &cache, .ids = ids, .logits_from = 0, .mtp_logits = true};
+    const StepOutput out = model_->forward({&in, 1});
+    std::vector<float> all(out.logits.begin(), out.logits.end());
+    for (std::size_t r = 0; r < ids.size(); ++r) {
+      const auto row = out.mtp_logits.subspan(r * vocab_, vocab_);
+      mtp_.insert(mtp_.end(), row.begin(), row.end());
+    }
+    return all;
+  }
+
+  std::vector<float> whole(std::span<const TokenId> ids) {
+    KvCache cache(model_->pages());
+    return step(cache, ids);
+  }
+
+  // Compares bits from row `from` of `want` on.
+  void expect_rows(const std::vector<float>& got, const std::vector<float>& want,
+                   std::size_t from) {
+    ASSERT_LE(from * vocab_ + got.size(), want.size());
+    const auto at = std::mismatch(got.begin(), got.end(),
+                                  want.begin() + static_cast<std::ptrdiff_t>(from * vocab_));
+    EXPECT_TRUE(at.first == got.end())
+        << "first difference in row "
+        << from + static_cast<std::size_t>(at.first - got.begin()) / vocab_;
+  }
+
+  std::unique_ptr<Model> model_;
+  std::size_t vocab_ = 0;
+  std::mt19937 random_{7};
+  std::vector<float> mtp_;
+};
+
+#define OPEN_OR_SKIP() \
+  if (!open()) GTEST_SKIP() << "golden checkpoint " << GetParam().name << " is not here"
+
+TEST_P(Paths, ChunksOfAnySizeGiveTheSameBits) {
+  OPEN_OR_SKIP();
+  const auto ids = random_ids(280);
+  const auto want = whole(ids);
+  const auto want_mtp = std::exchange(mtp_, {});
+  for (const std::size_t chunk : {1U, 3U, 4U, 5U, 127U, 128U, 129U, 1000U}) {
+    SCOPED_TRACE(chunk);
+    KvCache cache(model_->pages());
+    std::vector<float> got;
+    mtp_.clear();
+    for (std::size_t at = 0; at < ids.size(); at += chunk) {
+      const auto n = std::min<std::size_t>(chunk, ids.size() - at);
+      const auto rows = step(cache, std::span(ids).subspan(at, n));
+      got.insert(got.end(), rows.begin(), rows.end());
+    }
+    expect_rows(got, want, 0);
+    EXPECT_TRUE(mtp_ == want_mtp);
+  }
+}
+
+TEST_P(Paths, ForksRollbacksDraftsAndBatchMatesGiveTheSameBits) {
+  OPEN_OR_SKIP();
+  for (int seed = 0; seed < 3; ++seed) {
+    SCOPED_TRACE(seed);
+    random_.seed(static_cast<unsigned>(seed));
+    const auto ids = random_ids(340);
+    const auto want = whole(ids);
+    KvCache cache(model_->pages());
+    std::vector<KvCache> forks;
+    std::size_t at = 0;
+    for (int move = 0; move < 40; ++move) {
+      switch (random_() % 5) {
+        case 0: {  // go on in a copy, the old one stays
+          if (forks.size() < 4) forks.push_back(cache);
+          break;
+        }
+        case 1: {  // wrong tokens, then back
+          const auto wrong = random_ids(1 + random_() % 9);
+          step(cache, wrong);
+          cache.truncate(static_cast<std::int64_t>(at));
+          break;
+        }
+        case 2: {  // drafts of the MTP block leave no trace
+          std::vector<TokenId> drafts;
+          if (at > 0) model_->draft(cache, ids[at % ids.size()], 1 + random_() % 3, drafts);
+          break;
+        }
+        case 3: {  // take up an older copy
+          if (forks.empty()) break;
+          cache = forks.back();
+          forks.pop_back();
+          at = static_cast<std::size_t>(cache.length());
+          break;
+        }
+        default: {
+          const std::size_t n = std::min<std::size_t>(1 + random_() % 60, ids.size() - at);
+          if (n == 0) break;
+          // Beside another sequence in the same step.
+          KvCache other(model_->pages());
+          const auto others = random_ids(1 + random_() % 5);
+          const StepInput inputs[] = {
+              {.cache = &other, .ids = others, .logits_from = others.size()},
+              {.cache = &cache, .ids = std::span(ids).subspan(at, n), .logits_from = 0}};
+          const StepOutput out = model_->forward(inputs);
+          expect_rows({out.logits.begin(), out.logits.end()}, want, at);
+          at += n;
+        }
+      }
+    }
+    // Back to anywhere in the last page, then on.
+    for (const std::size_t back : {1U, 3U, 60U}) {
+      if (at % 128 <= back || at < back) continue;
+      cache.truncate(static_cast<std::int64_t>(at - back));
+      expect_rows(step(cache, std::span(ids).subspan(at - back, back)), want, at - back);
+    }
+  }
+}
+
+TEST_P(Paths, ThePrefixTreeRestoresToTheToken) {
+  OPEN_OR_SKIP();
+  const auto ids = random_ids(300);
+  const auto want = whole(ids);
+  for (const std::uint64_t budget : {std::uint64_t{1} << 40U, std::uint64_t{1} << 20U}) {
+    PrefixTree tree(model_->pages(), budget);
+    {
+      KvCache cache(model_->pages());
+      step(cache, ids);
+      tree.insert(cache);
+    }
+    tree.trim();
+    for (const std::size_t edit : {1U, 127U, 128U, 129U, 200U, 295U, 299U}) {
+      SCOPED_TRACE(edit);
+      auto edited = ids;
+      edited[edit] = static_cast<TokenId>((static_cast<std::size_t>(edited[edit]) + 1) % vocab_);
+      KvCache warm = tree.find(edited, static_cast<std::int64_t>(edited.size()) - 1);
+      if (budget > (std::uint64_t{1} << 30U)) {
+        EXPECT_EQ(warm.length(), static_cast<std::int64_t>(edit));
+      }
+      ASSERT_LE(warm.length(), static_cast<std::int64_t>(edit));
+      // On along the old text: the rows must be those of the first run.
+      const auto from = static_cast<std::size_t>(warm.length());
+      expect_rows(step(warm, std::span(ids).subspan(from)), want, from);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Checkpoints, Paths,
+    testing::Values(Setup{"f32-a", Numerics::kPlain}, Setup{"bf16-b", Numerics::kPlain},
+                    Setup{"q-c", Numerics::kFast}, Setup{"q-c", Numerics::kRelease}),
+    [](const auto& param) {
+      std::string s = param.param.name + (param.param.numerics == Numerics::kPlain     ? "plain"
+                                          : param.param.numerics == Numerics::kRelease ? "release"
+                                                                                       : "fast");
+      s.erase(std::remove(s.begin(), s.end(), '-'), s.end());
+      return s;
+    });
+
+}  // namespace
+}  // namespace ambit::inference
