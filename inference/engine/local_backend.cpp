@@ -9,8 +9,11 @@
 #include <thread>
 
 #include "daemon/support/clock.h"
+#include "daemon/support/file.h"
+#include "daemon/support/trace.h"
 #include "inference/engine/sampler.h"
 #include "inference/engine/speculative.h"
+#include "inference/kv/disk_store.h"
 #include "inference/kv/prefix_tree.h"
 #include "inference/tokenizer/tokenizer.h"
 
@@ -45,6 +48,15 @@ class LocalBackend final : public Backend {
       : model_(std::move(model)), options_(options), tree_(model_->pages(), options.state_bytes) {
     context_ = model_->config().max_position_embeddings;
     if (options_.context > 0) context_ = std::min(context_, options_.context);
+    if (!options_.state_directory.empty()) {
+      auto store = DiskStore::open(options_.state_directory, model_->fingerprint(),
+                                   options_.state_disk_bytes, file_system());
+      if (store) {
+        disk_.emplace(std::move(*store));
+      } else {
+        log(LogLevel::kWarning, "engine", "no state on disk: " + store.error().message);
+      }
+    }
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
 
@@ -132,15 +144,21 @@ class LocalBackend final : public Backend {
     while (!stop.stop_requested()) {
       {
         std::unique_lock lock(mutex_);
-        if (active_.empty())
+        if (active_.empty() && writes_.empty()) {
           wake_.wait(lock, [&] { return !queue_.empty() || stop.stop_requested(); });
+        }
         for (JobPtr& job : queue_) active_.push_back(std::move(job));
         queue_.clear();
       }
       if (stop.stop_requested()) break;
+      if (active_.empty()) {
+        write_one();
+        continue;
+      }
       reap();
       step();
     }
+    flush_before_the_end();
     std::deque<JobPtr> rest;
     {
       const std::lock_guard lock(mutex_);
@@ -213,11 +231,88 @@ class LocalBackend final : public Backend {
     }
     const auto n = static_cast<std::int64_t>(job.request.prompt.size());
     // The last token is computed in any case when its logits are needed.
-    job.cache = tree_.find(job.request.prompt, job.request.max_new_tokens > 0 ? n - 1 : n);
+    const std::int64_t limit = job.request.max_new_tokens > 0 ? n - 1 : n;
+    job.cache = tree_.find(job.request.prompt, limit);
+    restore(*job.cache, job.request.prompt, limit);
     Usage& u = job.result.usage;
     u.prompt_tokens = n;
     u.reused_tokens = job.cache->length();
     u.computed_tokens = n - u.reused_tokens;
+  }
+
+  // Takes up the state on disk when it reaches further than what is warm in memory.
+  void restore(KvCache& warm, std::span<const TokenId> prompt, std::int64_t limit) {
+    if (!disk_) return;
+    const auto page_tokens = static_cast<std::size_t>(kPageTokens);
+    const std::size_t windows = model_->pages().shape().window_pages();
+    const auto most = static_cast<std::size_t>(limit) / page_tokens;
+    std::vector<PageKey> keys;
+    PageKey key = disk_->root();
+    std::size_t reach = 0;     // pages after which one can go on
+    std::size_t in_a_row = 0;  // checkpoints
+    while (keys.size() < most) {
+      key = DiskStore::key_of(key, prompt.subspan(keys.size() * page_tokens, page_tokens));
+      if (!disk_->has_rows(key)) break;
+      keys.push_back(key);
+      in_a_row = disk_->has_checkpoint(key) ? in_a_row + 1 : 0;
+      if (in_a_row >= std::min(windows, keys.size())) reach = keys.size();
+    }
+    if (static_cast<std::int64_t>(reach * page_tokens) <= warm.length()) return;
+    KvCache cache(model_->pages());
+    for (std::size_t i = 0; i < reach; ++i) {
+      const bool needs_window = i + windows >= reach;
+      const auto whole = static_cast<std::size_t>(warm.length()) / page_tokens;
+      if (i < whole && (!needs_window || (warm.pages()[i]->window && warm.pages()[i]->edge))) {
+        cache.adopt(warm.pages()[i], static_cast<std::int32_t>(kPageTokens));
+        continue;
+      }
+      auto page =
+          disk_->get(model_->pages(), keys[i], prompt.subspan(i * page_tokens, page_tokens));
+      if (!page || (needs_window && !(*page)->window)) return;  // damaged: compute it again
+      cache.adopt(std::move(*page), static_cast<std::int32_t>(kPageTokens));
+    }
+    tree_.insert(cache);
+    warm = std::move(cache);
+  }
+
+  // Queues what of a sequence is not on disk yet.
+  void persist(const KvCache& cache) {
+    if (!disk_) return;
+    constexpr std::size_t kCheckpointEvery = 128;  // pages
+    const std::size_t full = static_cast<std::size_t>(cache.length() / kPageTokens);
+    const std::size_t windows = model_->pages().shape().window_pages();
+    PageKey key = disk_->root();
+    for (std::size_t i = 0; i < full; ++i) {
+      const PagePtr& page = cache.pages()[i];
+      const PageKey parent = key;
+      key = DiskStore::key_of(parent, page->ids);
+      const bool checkpoint =
+          i + windows >= full || i % kCheckpointEvery + windows >= kCheckpointEvery;
+      if (disk_->has_rows(key) && (!checkpoint || disk_->has_checkpoint(key))) continue;
+      if (writes_.size() < kMostWrites) writes_.push_back({key, parent, page, checkpoint});
+    }
+  }
+
+  void write_one() {
+    if (writes_.empty()) return;
+    const Write w = std::move(writes_.front());
+    writes_.pop_front();
+    auto done = disk_->put(model_->pages(), w.key, w.parent, *w.page, w.checkpoint);
+    if (done && writes_.empty()) done = disk_->sync();
+    if (!done) {
+      log(LogLevel::kWarning, "engine", "state is no longer kept on disk: " + done.error().message);
+      disk_.reset();
+      writes_.clear();
+    }
+  }
+
+  void flush_before_the_end() {
+    const TimePoint since = std::chrono::steady_clock::now();
+    constexpr double kPatienceMs = 2000;
+    while (!writes_.empty() && elapsed_ms(since, std::chrono::steady_clock::now()) < kPatienceMs) {
+      write_one();
+    }
+    if (disk_) (void)disk_->sync();
   }
 
   std::size_t plan_prefill(Job& job, bool shared) {
@@ -321,6 +416,7 @@ class LocalBackend final : public Backend {
     }
     if (job.cache && job.request.keep) {
       tree_.insert(*job.cache);
+      persist(*job.cache);
       job.cache.reset();
       tree_.trim();
       kv_bytes_.store(tree_.bytes(), std::memory_order_relaxed);
@@ -352,6 +448,15 @@ class LocalBackend final : public Backend {
   std::size_t pending_ = 0;  // queued and active
 
   // The model thread's.
+  struct Write {
+    PageKey key;
+    PageKey parent;
+    PagePtr page;
+    bool checkpoint;
+  };
+  static constexpr std::size_t kMostWrites = 16384;  // more are dropped: they cost time, later
+  std::optional<DiskStore> disk_;
+  std::deque<Write> writes_;
   PrefixTree tree_;
   std::vector<JobPtr> active_;
   std::vector<StepInput> inputs_;

@@ -17,16 +17,19 @@
 namespace ambit::inference {
 
 struct LocalOptions {
-  ModelOptions model;
-  std::string name;          // shown in describe(); empty: the checkpoint's file name
+  ModelOptions model{};
+  std::string name{};        // shown in describe(); empty: the checkpoint's file name
   std::int64_t context = 0;  // tokens of one sequence, prompt and answer; 0: what the model allows
   std::uint64_t state_bytes = std::uint64_t{1} << 30U;  // memory for warm prefixes
-  std::size_t max_chunk = 512;                          // tokens of a prefill step, at most
-  double chunk_ms = 40;        // a chunk is cut so that it takes about this long
-  std::size_t max_queue = 64;  // requests waiting or running; more are refused
-  bool speculate = true;       // verify drafts (look-up and MTP); never changes an answer
+  // Warm prefixes are kept here over restarts, written when the engine is idle. Empty: nowhere.
+  std::filesystem::path state_directory{};
+  std::uint64_t state_disk_bytes = std::uint64_t{4} << 30U;
+  std::size_t max_chunk = 512;  // tokens of a prefill step, at most
+  double chunk_ms = 40;         // a chunk is cut so that it takes about this long
+  std::size_t max_queue = 64;   // requests waiting or running; more are refused
+  bool speculate = true;        // verify drafts (look-up and MTP); never changes an answer
   // Null: tokenizer.json beside the checkpoint.
-  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer{};
 };
 
 // Loads the checkpoint at `path` (a directory or a file) before it returns. Errors: as of the

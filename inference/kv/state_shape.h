@@ -45,6 +45,10 @@ struct StateShape {
   std::size_t head_dim = 0;
   std::size_t index_dim = 0;
   std::int64_t window = 128;
+  // Whether rows are rounded (numerics other than plain), so that they pack without loss: `rope`
+  // last values of a KV row to BF16, the rest to FP8, index keys to FP4.
+  bool rounded = false;
+  std::size_t rope = 0;
   std::size_t streams = 0;  // floats of the residual streams of a token; 0: not kept (no MTP)
   std::size_t streams_at = 0;
   std::size_t rows_floats = 0;

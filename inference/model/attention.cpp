@@ -56,7 +56,7 @@ void write_window(const StepContext& step, const AttentionWeights& w, std::size_
                            .eps = c.rms_norm_eps});
         ops::rope_apply(row, 1, dim, dim, c.qk_rope_head_dim, rope.cos + r * half,
                         rope.sin + r * half, ops::RopeDirection::kForward);
-        if (step.rounds_cache()) ops::round_kv_row(row, dim - c.qk_rope_head_dim);
+        if (step.rounds_cache()) ops::round_kv_row(row, dim, c.qk_rope_head_dim);
         step.note("kv", layer, row, 1, dim);
       }
     });

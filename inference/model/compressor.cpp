@@ -55,7 +55,7 @@ void emit_row(const StepContext& step, const CompressorWeights& w, CompressorUse
   ops::rope_apply(row, 1, shape.dim, shape.dim, rope, cos, sin, ops::RopeDirection::kForward);
   if (!step.rounds_cache()) return;
   if (attention) {
-    ops::round_kv_row(row, shape.dim - rope);
+    ops::round_kv_row(row, shape.dim, rope);
   } else {
     ops::round_index_row(row, shape.dim);
   }

@@ -1,6 +1,9 @@
 #include "inference/model/model.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <string>
 
 #include "inference/model/block.h"
 #include "inference/model/head.h"
@@ -10,15 +13,18 @@
 namespace ambit::inference {
 namespace {
 
-StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool mtp) {
+StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool mtp, bool rounded) {
   std::vector<LayerKind> kinds;
   for (std::size_t l = 0; l < w.layers.size(); ++l) {
     kinds.push_back({static_cast<std::int32_t>(c.ratio(l)), w.layers[l].attn.indexer.has_value()});
   }
   if (mtp) kinds.push_back({});
-  return StateShape::make(kinds, c.head_dim, c.index_head_dim,
-                          static_cast<std::int64_t>(c.sliding_window),
-                          mtp ? c.hc_mult * c.hidden_size : 0);
+  StateShape shape = StateShape::make(kinds, c.head_dim, c.index_head_dim,
+                                      static_cast<std::int64_t>(c.sliding_window),
+                                      mtp ? c.hc_mult * c.hidden_size : 0);
+  shape.rounded = rounded;
+  shape.rope = c.qk_rope_head_dim;
+  return shape;
 }
 
 std::vector<float> frequencies(const ModelConfig& c, bool compressed) {
@@ -45,10 +51,45 @@ Result<std::unique_ptr<Model>> Model::open(const std::filesystem::path& path,
 Model::Model(ModelConfig config, ModelWeights weights, const ModelOptions& options)
     : config_(std::move(config)), weights_(std::move(weights)), options_(options) {
   mtp_ = options.mtp && !weights_.mtp.empty();
-  pages_ = std::make_unique<PageMaker>(state_shape(config_, weights_, mtp_));
+  pages_ = std::make_unique<PageMaker>(
+      state_shape(config_, weights_, mtp_, options.numerics != Numerics::kPlain));
   pool_ = std::make_unique<ops::ThreadPool>(options.threads);
   main_frequencies_ = frequencies(config_, false);
   compress_frequencies_ = frequencies(config_, true);
+}
+
+std::uint64_t Model::fingerprint() const {
+  // The shapes, the arithmetic, and a sample of every matrix: a retrained checkpoint differs in
+  // all.
+  constexpr std::uint32_t kStateVersion = 1;
+  XXH3_state_t* state = XXH3_createState();
+  XXH3_64bits_reset(state);
+  const auto add = [&](const void* data, std::size_t n) { XXH3_64bits_update(state, data, n); };
+  const auto number = [&](std::uint64_t v) { add(&v, sizeof(v)); };
+  const std::string isa = options_.reference_ops ? "reference" : ops::simd_name();
+  add(isa.data(), isa.size());
+  number(kStateVersion);
+  number(static_cast<std::uint64_t>(options_.numerics));
+  number(mtp_ ? 1 : 0);
+  number(weights_.bytes);
+  const auto matrix = [&](const ops::Matrix& m) {
+    number(m.rows);
+    number(m.cols);
+    number(static_cast<std::uint64_t>(m.type));
+    if (m.data != nullptr) add(m.data, std::min<std::size_t>(512, m.rows * m.cols / 2));
+  };
+  matrix(weights_.embed);
+  matrix(weights_.head);
+  for (const BlockWeights& b : weights_.layers) {
+    for (const ops::Matrix* m : {&b.hc_attn.fn, &b.hc_ffn.fn, &b.attn.wq_a, &b.attn.wq_b,
+                                 &b.attn.wkv, &b.attn.wo_a, &b.attn.wo_b, &b.ffn.gate}) {
+      matrix(*m);
+    }
+    for (const ExpertWeights& e : b.ffn.experts) matrix(e.w1);
+  }
+  const std::uint64_t hash = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  return hash;
 }
 
 void Model::begin_step(StepContext& step, std::span<const Segment> segments, std::size_t rows,

@@ -47,6 +47,9 @@ class Model {
   [[nodiscard]] const ModelWeights& weights() const { return weights_; }
   [[nodiscard]] const PageMaker& pages() const { return *pages_; }
   [[nodiscard]] bool has_mtp() const { return mtp_; }
+  // Names the checkpoint and the arithmetic: state computed under one fingerprint is valid under it
+  // alone.
+  [[nodiscard]] std::uint64_t fingerprint() const;
   [[nodiscard]] std::size_t threads() const { return pool_->size(); }
 
   StepOutput forward(std::span<const StepInput> inputs);

@@ -25,9 +25,13 @@ void round_fp4(float* x, std::size_t n, std::size_t group);
 // Walsh-Hadamard transform in Sylvester order times n^-½, in place; n is a power of two.
 void hadamard(float* x, std::size_t n);
 
-// The leading (not roped) part of a KV row: FP8 in groups of 64.
-inline void round_kv_row(float* x, std::size_t n) {
-  round_fp8(x, n, 64);
+// In place: to BF16 and back.
+void round_bf16(float* x, std::size_t n);
+
+// A KV row: its leading part to FP8 in groups of 64, its `rope` last values to BF16.
+inline void round_kv_row(float* x, std::size_t n, std::size_t rope) {
+  round_fp8(x, n - rope, 64);
+  round_bf16(x + (n - rope), rope);
 }
 // An indexer query head or key: Hadamard, then FP4 in groups of 32.
 inline void round_index_row(float* x, std::size_t n) {

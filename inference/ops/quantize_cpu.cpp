@@ -117,6 +117,14 @@ void round_fp4(float* x, std::size_t n, std::size_t group) {
   }
 }
 
+void round_bf16(float* x, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    auto bits = std::bit_cast<std::uint32_t>(x[i]);
+    bits = (bits + 0x7FFFU + (bits >> 16U & 1U)) & 0xFFFF0000U;
+    x[i] = std::bit_cast<float>(bits);
+  }
+}
+
 void hadamard(float* x, std::size_t n) {
   for (std::size_t h = 1; h < n; h *= 2) {
     for (std::size_t i = 0; i < n; i += 2 * h) {

@@ -4,6 +4,7 @@ ambit_test(inference_graph_tests SOURCES
   model/golden_test.cpp
   model/paths_test.cpp
   ops/ops_test.cpp
+  kv/disk_store_test.cpp
   engine/local_backend_test.cpp
   engine/commands_test.cpp
   LIBS ambit_inference nlohmann_json::nlohmann_json)

@@ -1,7 +1,10 @@
 // The local engine on a golden checkpoint: reuse, pre-emption, cancellation, sampling, speculation.
 #include "inference/engine/local_backend.h"
 
+#include <unistd.h>
+
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <random>
 
@@ -151,6 +154,32 @@ TEST_F(LocalBackendTest, AKeystrokeOvertakesALongPrefill) {
   again.resize(static_cast<std::size_t>(computed) + 10);
   EXPECT_EQ(ask(*backend, {.prompt = again, .max_new_tokens = 0}).result.usage.reused_tokens,
             computed);
+}
+
+TEST_F(LocalBackendTest, AfterARestartTheStateOnDiskGivesTheSameAnswer) {
+  const auto dir =
+      std::filesystem::temp_directory_path() / ("ambit-state-" + std::to_string(::getpid()));
+  std::filesystem::remove_all(dir);
+  for (const Numerics numerics : {Numerics::kFast, Numerics::kPlain}) {
+    LocalOptions options;
+    options.state_directory = dir;
+    options.model.numerics = numerics;
+    const GenerateRequest r{.prompt = ids(700), .max_new_tokens = 10, .logprobs = 2};
+    Answer before;
+    {
+      OPEN_OR_SKIP(first, options);
+      before = ask(*first, r);
+      EXPECT_EQ(before.result.usage.reused_tokens, 0);
+    }
+    OPEN_OR_SKIP(second, options);
+    const Answer after = ask(*second, r);
+    EXPECT_EQ(after.result.usage.reused_tokens, 640);
+    EXPECT_EQ(after.ids, before.ids);
+    for (std::size_t i = 0; i < after.tokens.size(); ++i) {
+      EXPECT_EQ(after.tokens[i].logprob, before.tokens[i].logprob);
+    }
+  }
+  std::filesystem::remove_all(dir);
 }
 
 TEST_F(LocalBackendTest, ManySequencesAtOnceAnswerAsTheyWouldAlone) {

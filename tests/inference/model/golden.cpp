@@ -34,6 +34,10 @@ std::optional<std::filesystem::path> folder(const std::string& name) {
   return file(name);
 }
 
+std::optional<std::filesystem::path> trace(const std::string& name) {
+  return file(name + "/trace.safetensors");
+}
+
 std::vector<float> floats(const Safetensors& f, const std::string& name) {
   return values<float>(f, name);
 }

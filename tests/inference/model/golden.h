@@ -12,6 +12,8 @@ namespace ambit::inference::golden {
 
 // Folder of a checkpoint ("f32-a", "bf16-b", "q-c"), or nullopt when it is nowhere.
 std::optional<std::filesystem::path> folder(const std::string& name);
+// Its trace.safetensors, which may lie in the other place.
+std::optional<std::filesystem::path> trace(const std::string& name);
 // A file beside the checkpoints ("units.safetensors").
 std::optional<std::filesystem::path> file(const std::string& name);
 

@@ -148,6 +148,70 @@ TEST_P(Golden, PlainLogitsOfTheReferenceOpsAgree) {
   check_plain(*model_, vectors_, GetParam(), {"S1", "S5", "S129", "S300"});
 }
 
+// The statistical limits that the golden README states for runs with rounded activations.
+TEST_P(Golden, RoundedRunsAreNoFartherThanTheRelease) {
+  if (GetParam().name != "q-c") GTEST_SKIP() << "only q-c has rounded reference sets";
+  for (const Numerics numerics : {Numerics::kRelease, Numerics::kFast}) {
+    OPEN_OR_SKIP(ModelOptions{.numerics = numerics});
+    const bool release = numerics == Numerics::kRelease;
+    for (const std::string& name : kCases) {
+      SCOPED_TRACE(name);
+      const auto ids = golden::ints(vectors_, name + "/ids");
+      const auto got =
+          rows_of(run(*model_, ids).logits, logit_rows(vectors_, name, ids.size()), 512);
+      const Difference d = compare(got, golden::floats(vectors_, name + "/logits"), 512);
+      if (ids.size() < 100) {
+        EXPECT_LT(d.rms, name[0] == 'S' ? 0.25 : 0.45);
+        continue;
+      }
+      EXPECT_LT(d.kl, release ? 0.06 : 0.03);
+      EXPECT_LT(d.rms, release ? 0.45 : 0.3);
+      EXPECT_GT(d.rms, 0.02) << "nothing was rounded";
+      if (name[0] != 'S') continue;  // a dozen rows are too few for rates
+      EXPECT_GE(d.same_best, 0.75);
+      const std::string sim = name + (release ? "/logits_sim" : "/logits_sim_kv");
+      if (vectors_.find(sim) == nullptr) continue;
+      const Difference s = compare(got, golden::floats(vectors_, sim), 512);
+      EXPECT_LT(s.rms, 0.9 * d.rms) << "no closer to the simulated release than plain arithmetic";
+    }
+  }
+}
+
+// Intermediates of every layer, to say where a wrong model goes wrong.
+TEST_P(Golden, IntermediatesOfEveryLayerAgree) {
+  OPEN_OR_SKIP(ModelOptions{.numerics = Numerics::kPlain});
+  const auto path = golden::trace(GetParam().name);
+  if (!path) GTEST_SKIP() << "trace.safetensors of " << GetParam().name << " is not here";
+  auto trace = Safetensors::open(*path);
+  ASSERT_TRUE(trace);
+  const auto positions = golden::ints(*trace, "pos");
+  const auto layers = model_->config().num_hidden_layers;
+  std::size_t compared = 0;
+  model_->set_trace([&](std::string_view name, std::size_t layer, const float* data,
+                        std::size_t rows, std::size_t columns) {
+    const std::string key = std::string(name) + "." + std::to_string(layer);
+    // The reference lists weights in the order of choice, the model by expert.
+    if (name == "router_weights" || layer >= layers || rows != 300 || trace->find(key) == nullptr)
+      return;
+    const auto want = golden::floats(*trace, key);
+    if (want.size() != positions.size() * columns) return;
+    double largest = 0;
+    double size = 0;
+    for (std::size_t p = 0; p < positions.size(); ++p) {
+      const float* row = data + static_cast<std::size_t>(positions[p]) * columns;
+      for (std::size_t i = 0; i < columns; ++i) {
+        const double w = want[p * columns + i];
+        largest = std::max(largest, std::fabs(row[i] - w));
+        size = std::max(size, std::fabs(w));
+      }
+    }
+    EXPECT_LT(largest, 1e-4 * (1 + size)) << key;
+    ++compared;
+  });
+  run(*model_, golden::ints(*trace, "ids"));
+  EXPECT_GE(compared, layers * 10);
+}
+
 INSTANTIATE_TEST_SUITE_P(Checkpoints, Golden,
                          testing::Values(Checkpoint{"f32-a", 1e-3, 5e-5},
                                          Checkpoint{"bf16-b", 2e-4, 2e-5},

@@ -1,9 +1,12 @@
 // Ops against the golden unit vectors, and each fast path against its plain loop.
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <random>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "inference/ops/gemm.h"
 #include "inference/ops/quantize.h"
 #include "inference/ops/rope.h"
 #include "inference/ops/table.h"
@@ -94,6 +97,64 @@ TEST_F(Units, RopeOfTheReleasedConfiguration) {
         EXPECT_NEAR(c[i], cos[p * 32 + i], 1e-6);
         EXPECT_NEAR(s[i], sin[p * 32 + i], 1e-6);
       }
+    }
+  }
+}
+
+TEST(Gemm, MultipliesEveryFormatAsStoredWhateverItsCompany) {
+  std::mt19937 random(3);
+  ThreadPool pool(2);
+  constexpr std::size_t kRows = 200;
+  constexpr std::size_t kCols = 320;
+  std::vector<std::uint8_t> data(kRows * kCols * 4);
+  std::vector<std::uint8_t> scales(kRows * kCols / 32);
+  for (auto& s : scales) s = static_cast<std::uint8_t>(120 + random() % 8);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(7 * kCols);
+  for (float& v : x) v = normal(random);
+  for (const MatrixType type :
+       {MatrixType::kF32, MatrixType::kBf16, MatrixType::kFp8Block128, MatrixType::kFp4Group32}) {
+    SCOPED_TRACE(static_cast<int>(type));
+    for (std::size_t i = 0; i < kRows * kCols; ++i) {
+      const float v = normal(random);
+      const auto bits = std::bit_cast<std::uint32_t>(v);
+      if (type == MatrixType::kF32) std::memcpy(&data[i * 4], &v, 4);
+      if (type == MatrixType::kBf16) {
+        const auto half = static_cast<std::uint16_t>(bits >> 16U);
+        std::memcpy(&data[i * 2], &half, 2);
+      }
+      // Every code but NaN.
+      if (type == MatrixType::kFp8Block128) {
+        data[i] = static_cast<std::uint8_t>(random() % 127 + 128 * (random() % 2));
+      }
+      if (type == MatrixType::kFp4Group32) data[i / 2] = static_cast<std::uint8_t>(random());
+    }
+    const Matrix w{type, kRows, kCols, reinterpret_cast<const std::byte*>(data.data()),
+                   scales.data()};
+    std::vector<float> want(7 * 90);
+    std::vector<float> got(7 * 90);
+    GemmArgs a{.w = &w,
+               .first = 64,
+               .count = 90,
+               .x = x.data(),
+               .x_stride = kCols,
+               .n = 7,
+               .y = want.data(),
+               .y_stride = 90};
+    gemm_reference(a);
+    a.y = got.data();
+    gemm_cpu(a, pool);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      ASSERT_NEAR(got[i], want[i], 2e-4 * (1 + std::fabs(want[i]))) << i;
+    }
+    for (std::size_t r = 0; r < 7; ++r) {
+      std::vector<float> one(90);
+      a.x = x.data() + r * kCols;
+      a.n = 1;
+      a.y = one.data();
+      gemm_cpu(a, pool);
+      EXPECT_TRUE(
+          std::equal(one.begin(), one.end(), got.begin() + static_cast<std::ptrdiff_t>(r * 90)));
     }
   }
 }

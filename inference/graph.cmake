@@ -1,0 +1,49 @@
+# The engine: configuration, weights, ops, state, model, serving. Included by CMakeLists.txt.
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+target_sources(ambit_inference PRIVATE
+  model_config.cpp
+  weights/safetensors.cpp
+  weights/binding.cpp
+  ops/thread_pool.cpp
+  ops/quantize_cpu.cpp
+  ops/gemm_reference.cpp
+  ops/gemm_simd.cpp
+  ops/norm_cpu.cpp
+  ops/rope_cpu.cpp
+  ops/hc_mix_cpu.cpp
+  ops/compress_cpu.cpp
+  ops/index_scores_cpu.cpp
+  ops/top_k_cpu.cpp
+  ops/sparse_attention_cpu.cpp
+  ops/route_cpu.cpp
+  ops/experts_cpu.cpp
+  ops/rows_simd.cpp
+  ops/attention_simd.cpp
+  kv/state_shape.cpp
+  kv/page.cpp
+  kv/cache.cpp
+  kv/prefix_tree.cpp
+  kv/page_codec.cpp
+  kv/disk_store.cpp
+  model/step.cpp
+  model/linear.cpp
+  model/hyper_connections.cpp
+  model/compressor.cpp
+  model/lightning_indexer.cpp
+  model/attention.cpp
+  model/moe.cpp
+  model/block.cpp
+  model/head.cpp
+  model/mtp.cpp
+  model/model.cpp
+  engine/sampler.cpp
+  engine/speculative.cpp
+  engine/local_backend.cpp
+  engine/commands.cpp
+)
+target_link_libraries(ambit_inference
+  PRIVATE nlohmann_json::nlohmann_json PkgConfig::HWY PkgConfig::XXHASH)
+# Tiles live in registers only when their small loops are unrolled, which -O2 does not do.
+set_source_files_properties(ops/gemm_simd.cpp ops/rows_simd.cpp ops/attention_simd.cpp
+  PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")
