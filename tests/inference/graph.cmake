@@ -3,6 +3,7 @@ ambit_test(inference_graph_tests SOURCES
   model/golden.cpp
   model/golden_test.cpp
   model/paths_test.cpp
+  model/mutation_test.cpp
   ops/ops_test.cpp
   kv/disk_store_test.cpp
   engine/local_backend_test.cpp
