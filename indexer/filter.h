@@ -13,7 +13,8 @@ namespace ambit::indexer {
 // pattern that matches wins. Paths are relative to the folder of the file. .ambitignore uses it.
 class IgnoreRules {
  public:
-  // Adds the lines of one file; base: the folder it stands in, relative to the root, "" at the root.
+  // Adds the lines of one file; base: the folder it stands in, relative to the root, "" at the
+  // root.
   void add(std::string_view text, std::string_view base = {});
   // Also true when a parent folder is ignored (what is inside cannot be brought back, as in git).
   [[nodiscard]] bool ignored(std::string_view path, bool is_directory = false) const;
@@ -49,20 +50,20 @@ class Attributes {
 
 // What a file is, apart from its language. Reasons are stable words.
 enum class FileClass : std::uint8_t {
-  kSource,     // indexed and offered to the packer
-  kBinary,     // a NUL byte, or mostly unprintable
-  kTooLarge,   // above IndexOptions::max_file_bytes
-  kMinified,   // very long lines
-  kGenerated,  // says so itself, or an attribute does
-  kRegisters,  // a header that holds little but #define lines
-  kLockFile,   // package-lock.json, Cargo.lock, …
-  kVendored,   // vendor/, node_modules/, third_party/, or an attribute
-  kLfsPointer, // a Git LFS pointer instead of the content
+  kSource,      // indexed and offered to the packer
+  kBinary,      // a NUL byte, or mostly unprintable
+  kTooLarge,    // above IndexOptions::max_file_bytes
+  kMinified,    // very long lines
+  kGenerated,   // says so itself, or an attribute does
+  kRegisters,   // a header that holds little but #define lines
+  kLockFile,    // package-lock.json, Cargo.lock, …
+  kVendored,    // vendor/, node_modules/, third_party/, or an attribute
+  kLfsPointer,  // a Git LFS pointer instead of the content
   kSymlink,
   kSubmodule,
-  kIgnored,    // .ambitignore
-  kSecret,     // a path that holds secrets by its name: .env, *.pem, id_rsa, …
-  kData,       // CSV, logs, SVG: text, but no code
+  kIgnored,  // .ambitignore
+  kSecret,   // a path that holds secrets by its name: .env, *.pem, id_rsa, …
+  kData,     // CSV, logs, SVG: text, but no code
 };
 [[nodiscard]] std::string_view to_string(FileClass c);  // "binary", "too large", …
 

@@ -65,11 +65,11 @@ struct Symbol {
   SymbolKind kind = SymbolKind::kFunction;
   ByteSpan span;  // the whole definition, body and doc comment included
   ByteSpan name_span;
-  std::uint32_t line = 0;      // of the name
-  std::uint32_t column = 0;    // of the name, UTF-8 bytes
-  std::uint32_t end_line = 0;  // last line of span
+  std::uint32_t line = 0;         // of the name
+  std::uint32_t column = 0;       // of the name, UTF-8 bytes
+  std::uint32_t end_line = 0;     // last line of span
   bool declaration_only = false;  // announces what is defined elsewhere: a prototype, an extern
-  bool exported = true;           // false: visible in its own file or class only, as far as syntax tells
+  bool exported = true;  // false: visible in its own file or class only, as far as syntax tells
 };
 
 struct Reference {

@@ -45,7 +45,7 @@ struct FileDiff {
 };
 
 struct Diff {
-  std::string name;  // the exact trees compared: "<id>..<id>", "<id>..index"
+  std::string name;             // the exact trees compared: "<id>..<id>", "<id>..index"
   std::vector<FileDiff> files;  // by new path
 };
 
@@ -54,8 +54,8 @@ struct DiffOptions {
   bool find_renames = true;
   std::uint16_t rename_similarity = 50;  // per cent
   std::uint64_t max_file_bytes = std::uint64_t{4} << 20;
-  std::size_t max_files = 5000;          // kResourceExhausted above
-  std::vector<std::string> paths;        // only below these; empty: all
+  std::size_t max_files = 5000;    // kResourceExhausted above
+  std::vector<std::string> paths;  // only below these; empty: all
 };
 
 // What `git commit` would record: HEAD (an empty tree when it is unborn) against the index. Hooks

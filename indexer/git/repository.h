@@ -1,6 +1,6 @@
 // One repository (or plain folder) on disk: where it is, which files it has, what their bytes are.
-// The only folder that knows libgit2. A Repository may be used by one thread at a time; open one per
-// thread (opening costs well under a millisecond).
+// The only folder that knows libgit2. A Repository may be used by one thread at a time; open one
+// per thread (opening costs well under a millisecond).
 #pragma once
 
 #include <cstdint>
@@ -48,8 +48,8 @@ class Repository {
   // "<commit> main", "<commit> (detached)", "(unborn) main", or "" without a repository.
   [[nodiscard]] std::string head_name() const;
 
-  // Tracked files and files that are neither tracked nor ignored, sorted by path (bytes). Submodules
-  // that are checked out are listed with their own files under their path.
+  // Tracked files and files that are neither tracked nor ignored, sorted by path (bytes).
+  // Submodules that are checked out are listed with their own files under their path.
   [[nodiscard]] Result<std::vector<WorkFile>> list(std::stop_token stop = {}) const;
   // The same for one path: kNotFound when it is gone or ignored.
   [[nodiscard]] Result<WorkFile> look(const std::string& path) const;

@@ -1,0 +1,380 @@
+// RepoIndex: lists the files, learns what the store does not know yet, publishes views.
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "daemon/support/trace.h"
+#include "indexer/search/snapshot.h"
+#include "indexer/store/catalog.h"
+
+namespace ambit::indexer {
+namespace {
+
+// A builder holds about three times the text that went in; two threads stay well below 600 MB.
+constexpr std::size_t kBuilderBytes = std::size_t{96} << 20;
+constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
+
+// A rule of the path, said without looking at the content.
+FileClass path_class(const WorkFile& f, const IgnoreRules& ignore) {
+  if (f.kind == FileKind::kSymlink) return FileClass::kSymlink;
+  if (f.kind == FileKind::kSubmodule) return FileClass::kSubmodule;
+  if (ignore.ignored(f.path)) return FileClass::kIgnored;
+  return classify_path(f.path);
+}
+
+bool never_read(FileClass c) {
+  return c == FileClass::kSymlink || c == FileClass::kSubmodule || c == FileClass::kIgnored ||
+         c == FileClass::kSecret || c == FileClass::kBinary || c == FileClass::kMinified;
+}
+
+bool by_content(std::string_view path) {  // the language depends on the content
+  const auto name = path.substr(path.rfind('/') + 1);
+  const auto dot = name.rfind('.');
+  return dot == std::string_view::npos || name.ends_with(".h") || name.ends_with(".H");
+}
+
+std::string neutral_name(std::string_view path) {
+  const auto name = path.substr(path.rfind('/') + 1);
+  const auto dot = name.rfind('.');
+  return dot == std::string_view::npos ? "x" : "x" + std::string(name.substr(dot));
+}
+
+struct Job {
+  std::size_t file = 0;
+};
+
+// #define lines of a header that holds nothing else: no need to parse them.
+Facts lexical_facts(std::string_view text) {
+  Facts out;
+  std::uint32_t line = 0;
+  for (std::size_t at = 0; at < text.size(); ++line) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    const auto row = text.substr(at, end - at);
+    if (row.starts_with("#define ")) {
+      auto begin = std::size_t{8};
+      while (begin < row.size() && row[begin] == ' ') ++begin;
+      auto stop = begin;
+      while (stop < row.size() &&
+             (std::isalnum(static_cast<unsigned char>(row[stop])) != 0 || row[stop] == '_'))
+        ++stop;
+      if (stop > begin) {
+        Definition d;
+        const auto base = static_cast<std::uint32_t>(at);
+        d.name = {base + static_cast<std::uint32_t>(begin),
+                  base + static_cast<std::uint32_t>(stop)};
+        d.declaration = base;
+        d.span = {base, static_cast<std::uint32_t>(end)};
+        d.signature_end = d.span.end;
+        d.line = d.end_line = line;
+        d.column = static_cast<std::uint32_t>(begin);
+        d.kind = SymbolKind::kMacro;
+        out.definitions.push_back(d);
+      }
+    }
+    at = end + 1;
+  }
+  return out;
+}
+
+class RepoIndexImpl : public RepoIndex {
+ public:
+  RepoIndexImpl(Repository repository, IndexOptions options)
+      : root_(repository.root()), options_(std::move(options)), catalog_(options_.cache_directory) {
+    source_ = std::make_shared<TextSource>(std::move(repository), options_.max_file_bytes);
+    auto empty = std::make_shared<BaseView>();
+    empty->source = source_;
+    publish(std::move(empty));
+  }
+
+  const std::filesystem::path& root() const override { return root_; }
+
+  Result<BuildReport> update(std::stop_token stop) override {
+    std::lock_guard writing(write_mutex_);
+    const auto started = std::chrono::steady_clock::now();
+    AMBIT_TRY(repo, Repository::open(root_));
+    AMBIT_TRY(listed, repo.list(stop));
+    AMBIT_CHECK_OK(catalog_.load());
+    ignore_ = IgnoreRules();
+    if (auto text = repo.read(".ambitignore", 1U << 20)) ignore_.add(*text);
+    auto view = std::make_shared<BaseView>();
+    view->source = source_;
+    view->tree_name = repo.head_name();
+    view->files.reserve(listed.size());
+    for (const auto& f : listed) view->files.push_back(entry_of(f));
+    AMBIT_TRY(reused, learn(*view, stop));
+    auto report = report_of(*view);
+    report.reused_files = reused;
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    publish(std::move(view));
+    return report;
+  }
+
+  Result<void> update_paths(const std::vector<std::string>& paths, std::stop_token stop) override {
+    std::lock_guard writing(write_mutex_);
+    AMBIT_TRY(repo, Repository::open(root_));
+    const auto before = current();
+    if (before->files.empty() ||
+        std::find(paths.begin(), paths.end(), ".ambitignore") != paths.end()) {
+      return make_error(Code::kUnsupported, "these paths change which files count: call update()");
+    }
+    auto view = std::make_shared<BaseView>(*before);
+    view->tree_name = repo.head_name();
+    for (const auto& path : paths) {
+      const auto it =
+          std::lower_bound(view->files.begin(), view->files.end(), path,
+                           [](const FileEntry& f, const std::string& p) { return f.path < p; });
+      const bool known = it != view->files.end() && it->path == path;
+      auto now = repo.look(path);
+      if (!now) {
+        if (known) {
+          view->files.erase(it);
+        } else {  // a folder that went away
+          std::erase_if(view->files,
+                        [&](const FileEntry& f) { return f.path.starts_with(path + "/"); });
+        }
+        continue;
+      }
+      if (known) {
+        *it = entry_of(*now);
+      } else {
+        view->files.insert(it, entry_of(*now));
+      }
+    }
+    AMBIT_TRY(reused, learn(*view, stop));
+    (void)reused;
+    publish(std::move(view));
+    return {};
+  }
+
+  std::shared_ptr<const Snapshot> snapshot() const override {
+    std::lock_guard lock(view_mutex_);
+    return snapshot_;
+  }
+
+ private:
+  FileEntry entry_of(const WorkFile& f) const {
+    FileEntry e;
+    e.path = f.path;
+    e.blob = f.blob;
+    e.bytes = f.bytes;
+    e.mtime_ns = f.mtime_ns;
+    e.on_disk = f.on_disk;
+    e.file_class = path_class(f, ignore_);
+    e.language = language_of(f.path);
+    return e;
+  }
+
+  // Finds or makes the record of every file. On cancel what was learnt is kept in the store.
+  Result<std::uint64_t> learn(BaseView& view, std::stop_token stop) {
+    const auto before = current();
+    std::vector<std::size_t> jobs;
+    std::uint64_t reused = 0;
+    for (std::size_t i = 0; i < view.files.size(); ++i) {
+      auto& f = view.files[i];
+      if (f.segment != kNoRecord) continue;  // untouched by update_paths
+      if (never_read(f.file_class)) continue;
+      if (f.blob ==
+          BlobId{}) {  // changed or untracked: the same size and time mean the same content
+        const auto* old = before->find(f.path);
+        if (old != nullptr && old->bytes == f.bytes && old->mtime_ns == f.mtime_ns &&
+            old->mtime_ns != 0 && old->segment != kNoRecord) {
+          f.blob = old->blob;
+        }
+      }
+      if (f.blob != BlobId{} && attach(f)) {
+        ++reused;
+        continue;
+      }
+      jobs.push_back(i);
+    }
+    view.segments = catalog_.segments();
+    if (!jobs.empty()) {
+      if (before->files.empty()) publish_names(view);
+      AMBIT_CHECK_OK(run(view, jobs, stop));
+    }
+    view.segments = catalog_.segments();
+    // Segments may have been merged: numbers are looked up again by content.
+    if (catalog_.compact_if_worth()) {
+      view.segments = catalog_.segments();
+      for (auto& f : view.files) {
+        if (f.segment != kNoRecord) attach(f);
+      }
+    }
+    view.link();
+    return reused;
+  }
+
+  bool attach(FileEntry& f) {
+    const bool open = by_content(f.path);
+    const auto found = catalog_.find(
+        f.blob, [&](const RecordEntry& r) { return open || r.language == language_of(f.path); });
+    if (!found) return false;
+    f.segment = found->first;
+    f.record = found->second;
+    const auto& r = catalog_.segments()[f.segment]->record(f.record);
+    f.language = r.language;
+    if (f.file_class == FileClass::kSource || r.file_class == FileClass::kLfsPointer)
+      f.file_class = r.file_class;
+    return true;
+  }
+
+  // File names are worth something before their contents are known.
+  void publish_names(const BaseView& view) {
+    auto early = std::make_shared<BaseView>(view);
+    early->tree_name += " (indexing)";
+    early->link();
+    publish(std::move(early));
+  }
+
+  Result<void> run(BaseView& view, const std::vector<std::size_t>& jobs, std::stop_token stop) {
+    std::atomic<std::size_t> next{0};
+    std::mutex progress_mutex;
+    auto last_progress = std::chrono::steady_clock::now();
+    const auto threads =
+        std::clamp<std::size_t>(options_.threads, 1, std::max<std::size_t>(1, jobs.size() / 4));
+    std::vector<Result<void>> results(threads, Result<void>{});
+    const auto work = [&](std::size_t self) {
+      auto repo = Repository::open(root_);
+      if (!repo) {
+        results[self] = repo.error();
+        return;
+      }
+      Extractor extractor;
+      SegmentBuilder builder;
+      for (;;) {
+        if (stop.stop_requested()) break;
+        const auto n = next.fetch_add(1);
+        if (n >= jobs.size()) break;
+        auto& f = view.files[jobs[n]];
+        if (options_.on_progress) {
+          std::lock_guard lock(progress_mutex);
+          const auto now = std::chrono::steady_clock::now();
+          if (now - last_progress > std::chrono::milliseconds(100)) {
+            last_progress = now;
+            options_.on_progress({n, jobs.size(), f.path});
+          }
+        }
+        learn_one(*repo, f, extractor, builder, stop);
+        if (builder.memory_bytes() > kBuilderBytes) {
+          if (auto r = catalog_.add(builder.finish()); !r) results[self] = r;
+        }
+      }
+      if (!builder.empty()) {
+        if (auto r = catalog_.add(builder.finish()); !r) results[self] = r;
+      }
+    };
+    {
+      std::vector<std::jthread> pool;
+      for (std::size_t t = 1; t < threads; ++t) pool.emplace_back(work, t);
+      work(0);
+    }
+    for (const auto& r : results) {
+      if (!r) return r.error();
+    }
+    if (stop.stop_requested())
+      return make_error(Code::kCancelled, "indexing was cancelled; what was learnt is kept");
+    for (const auto i : jobs) {
+      if (view.files[i].blob != BlobId{}) attach(view.files[i]);
+    }
+    return {};
+  }
+
+  void learn_one(const Repository& repo, FileEntry& f, Extractor& extractor,
+                 SegmentBuilder& builder, const std::stop_token& stop) {
+    const auto known = f.blob;
+    Result<std::string> content = make_error(Code::kNotFound, "");
+    if (f.on_disk) content = repo.read(f.path, kReadLimit);
+    if (!content && known != BlobId{}) content = repo.read_blob(known, kReadLimit);
+    if (!content) {
+      f.file_class = content.error().code == Code::kPermission          ? FileClass::kSymlink
+                     : content.error().code == Code::kResourceExhausted ? FileClass::kTooLarge
+                                                                        : f.file_class;
+      return;
+    }
+    // The bytes decide, not what the index file says: filters and races change them.
+    f.blob = hash_blob(*content);
+    f.bytes = content->size();
+    if (attach(f)) return;
+    SegmentBuilder::Input in;
+    in.blob = f.blob;
+    in.text = *content;
+    in.language = f.language = language_of(f.path, std::string_view(*content).substr(0, 4096));
+    in.file_class =
+        classify(neutral_name(f.path), *content, content->size(), options_.max_file_bytes);
+    in.index_text = is_indexed(in.file_class);
+    Facts facts;
+    if (in.file_class == FileClass::kRegisters) {
+      facts = lexical_facts(*content);
+      in.facts = &facts;
+    } else if (in.index_text && in.language != Language::kNone &&
+               in.file_class != FileClass::kData) {
+      ExtractLimits limits;
+      limits.stop = stop;
+      limits.max_bytes = options_.max_file_bytes;
+      auto extracted = extractor.extract(in.language, *content, limits);
+      if (extracted) {
+        facts = std::move(*extracted);
+        in.facts = &facts;
+      } else if (extracted.error().code == Code::kCancelled) {
+        return;
+      } else if (extracted.error().code != Code::kUnsupported) {
+        in.gave_up = true;
+        log(LogLevel::kWarning, "index", f.path + ": " + extracted.error().message);
+      }
+    }
+    builder.add(in);
+  }
+
+  BuildReport report_of(const BaseView& view) const {
+    BuildReport r;
+    for (const auto& f : view.files) {
+      ++r.files;
+      r.bytes += f.bytes;
+      if (!is_indexed(f.file_class)) {
+        ++r.skipped[std::string(to_string(f.file_class))];
+        continue;
+      }
+      ++r.languages[std::string(language_info(f.language).name)];
+      if (f.segment == kNoRecord) continue;
+      const auto& e = view.segments[f.segment]->record(f.record);
+      r.definitions += e.definitions;
+      r.references += e.mentions;
+    }
+    for (const auto& s : view.segments) r.index_bytes += s->size();
+    return r;
+  }
+
+  std::shared_ptr<const BaseView> current() const {
+    std::lock_guard lock(view_mutex_);
+    return view_;
+  }
+  void publish(std::shared_ptr<const BaseView> view) {
+    auto snapshot = std::make_shared<const SnapshotImpl>(view);
+    std::lock_guard lock(view_mutex_);
+    view_ = std::move(view);
+    snapshot_ = std::move(snapshot);
+  }
+
+  std::filesystem::path root_;
+  IndexOptions options_;
+  Catalog catalog_;
+  std::shared_ptr<const TextSource> source_;
+  IgnoreRules ignore_;
+  std::mutex write_mutex_;  // one update at a time
+  mutable std::mutex view_mutex_;
+  std::shared_ptr<const BaseView> view_;
+  std::shared_ptr<const Snapshot> snapshot_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RepoIndex>> RepoIndex::open(const std::filesystem::path& root,
+                                                   IndexOptions options) {
+  AMBIT_TRY(repository, Repository::open(root));
+  return std::unique_ptr<RepoIndex>(
+      std::make_unique<RepoIndexImpl>(std::move(repository), std::move(options)));
+}
+
+}  // namespace ambit::indexer

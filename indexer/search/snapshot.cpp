@@ -1,0 +1,334 @@
+#include "indexer/search/snapshot.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace ambit::indexer {
+namespace {
+
+constexpr std::size_t kRecentTexts = 64;
+
+std::string_view skip_reason(const FileEntry& f) {
+  return is_indexed(f.file_class) ? std::string_view{} : to_string(f.file_class);
+}
+
+FileInfo info_of(const FileEntry& f) {
+  return {f.path, f.blob, f.bytes, f.language, skip_reason(f)};
+}
+
+void body_first(std::vector<Symbol>& v) {
+  std::stable_sort(v.begin(), v.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.declaration_only, std::string_view(a.path), a.name_span.begin) <
+           std::tuple(b.declaration_only, std::string_view(b.path), b.name_span.begin);
+  });
+}
+
+}  // namespace
+
+Result<std::string> TextSource::text(const FileEntry& f) const {
+  constexpr std::uint64_t kMax = std::uint64_t{64} << 20;
+  if (f.on_disk) {
+    struct stat st {};
+    const auto path = repository_.root() / f.path;
+    if (lstat(path.c_str(), &st) == 0 && static_cast<std::uint64_t>(st.st_size) == f.bytes) {
+      auto content = repository_.read(f.path, kMax);
+      const auto mtime =
+          static_cast<std::int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec;
+      if (!content && content.error().code == Code::kPermission) return content;
+      if (content && (mtime == f.mtime_ns || hash_blob(*content) == f.blob)) return content;
+    }
+  }
+  {
+    std::lock_guard lock(git_mutex_);
+    if (auto content = repository_.read_blob(f.blob, kMax)) return content;
+  }
+  if (f.on_disk) return repository_.read(f.path, kMax);
+  return make_error(Code::kNotFound, "the content of " + f.path + " is not on this machine");
+}
+
+std::shared_ptr<const ParsedText> TextSource::parse(const std::string& path, Language language,
+                                                    std::shared_ptr<const std::string> text) const {
+  std::lock_guard lock(mutex_);
+  if (const auto it = recent_.find(path);
+      it != recent_.end() && it->second->language == language &&
+      (it->second->text == text || *it->second->text == *text)) {
+    return it->second;
+  }
+  auto out = std::make_shared<ParsedText>();
+  out->text = std::move(text);
+  out->language = language;
+  if (extractor_ == nullptr) extractor_ = std::make_unique<Extractor>();
+  ExtractLimits limits;
+  limits.time = std::chrono::milliseconds(2000);
+  limits.max_bytes = max_bytes_;
+  if (auto facts = extractor_->extract(language, *out->text, limits))
+    out->facts = std::move(*facts);
+  if (recent_.size() >= kRecentTexts) recent_.erase(recent_.begin());
+  recent_[path] = out;
+  return out;
+}
+
+const FileEntry* BaseView::find(std::string_view path) const {
+  const auto it =
+      std::lower_bound(files.begin(), files.end(), path,
+                       [](const FileEntry& f, std::string_view p) { return f.path < p; });
+  return it != files.end() && it->path == path ? &*it : nullptr;
+}
+
+void BaseView::link() {
+  first_file.clear();
+  for (const auto& s : segments) first_file.emplace_back(s->record_count(), kNoRecord);
+  for (std::size_t i = files.size(); i-- > 0;) {
+    auto& f = files[i];
+    f.next_same = kNoRecord;
+    if (f.segment >= segments.size() || f.record >= first_file[f.segment].size()) continue;
+    auto& first = first_file[f.segment][f.record];
+    f.next_same = first;
+    first = static_cast<std::uint32_t>(i);
+  }
+}
+
+std::shared_ptr<const Snapshot> SnapshotImpl::with_buffers(const Buffers& buffers) const {
+  auto out = std::make_shared<SnapshotImpl>(base_);
+  for (const auto& [path, text] : buffers) {
+    if (text == nullptr) continue;
+    const auto language = language_of(path, std::string_view(*text).substr(0, 4096));
+    out->buffers_[path] = base_->source->parse(path, language, text);
+  }
+  return out;
+}
+
+std::string SnapshotImpl::tree_name() const {
+  return buffers_.empty() ? base_->tree_name
+                          : base_->tree_name + " + " + std::to_string(buffers_.size()) + " unsaved";
+}
+
+std::vector<FileInfo> SnapshotImpl::files() const {
+  std::vector<FileInfo> out;
+  out.reserve(base_->files.size() + buffers_.size());
+  for (const auto& f : base_->files) out.push_back(info_of(f));
+  for (const auto& [path, b] : buffers_) {
+    const auto it =
+        std::lower_bound(out.begin(), out.end(), path,
+                         [](const FileInfo& f, const std::string& p) { return f.path < p; });
+    FileInfo info{path, hash_blob(*b->text), b->text->size(), b->language, {}};
+    if (it != out.end() && it->path == path) {
+      *it = std::move(info);
+    } else {
+      out.insert(it, std::move(info));
+    }
+  }
+  return out;
+}
+
+std::optional<FileInfo> SnapshotImpl::file(std::string_view path) const {
+  if (const auto it = buffers_.find(path); it != buffers_.end()) {
+    return FileInfo{it->first,
+                    hash_blob(*it->second->text),
+                    it->second->text->size(),
+                    it->second->language,
+                    {}};
+  }
+  if (const auto* f = base_->find(path)) return info_of(*f);
+  return std::nullopt;
+}
+
+Result<std::string> SnapshotImpl::text(std::string_view path) const {
+  if (const auto it = buffers_.find(path); it != buffers_.end()) return *it->second->text;
+  const auto* f = base_->find(path);
+  if (f == nullptr)
+    return make_error(Code::kNotFound, "the index has no file " + std::string(path));
+  if (f->file_class == FileClass::kIgnored || f->file_class == FileClass::kSymlink ||
+      f->file_class == FileClass::kSecret) {
+    return make_error(Code::kPermission,
+                      std::string(path) + " is kept out: " + std::string(to_string(f->file_class)));
+  }
+  return base_->source->text(*f);
+}
+
+std::shared_ptr<const ParsedText> SnapshotImpl::parsed(std::string_view path) const {
+  if (const auto it = buffers_.find(path); it != buffers_.end()) return it->second;
+  const auto* f = base_->find(path);
+  if (f == nullptr || !is_indexed(f->file_class) || f->language == Language::kNone) return nullptr;
+  auto content = base_->source->text(*f);
+  if (!content) return nullptr;
+  return base_->source->parse(f->path, f->language,
+                              std::make_shared<const std::string>(std::move(*content)));
+}
+
+void SnapshotImpl::stored_symbols(const FileEntry& f, const std::vector<std::uint32_t>* wanted,
+                                  std::vector<Symbol>& out) const {
+  const auto stored = base_->segments[f.segment]->definitions(f.record);
+  if (stored.empty()) return;
+  auto content = base_->source->text(f);
+  const std::string text =
+      content && content->size() == base_->segments[f.segment]->record(f.record).bytes
+          ? std::move(*content)
+          : std::string();
+  const auto separator = language_info(f.language).separator;
+  const auto one = [&](std::uint32_t i) {
+    const auto& d = stored[i].d;
+    Symbol s;
+    s.path = f.path;
+    s.name = stored[i].name;
+    std::vector<std::string> parts;
+    for (auto k = static_cast<std::int32_t>(i); k >= 0 && parts.size() < 64;) {
+      const auto& at = stored[static_cast<std::size_t>(k)].d;
+      if (!at.owner.empty()) {
+        std::string owner;
+        for (const char c : at.owner) {
+          if (c == '\x1f') {
+            owner += separator;
+          } else {
+            owner.push_back(c);
+          }
+        }
+        parts.push_back(std::move(owner));
+      }
+      if (at.parent < 0 || at.parent >= k) break;
+      k = at.parent;
+      parts.push_back(stored[static_cast<std::size_t>(k)].name);
+    }
+    for (auto it = parts.rbegin(); it != parts.rend(); ++it) {
+      if (!s.scope.empty()) s.scope += separator;
+      s.scope += *it;
+    }
+    s.signature = signature_of(text, d);
+    s.doc = doc_line_of(text, d);
+    s.kind = d.kind;
+    s.span = d.span;
+    s.name_span = d.name;
+    s.line = d.line;
+    s.column = d.column;
+    s.end_line = d.end_line;
+    s.exported = d.exported;
+    s.declaration_only = d.declaration_only;
+    out.push_back(std::move(s));
+  };
+  if (wanted == nullptr) {
+    for (std::uint32_t i = 0; i < stored.size(); ++i) one(i);
+  } else {
+    for (const auto i : *wanted) {
+      if (i < stored.size()) one(i);
+    }
+  }
+}
+
+std::vector<Symbol> SnapshotImpl::symbols_in(std::string_view path) const {
+  std::vector<Symbol> out;
+  if (const auto it = buffers_.find(path); it != buffers_.end()) {
+    const auto& p = *it->second;
+    for (std::size_t i = 0; i < p.facts.definitions.size(); ++i) {
+      out.push_back(make_symbol(path, *p.text, p.language, p.facts.definitions, i));
+    }
+    return out;
+  }
+  if (const auto* f = base_->find(path); f != nullptr && f->segment != kNoRecord)
+    stored_symbols(*f, nullptr, out);
+  return out;
+}
+
+std::vector<Reference> SnapshotImpl::references_in(std::string_view path) const {
+  std::vector<Reference> out;
+  const auto p = parsed(path);
+  if (p == nullptr) return out;
+  out.reserve(p->facts.mentions.size());
+  for (const auto& m : p->facts.mentions) {
+    out.push_back({std::string(path), p->text->substr(m.span.begin, m.span.size()), m.kind, m.span,
+                   m.line, m.column});
+  }
+  return out;
+}
+
+std::vector<Symbol> SnapshotImpl::definitions(std::string_view name, std::size_t limit) const {
+  std::vector<Symbol> out;
+  for (const auto& [path, p] : buffers_) {
+    for (std::size_t i = 0; i < p->facts.definitions.size(); ++i) {
+      const auto n = p->facts.definitions[i].name;
+      if (std::string_view(*p->text).substr(n.begin, n.size()) == name) {
+        out.push_back(make_symbol(path, *p->text, p->language, p->facts.definitions, i));
+      }
+    }
+  }
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
+  for (std::size_t s = 0; s < base_->segments.size(); ++s) {
+    const auto postings = base_->segments[s]->lookup(name);
+    if (!postings) continue;
+    pairs.clear();
+    Segment::decode_definitions(postings->definitions, pairs);
+    for (std::size_t i = 0; i < pairs.size() && out.size() < limit;) {
+      const auto record = pairs[i].first;
+      std::vector<std::uint32_t> wanted;
+      for (; i < pairs.size() && pairs[i].first == record; ++i) wanted.push_back(pairs[i].second);
+      if (record >= base_->first_file[s].size()) continue;
+      for (auto f = base_->first_file[s][record]; f != kNoRecord && out.size() < limit;
+           f = base_->files[f].next_same) {
+        if (!hidden(base_->files[f].path)) stored_symbols(base_->files[f], &wanted, out);
+      }
+    }
+  }
+  body_first(out);
+  if (out.size() > limit) out.resize(limit);
+  return out;
+}
+
+std::vector<Reference> SnapshotImpl::references(std::string_view name, std::size_t limit) const {
+  std::vector<Reference> out;
+  for (const auto& [path, p] : buffers_) {
+    for (const auto& m : p->facts.mentions) {
+      if (out.size() < limit &&
+          std::string_view(*p->text).substr(m.span.begin, m.span.size()) == name) {
+        out.push_back({path, std::string(name), m.kind, m.span, m.line, m.column});
+      }
+    }
+  }
+  std::vector<std::uint32_t> files;
+  std::vector<std::uint32_t> records;
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>>
+      defined;  // file -> definition indexes
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
+  for (std::size_t s = 0; s < base_->segments.size(); ++s) {
+    const auto postings = base_->segments[s]->lookup(name);
+    if (!postings) continue;
+    records.clear();
+    pairs.clear();
+    Segment::decode_records(postings->references, records);
+    Segment::decode_definitions(postings->definitions, pairs);
+    for (const auto r : records) {
+      if (r >= base_->first_file[s].size()) continue;
+      for (auto f = base_->first_file[s][r]; f != kNoRecord; f = base_->files[f].next_same)
+        files.push_back(f);
+    }
+    for (const auto& [r, index] : pairs) {
+      if (r >= base_->first_file[s].size()) continue;
+      for (auto f = base_->first_file[s][r]; f != kNoRecord; f = base_->files[f].next_same)
+        defined[f].push_back(index);
+    }
+  }
+  std::sort(files.begin(), files.end());
+  for (const auto i : files) {
+    const auto& f = base_->files[i];
+    if (out.size() >= limit) break;
+    if (hidden(f.path)) continue;
+    auto content = base_->source->text(f);
+    if (!content) continue;
+    std::vector<std::uint32_t> own;  // where the name is defined here: not a reference
+    if (const auto it = defined.find(i); it != defined.end()) {
+      const auto stored = base_->segments[f.segment]->definitions(f.record);
+      for (const auto index : it->second) {
+        if (index < stored.size()) own.push_back(stored[index].d.name.begin);
+      }
+    }
+    find_mentions(*content, f.language, name,
+                  [&](ByteSpan span, std::uint32_t line, std::uint32_t column, ReferenceKind kind) {
+                    if (std::find(own.begin(), own.end(), span.begin) == own.end()) {
+                      out.push_back({f.path, std::string(name), kind, span, line, column});
+                    }
+                    return out.size() < limit;
+                  });
+  }
+  return out;
+}
+
+}  // namespace ambit::indexer

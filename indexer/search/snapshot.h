@@ -1,0 +1,105 @@
+// The one Snapshot: a list of files over the segments of the store, and unsaved buffers on top.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "indexer/git/repository.h"
+#include "indexer/index.h"
+#include "indexer/store/segment.h"
+
+namespace ambit::indexer {
+
+inline constexpr std::uint32_t kNoRecord = 0xFFFFFFFF;
+
+struct FileEntry {
+  std::string path;
+  BlobId blob;
+  std::uint64_t bytes = 0;
+  std::int64_t mtime_ns = 0;
+  Language language = Language::kNone;
+  FileClass file_class = FileClass::kSource;
+  bool on_disk = true;
+  std::uint32_t segment = kNoRecord, record = kNoRecord;
+  std::uint32_t next_same = kNoRecord;  // next file with the same record
+};
+
+// A text that is parsed in memory: an unsaved buffer, or a file that a query looks into.
+struct ParsedText {
+  std::shared_ptr<const std::string> text;
+  Language language = Language::kNone;
+  Facts facts;
+};
+
+// Reads file contents and remembers recent parses. Thread-safe.
+class TextSource {
+ public:
+  TextSource(Repository repository, std::uint64_t max_bytes)
+      : repository_(std::move(repository)), max_bytes_(max_bytes) {}
+  // The bytes that the entry's blob names: from disk while the file is unchanged, else from git.
+  [[nodiscard]] Result<std::string> text(const FileEntry& f) const;
+  [[nodiscard]] std::shared_ptr<const ParsedText> parse(
+      const std::string& path, Language language, std::shared_ptr<const std::string> text) const;
+  [[nodiscard]] const Repository& repository() const { return repository_; }
+
+ private:
+  Repository repository_;
+  std::uint64_t max_bytes_;
+  mutable std::mutex git_mutex_;
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::unordered_map<std::string, std::shared_ptr<const ParsedText>> recent_;
+  mutable std::unique_ptr<Extractor> extractor_;
+};
+
+struct BaseView {
+  std::string tree_name;
+  std::vector<FileEntry> files;  // sorted by path
+  std::vector<std::shared_ptr<const Segment>> segments;
+  std::vector<std::vector<std::uint32_t>> first_file;  // segment, record -> first file or kNoRecord
+  std::shared_ptr<const TextSource> source;
+
+  [[nodiscard]] const FileEntry* find(std::string_view path) const;
+  void link();  // fills first_file and next_same
+};
+
+class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<SnapshotImpl> {
+ public:
+  explicit SnapshotImpl(std::shared_ptr<const BaseView> base) : base_(std::move(base)) {}
+
+  std::shared_ptr<const Snapshot> with_buffers(const Buffers& buffers) const override;
+  std::string tree_name() const override;
+  std::vector<FileInfo> files() const override;
+  std::optional<FileInfo> file(std::string_view path) const override;
+  Result<std::string> text(std::string_view path) const override;
+  std::vector<Symbol> symbols_in(std::string_view path) const override;
+  std::vector<Reference> references_in(std::string_view path) const override;
+  std::vector<Symbol> definitions(std::string_view name, std::size_t limit) const override;
+  std::vector<Reference> references(std::string_view name, std::size_t limit) const override;
+  std::vector<ResolvedDefinition> resolve(std::string_view path,
+                                          std::uint32_t offset) const override;
+  std::vector<Symbol> find_symbols(std::string_view query, std::size_t limit) const override;
+  Result<std::vector<TextMatch>> search(std::string_view text, bool regex, std::size_t limit,
+                                        std::stop_token stop) const override;
+
+  [[nodiscard]] const BaseView& base() const { return *base_; }
+  // Facts of a path, from its buffer or parsed now; null when it has none.
+  [[nodiscard]] std::shared_ptr<const ParsedText> parsed(std::string_view path) const;
+
+ private:
+  [[nodiscard]] bool hidden(std::string_view path) const { return buffers_.contains(path); }
+  void stored_symbols(const FileEntry& f, const std::vector<std::uint32_t>* wanted,
+                      std::vector<Symbol>& out) const;
+
+  std::shared_ptr<const BaseView> base_;
+  std::map<std::string, std::shared_ptr<const ParsedText>, std::less<>> buffers_;
+};
+
+// Occurrences of a name as a whole word outside comments and strings, with a guess of the kind.
+void find_mentions(std::string_view text, Language language, std::string_view name,
+                   const std::function<bool(ByteSpan, std::uint32_t line, std::uint32_t column,
+                                            ReferenceKind)>& f);
+
+}  // namespace ambit::indexer

@@ -1,0 +1,137 @@
+#include "indexer/store/catalog.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "daemon/support/trace.h"
+
+namespace ambit::indexer {
+namespace {
+
+constexpr std::size_t kMaxSegments = 12;
+constexpr std::uint64_t kSmall = std::uint64_t{8} << 20;
+constexpr std::uint64_t kMaxMergedSmall = std::uint64_t{64} << 20;
+
+}  // namespace
+
+Result<void> Catalog::load() {
+  if (directory_.empty()) return {};
+  AMBIT_CHECK_OK(files_.make_private_directory(directory_));
+  std::vector<std::filesystem::path> found;
+  std::error_code ec;
+  for (std::filesystem::directory_iterator it(directory_, ec), end; !ec && it != end;
+       it.increment(ec)) {
+    if (it->path().extension() == ".seg") found.push_back(it->path());
+  }
+  std::sort(found.begin(), found.end());
+  std::lock_guard lock(mutex_);
+  for (const auto& file : found) {
+    if (std::any_of(segments_.begin(), segments_.end(),
+                    [&](const auto& s) { return s->file() == file; }))
+      continue;
+    auto segment = Segment::open(file);
+    if (segment) {
+      segments_.push_back(std::move(*segment));
+      continue;
+    }
+    log(LogLevel::kWarning, "index", segment.error().message + "; it is built again");
+    if (segment.error().code == Code::kCorrupt) (void)files_.remove(file);
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const Segment>> Catalog::store(std::string bytes) {
+  if (directory_.empty()) return Segment::from_memory(std::move(bytes));
+  // The name is the content's hash: the same facts written twice are one file.
+  char name[32];
+  std::snprintf(name, sizeof name, "%016llx.seg",
+                static_cast<unsigned long long>(XXH3_64bits(bytes.data(), bytes.size())));
+  const auto file = directory_ / name;
+  AMBIT_CHECK_OK(files_.replace(file, bytes));
+  bytes = {};
+  return Segment::open(file);
+}
+
+Result<void> Catalog::add(std::string bytes) {
+  AMBIT_TRY(segment, store(std::move(bytes)));
+  std::lock_guard lock(mutex_);
+  if (!segment->file().empty() &&
+      std::any_of(segments_.begin(), segments_.end(),
+                  [&](const auto& s) { return s->file() == segment->file(); })) {
+    return {};
+  }
+  segments_.push_back(std::move(segment));
+  return {};
+}
+
+std::optional<std::pair<std::uint32_t, std::uint32_t>> Catalog::find(
+    const BlobId& blob, const std::function<bool(const RecordEntry&)>& fits) const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::uint32_t> records;
+  for (std::size_t s = segments_.size(); s-- > 0;) {
+    records.clear();
+    segments_[s]->find(blob, records);
+    for (const auto r : records) {
+      if (fits(segments_[s]->record(r))) return std::pair(static_cast<std::uint32_t>(s), r);
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::shared_ptr<const Segment>> Catalog::segments() const {
+  std::lock_guard lock(mutex_);
+  return segments_;
+}
+
+bool Catalog::compact_if_worth() {
+  std::vector<std::size_t> small;
+  {
+    std::lock_guard lock(mutex_);
+    if (segments_.size() <= kMaxSegments) return false;
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+      if (segments_[i]->size() > kSmall || total + segments_[i]->size() > kMaxMergedSmall) continue;
+      total += segments_[i]->size();
+      small.push_back(i);
+    }
+  }
+  if (small.size() < 2) return false;
+  const auto done = replace(small, [](std::size_t, std::uint32_t) { return true; });
+  if (!done) log(LogLevel::kWarning, "index", "segments stay apart: " + done.error().message);
+  return done.has_value();
+}
+
+Result<void> Catalog::collect(const std::function<bool(const BlobId&)>& live) {
+  std::vector<std::size_t> all;
+  {
+    std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < segments_.size(); ++i) all.push_back(i);
+  }
+  if (all.empty()) return {};
+  const auto parts = segments();
+  return replace(all, [&](std::size_t s, std::uint32_t r) { return live(parts[s]->blob(r)); });
+}
+
+Result<void> Catalog::replace(const std::vector<std::size_t>& which,
+                              const std::function<bool(std::size_t, std::uint32_t)>& keep) {
+  std::vector<std::shared_ptr<const Segment>> parts;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto i : which) parts.push_back(segments_[i]);
+  }
+  AMBIT_TRY(merged, store(merge_segments(parts, keep)));
+  std::lock_guard lock(mutex_);
+  std::erase_if(segments_, [&](const auto& s) {
+    return std::find(parts.begin(), parts.end(), s) != parts.end();
+  });
+  segments_.push_back(std::move(merged));
+  for (const auto& p : parts) {
+    // Mapped files stay readable for views that still use them.
+    if (!p->file().empty() && p->file() != segments_.back()->file()) (void)files_.remove(p->file());
+  }
+  return {};
+}
+
+}  // namespace ambit::indexer

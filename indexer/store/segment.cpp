@@ -1,0 +1,357 @@
+#include "indexer/store/segment.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "daemon/support/bytes.h"
+
+namespace ambit::indexer {
+namespace {
+
+constexpr std::uint32_t kMaxDefinitionsPerRecord = 4'000'000;
+
+// Reads past the mapping's page cache accounting, so that checking does not make the file resident.
+Result<std::uint64_t> hash_file_from(const std::filesystem::path& file, std::size_t begin) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return make_error(Code::kIo, "cannot open " + file.string());
+  auto* state = XXH3_createState();
+  XXH3_64bits_reset(state);
+  std::vector<char> buffer(1U << 20);
+  auto at = static_cast<off_t>(begin);
+  for (;;) {
+    const auto n = ::pread(fd, buffer.data(), buffer.size(), at);
+    if (n <= 0) break;
+    XXH3_64bits_update(state, buffer.data(), static_cast<std::size_t>(n));
+    at += n;
+  }
+  const auto hash = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  ::close(fd);
+  return hash;
+}
+
+// Bounded by the view: a damaged varint ends the iteration.
+bool varint(std::string_view s, std::size_t& at, std::uint64_t& out) {
+  out = 0;
+  for (unsigned shift = 0; shift < 64 && at < s.size(); shift += 7) {
+    const auto b = static_cast<unsigned char>(s[at++]);
+    out |= static_cast<std::uint64_t>(b & 0x7F) << shift;
+    if ((b & 0x80) == 0) return true;
+  }
+  return false;
+}
+
+std::int64_t unzigzag(std::uint64_t v) {
+  return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+}
+
+struct BlockEntry {
+  std::uint64_t names, definitions, references;
+};
+
+// Walks the names of one block.
+class BlockCursor {
+ public:
+  BlockCursor(const Segment& s, std::size_t block)
+      : names_(s.section(kNames)),
+        definitions_(s.section(kDefinitions)),
+        references_(s.section(kReferences)) {
+    BlockEntry e;
+    const auto blocks = s.section(kBlocks);
+    std::memcpy(&e, blocks.data() + block * sizeof e, sizeof e);
+    at_ = e.names;
+    def_ = e.definitions;
+    ref_ = e.references;
+    left_ = std::min<std::size_t>(kNamesPerBlock, s.name_count() - block * kNamesPerBlock);
+  }
+  bool next() {
+    if (left_ == 0) return false;
+    --left_;
+    std::uint64_t shared = 0, length = 0, defs = 0, refs = 0;
+    if (!varint(names_, at_, shared) || !varint(names_, at_, length) || shared > name.size() ||
+        length > names_.size() - at_) {
+      left_ = 0;
+      return false;
+    }
+    name.resize(shared);
+    name.append(names_.substr(at_, length));
+    at_ += length;
+    if (!varint(names_, at_, defs) || !varint(names_, at_, refs) || def_ > definitions_.size() ||
+        defs > definitions_.size() - def_ || ref_ > references_.size() ||
+        refs > references_.size() - ref_) {
+      left_ = 0;
+      return false;
+    }
+    postings = {definitions_.substr(def_, defs), references_.substr(ref_, refs)};
+    def_ += defs;
+    ref_ += refs;
+    return true;
+  }
+  std::string name;
+  NamePostings postings;
+
+ private:
+  std::string_view names_, definitions_, references_;
+  std::size_t at_ = 0, def_ = 0, ref_ = 0, left_ = 0;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Segment>> Segment::open(const std::filesystem::path& file) {
+  AMBIT_TRY(mapped, MappedFile::open(file));
+  auto s = std::make_shared<Segment>();
+  s->mapped_ = std::move(mapped);
+  s->bytes_ = s->mapped_.text();
+  s->file_ = file;
+  AMBIT_TRY(hash, hash_file_from(file, sizeof(SegmentHeader)));
+  if (s->bytes_.size() >= sizeof(SegmentHeader)) {
+    SegmentHeader h;
+    std::memcpy(&h, s->bytes_.data(), sizeof h);
+    if (h.body_hash != hash) {
+      return make_error(Code::kCorrupt, "the index segment " + file.string() + " is damaged");
+    }
+  }
+  return adopt(std::move(s), false);
+}
+
+Result<std::shared_ptr<const Segment>> Segment::from_memory(std::string bytes) {
+  auto s = std::make_shared<Segment>();
+  s->memory_ = std::move(bytes);
+  s->bytes_ = s->memory_;
+  return adopt(std::move(s), true);
+}
+
+Result<std::shared_ptr<const Segment>> Segment::adopt(std::shared_ptr<Segment> s,
+                                                      bool verify_body) {
+  const auto bad = [&](const char* why) {
+    return make_error(Code::kCorrupt, "the index segment " + s->file_.string() + " " + why);
+  };
+  auto& h = s->header_;
+  if (s->bytes_.size() < sizeof h) return bad("is too short");
+  std::memcpy(&h, s->bytes_.data(), sizeof h);
+  if (std::memcmp(h.magic, "AMBITSEG", 8) != 0) return bad("is not one of ours");
+  if (h.version != kSegmentVersion || h.extractor != kExtractorVersion) {
+    return bad("has another version");
+  }
+  if (XXH3_64bits(&h, offsetof(SegmentHeader, header_hash)) != h.header_hash ||
+      h.size != s->bytes_.size()) {
+    return bad("is damaged");
+  }
+  for (const auto& sec : h.sections) {
+    if (sec.offset % 8 != 0 || sec.offset > h.size || sec.size > h.size - sec.offset) {
+      return bad("has a bad section");
+    }
+  }
+  const std::uint64_t blocks = (h.names + kNamesPerBlock - 1) / kNamesPerBlock;
+  if (h.sections[kRecords].size != std::uint64_t{h.records} * sizeof(RecordEntry) ||
+      h.sections[kByBlob].size != std::uint64_t{h.records} * 4 ||
+      h.sections[kBlocks].size != blocks * sizeof(BlockEntry) ||
+      h.sections[kTrigrams].size % sizeof(TrigramEntry) != 0) {
+    return bad("has a bad section");
+  }
+  if (verify_body &&
+      XXH3_64bits(s->bytes_.data() + sizeof h, s->bytes_.size() - sizeof h) != h.body_hash) {
+    return bad("is damaged");
+  }
+  return std::shared_ptr<const Segment>(std::move(s));
+}
+
+std::string_view Segment::section(Section s) const {
+  const auto& x = header_.sections[s];
+  return bytes_.substr(x.offset, x.size);
+}
+
+const RecordEntry& Segment::record(std::uint32_t i) const {
+  return reinterpret_cast<const RecordEntry*>(section(kRecords).data())[i];
+}
+
+BlobId Segment::blob(std::uint32_t i) const {
+  BlobId id;
+  std::memcpy(id.bytes.data(), record(i).blob, 32);
+  return id;
+}
+
+void Segment::find(const BlobId& blob, std::vector<std::uint32_t>& out) const {
+  const auto* order = reinterpret_cast<const std::uint32_t*>(section(kByBlob).data());
+  const auto* end = order + header_.records;
+  const auto less = [&](std::uint32_t r, const BlobId& b) {
+    return r < header_.records && std::memcmp(record(r).blob, b.bytes.data(), 32) < 0;
+  };
+  for (auto it = std::lower_bound(order, end, blob, less);
+       it != end && *it < header_.records &&
+       std::memcmp(record(*it).blob, blob.bytes.data(), 32) == 0;
+       ++it) {
+    out.push_back(*it);
+  }
+}
+
+std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
+  std::vector<StoredDefinition> out;
+  if (index >= header_.records) return out;
+  const auto& r = record(index);
+  const auto facts = section(kFacts);
+  if (r.facts > facts.size() || r.definitions > kMaxDefinitionsPerRecord) return out;
+  ByteReader in(facts.substr(r.facts));
+  out.reserve(std::min<std::uint32_t>(r.definitions, 65536));
+  std::uint32_t last_name = 0, last_line = 0;
+  for (std::uint32_t i = 0; i < r.definitions && in.ok(); ++i) {
+    StoredDefinition s;
+    auto& d = s.d;
+    const auto u32 = [&] { return static_cast<std::uint32_t>(in.varint()); };
+    s.name = name(u32());
+    const auto bits = u32();
+    d.kind = static_cast<SymbolKind>(bits & 31);
+    d.exported = (bits & 32) != 0;
+    d.declaration_only = (bits & 64) != 0;
+    d.name.begin = static_cast<std::uint32_t>(last_name + unzigzag(in.varint()));
+    d.name.end = d.name.begin + static_cast<std::uint32_t>(s.name.size());
+    d.line = static_cast<std::uint32_t>(last_line + unzigzag(in.varint()));
+    last_name = d.name.begin;
+    last_line = d.line;
+    d.column = u32();
+    d.declaration = d.name.begin - static_cast<std::uint32_t>(unzigzag(in.varint()));
+    d.signature_end = d.declaration + u32();
+    d.span.begin = d.declaration - u32();
+    d.span.end = d.signature_end + u32();
+    d.end_line = d.line + u32();
+    if ((bits & 128) != 0) {
+      const auto back = u32();
+      d.parent = back == 0 ? -1 : static_cast<std::int32_t>(i) - static_cast<std::int32_t>(back);
+      d.owner = in.string();
+      d.doc.begin = d.span.begin + u32();
+      d.doc.end = d.doc.begin + u32();
+      if (d.parent < -1) d.parent = -1;
+    }
+    if (in.ok()) out.push_back(std::move(s));
+  }
+  return out;
+}
+
+std::vector<std::string> Segment::imports(std::uint32_t index) const {
+  std::vector<std::string> out;
+  if (index >= header_.records) return out;
+  const auto& r = record(index);
+  const auto facts = section(kFacts);
+  if (r.imports == 0 || r.facts > facts.size() || r.import_bytes > r.facts) return out;
+  ByteReader in(facts.substr(r.facts - r.import_bytes));
+  for (std::uint32_t i = 0; i < r.imports && in.ok(); ++i) {
+    out.push_back(name(static_cast<std::uint32_t>(in.varint())));
+  }
+  return out;
+}
+
+std::string Segment::name(std::uint32_t id) const {
+  if (id >= header_.names) return {};
+  BlockCursor c(*this, id / kNamesPerBlock);
+  for (std::size_t i = 0; i <= id % kNamesPerBlock; ++i) {
+    if (!c.next()) return {};
+  }
+  return std::move(c.name);
+}
+
+std::optional<NamePostings> Segment::lookup(std::string_view wanted) const {
+  const std::size_t blocks = (header_.names + kNamesPerBlock - 1) / kNamesPerBlock;
+  std::size_t low = 0, high = blocks;  // the last block whose first name is <= wanted
+  while (low < high) {
+    const auto mid = (low + high) / 2;
+    BlockCursor c(*this, mid);
+    if (c.next() && c.name <= wanted) {
+      low = mid + 1;
+    } else {
+      high = mid;
+    }
+  }
+  if (low == 0) return std::nullopt;
+  BlockCursor c(*this, low - 1);
+  while (c.next()) {
+    if (c.name == wanted) return c.postings;
+    if (c.name > wanted) break;
+  }
+  return std::nullopt;
+}
+
+void Segment::for_each_name(
+    const std::function<bool(std::string_view, const NamePostings&)>& f) const {
+  const std::size_t blocks = (header_.names + kNamesPerBlock - 1) / kNamesPerBlock;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    BlockCursor c(*this, b);
+    while (c.next()) {
+      if (!f(c.name, c.postings)) return;
+    }
+  }
+}
+
+void Segment::block(std::size_t index, std::vector<std::string>& names,
+                    std::vector<NamePostings>& postings) const {
+  BlockCursor c(*this, index);
+  while (c.next()) {
+    names.push_back(c.name);
+    postings.push_back(c.postings);
+  }
+}
+
+void Segment::copy_facts(std::uint32_t index, const std::vector<std::uint32_t>& name_ids,
+                         ByteWriter& out, RecordEntry& entry) const {
+  const auto& r = record(index);
+  const auto facts = section(kFacts);
+  const auto imports_at = out.size();
+  if (r.facts > facts.size() || r.import_bytes > r.facts) {
+    entry.definitions = entry.imports = entry.import_bytes = 0;
+    return;
+  }
+  const auto translated = [&](std::uint64_t id) { return id < name_ids.size() ? name_ids[id] : 0; };
+  ByteReader in(facts.substr(r.facts - r.import_bytes));
+  for (std::uint32_t i = 0; i < r.imports; ++i) out.varint(translated(in.varint()));
+  entry.facts = out.size();
+  entry.import_bytes = static_cast<std::uint32_t>(entry.facts - imports_at);
+  for (std::uint32_t i = 0; i < r.definitions && in.ok(); ++i) {
+    out.varint(translated(in.varint()));
+    const auto bits = in.varint();
+    out.varint(bits);
+    for (int k = 0; k < 8; ++k) out.varint(in.varint());
+    if ((bits & 128) != 0) {
+      out.varint(in.varint());
+      out.string(in.string());
+      out.varint(in.varint());
+      out.varint(in.varint());
+    }
+  }
+}
+
+std::string_view Segment::texts_with(std::uint32_t trigram) const {
+  const auto table = section(kTrigrams);
+  const auto* begin = reinterpret_cast<const TrigramEntry*>(table.data());
+  const auto* end = begin + table.size() / sizeof(TrigramEntry);
+  const auto* it = std::lower_bound(
+      begin, end, trigram, [](const TrigramEntry& e, std::uint32_t t) { return e.trigram < t; });
+  const auto texts = section(kTexts);
+  if (it == end || it->trigram != trigram || it->offset > texts.size() ||
+      it->bytes > texts.size() - it->offset) {
+    return {};
+  }
+  return texts.substr(it->offset, it->bytes);
+}
+
+void Segment::decode_records(std::string_view postings, std::vector<std::uint32_t>& out) {
+  std::uint64_t last = 0, delta = 0;
+  for (std::size_t at = 0; at < postings.size() && varint(postings, at, delta);) {
+    last += delta;
+    out.push_back(static_cast<std::uint32_t>(last));
+  }
+}
+
+void Segment::decode_definitions(std::string_view postings,
+                                 std::vector<std::pair<std::uint32_t, std::uint32_t>>& out) {
+  std::uint64_t last = 0, delta = 0, index = 0;
+  for (std::size_t at = 0;
+       at < postings.size() && varint(postings, at, delta) && varint(postings, at, index);) {
+    last += delta;
+    out.emplace_back(static_cast<std::uint32_t>(last), static_cast<std::uint32_t>(index));
+  }
+}
+
+}  // namespace ambit::indexer

@@ -1,0 +1,107 @@
+// One text in, its facts out: what it defines, whom it mentions, what it imports. Tolerates any
+// bytes and any errors. Knows nothing of files, repositories or the store.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/support/result.h"
+#include "indexer/syntax/languages.h"
+#include "indexer/types.h"
+
+namespace ambit::indexer {
+
+// All positions are byte offsets into the text that was parsed; lines and columns are 0-based.
+struct Definition {
+  ByteSpan name;
+  ByteSpan span;  // wrappers (decorators, template<>, export) and doc comment included
+  std::uint32_t declaration = 0;       // where the signature begins, >= span.begin
+  std::uint32_t signature_end = 0;     // where the body begins, else span.end
+  ByteSpan doc;                        // comment or doc string, empty when there is none
+  std::uint32_t line = 0, column = 0;  // of the name
+  std::uint32_t end_line = 0;
+  std::int32_t parent = -1;  // index of the enclosing definition
+  SymbolKind kind = SymbolKind::kFunction;
+  bool exported = true;
+  bool declaration_only = false;  // announces what is defined elsewhere: a prototype, an extern
+  std::string owner;  // names between the parent and this one: a C++ qualifier, a receiver, an impl
+  friend bool operator==(const Definition&, const Definition&) = default;
+};
+
+struct Mention {
+  ByteSpan span;
+  std::uint32_t line = 0, column = 0;
+  ReferenceKind kind = ReferenceKind::kOther;
+  friend bool operator==(const Mention&, const Mention&) = default;
+};
+
+struct Import {
+  ByteSpan module;     // quotes and brackets included
+  ByteSpan statement;  // names imported by it are mentions of kind kImport inside
+  friend bool operator==(const Import&, const Import&) = default;
+};
+
+// A variable or parameter and the function, block or lambda that it lives in.
+struct Local {
+  ByteSpan name;
+  ByteSpan within;
+  std::uint32_t line = 0, column = 0;
+  friend bool operator==(const Local&, const Local&) = default;
+};
+
+struct Facts {
+  std::vector<Definition> definitions;  // by position of the name
+  std::vector<Mention> mentions;        // by position; names of definitions are not among them
+  std::vector<Import> imports;
+  std::vector<Local> locals;
+  std::vector<ByteSpan> errors;  // ranges that the grammar did not understand, outermost only
+  friend bool operator==(const Facts&, const Facts&) = default;
+};
+
+struct ExtractLimits {
+  std::chrono::milliseconds time{10'000};  // kTimeout after it
+  std::size_t max_bytes = std::size_t{32} << 20;
+  std::stop_token stop;  // kCancelled soon after it
+};
+
+// Not thread-safe: one per thread. Keeps the parser warm between texts.
+class Extractor {
+ public:
+  Extractor();
+  Extractor(Extractor&&) noexcept;
+  Extractor& operator=(Extractor&&) noexcept;
+  ~Extractor();
+  // kUnsupported for a language without a grammar, kTimeout, kCancelled, kResourceExhausted.
+  [[nodiscard]] Result<Facts> extract(Language language, std::string_view text,
+                                      const ExtractLimits& limits = {});
+
+  // The children of the root as they lie in the text, for reparsing one of them alone.
+  struct Item {
+    ByteSpan span;
+    bool named = false;
+    bool error = false;
+    std::uint16_t type = 0;
+  };
+  [[nodiscard]] Result<Facts> extract(Language language, std::string_view text,
+                                      const ExtractLimits& limits, std::vector<Item>* items);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Definitions as the index hands them out.
+[[nodiscard]] Symbol make_symbol(std::string_view path, std::string_view text, Language language,
+                                 const std::vector<Definition>& all, std::size_t index);
+[[nodiscard]] std::string scope_of(std::string_view text, Language language,
+                                   const std::vector<Definition>& all, std::size_t index);
+// One line, at most 240 bytes, white space folded.
+[[nodiscard]] std::string signature_of(std::string_view text, const Definition& d);
+[[nodiscard]] std::string doc_line_of(std::string_view text, const Definition& d);
+
+}  // namespace ambit::indexer

@@ -1,0 +1,158 @@
+#include "indexer/syntax/languages.h"
+
+#include <array>
+#include <string>
+#include <unordered_map>
+
+namespace ambit::indexer {
+namespace {
+
+constexpr std::array<LanguageInfo, kLanguageCount> kLanguages{{
+    {Language::kNone, "plaintext", "Text", "", "", "txt rst adoc", "", "."},
+    {Language::kC, "c", "C", "tree-sitter-c", "c", "c h i", "", "::"},
+    {Language::kCpp, "cpp", "C++", "tree-sitter-cpp", "cpp",
+     "cc cpp cxx c++ hh hpp hxx h++ ipp inl tpp txx cppm ixx", "", "::"},
+    {Language::kCuda, "cuda-cpp", "CUDA", "tree-sitter-cpp", "cpp", "cu cuh", "", "::"},
+    {Language::kPython, "python", "Python", "tree-sitter-python", "python", "py pyi pyw",
+     "SConstruct SConscript", "."},
+    {Language::kJavaScript, "javascript", "JavaScript", "tree-sitter-javascript", "javascript",
+     "js jsx mjs cjs", "", "."},
+    {Language::kTypeScript, "typescript", "TypeScript", "tree-sitter-typescript", "typescript",
+     "ts mts cts", "", "."},
+    {Language::kTsx, "typescriptreact", "TSX", "tree-sitter-typescript", "typescript", "tsx", "",
+     "."},
+    {Language::kRust, "rust", "Rust", "tree-sitter-rust", "rust", "rs", "", "::"},
+    {Language::kGo, "go", "Go", "tree-sitter-go", "go", "go", "", "."},
+    {Language::kJava, "java", "Java", "tree-sitter-java", "java", "java", "", "."},
+    {Language::kCSharp, "csharp", "C#", "tree-sitter-c-sharp", "csharp", "cs csx", "", "."},
+    {Language::kRuby, "ruby", "Ruby", "tree-sitter-ruby", "ruby", "rb rake gemspec ru",
+     "Rakefile Gemfile", "::"},
+    {Language::kPhp, "php", "PHP", "tree-sitter-php", "php", "php phtml inc", "", "\\"},
+    {Language::kKotlin, "kotlin", "Kotlin", "@tree-sitter-grammars/tree-sitter-kotlin", "kotlin",
+     "kt kts", "", "."},
+    {Language::kSwift, "swift", "Swift", "tree-sitter-swift", "swift", "swift", "", "."},
+    {Language::kScala, "scala", "Scala", "tree-sitter-scala", "scala", "scala sc sbt", "", "."},
+    {Language::kBash, "shellscript", "Bash", "tree-sitter-bash", "bash", "sh bash bats ksh",
+     ".bashrc .profile .bash_profile PKGBUILD", "."},
+    {Language::kLua, "lua", "Lua", "@tree-sitter-grammars/tree-sitter-lua", "lua", "lua", "", "."},
+    {Language::kJson, "json", "JSON", "tree-sitter-json", "json", "json jsonc json5 webmanifest",
+     ".eslintrc .babelrc", "."},
+    {Language::kYaml, "yaml", "YAML", "@tree-sitter-grammars/tree-sitter-yaml", "yaml", "yaml yml",
+     ".clang-format .clang-tidy", "."},
+    {Language::kToml, "toml", "TOML", "@tree-sitter-grammars/tree-sitter-toml", "toml", "toml",
+     "Cargo.lock Pipfile", "."},
+    {Language::kHtml, "html", "HTML", "tree-sitter-html", "html", "html htm xhtml", "", "."},
+    {Language::kCss, "css", "CSS", "tree-sitter-css", "css", "css", "", "."},
+    {Language::kMarkdown, "markdown", "Markdown", "@tree-sitter-grammars/tree-sitter-markdown",
+     "markdown", "md markdown mdx", "", "/"},
+    {Language::kSql, "sql", "SQL", "@derekstride/tree-sitter-sql", "sql", "sql", "", "."},
+    {Language::kHcl, "terraform", "HCL", "@tree-sitter-grammars/tree-sitter-hcl", "hcl",
+     "hcl tf tfvars", "", "."},
+    {Language::kZig, "zig", "Zig", "@tree-sitter-grammars/tree-sitter-zig", "zig", "zig zon", "",
+     "."},
+    {Language::kElixir, "elixir", "Elixir", "tree-sitter-elixir", "elixir", "ex exs", "", "."},
+}};
+
+template <class F>
+void for_each_word(std::string_view words, F&& f) {
+  while (!words.empty()) {
+    const auto space = words.find(' ');
+    f(words.substr(0, space));
+    if (space == std::string_view::npos) return;
+    words.remove_prefix(space + 1);
+  }
+}
+
+struct Lookup {
+  std::unordered_map<std::string_view, Language> extensions, names, ids;
+  Lookup() {
+    for (const auto& info : kLanguages) {
+      for_each_word(info.extensions, [&](std::string_view w) { extensions[w] = info.language; });
+      for_each_word(info.file_names, [&](std::string_view w) { names[w] = info.language; });
+      ids[info.id] = info.language;
+    }
+    extensions["C"] = extensions["H"] = Language::kCpp;
+    ids["javascriptreact"] = Language::kJavaScript;
+    ids["jsonc"] = Language::kJson;
+    ids["sh"] = Language::kBash;
+    ids["cuda"] = Language::kCuda;
+    ids["tf"] = ids["hcl"] = Language::kHcl;
+  }
+};
+const Lookup& lookup() {
+  static const Lookup table;
+  return table;
+}
+
+Language by_interpreter(std::string_view head) {
+  if (!head.starts_with("#!")) return Language::kNone;
+  const auto line = head.substr(0, head.find('\n'));
+  const auto has = [&](std::string_view w) { return line.find(w) != std::string_view::npos; };
+  if (has("python")) return Language::kPython;
+  if (has("node") || has("deno") || has("bun")) return Language::kJavaScript;
+  if (has("ruby")) return Language::kRuby;
+  if (has("php")) return Language::kPhp;
+  if (has("lua")) return Language::kLua;
+  if (has("elixir")) return Language::kElixir;
+  if (has("bash") || has("/sh") || has("dash") || has("ksh") || has("env sh")) {
+    return Language::kBash;
+  }
+  return Language::kNone;
+}
+
+bool looks_like_cpp(std::string_view head) {
+  for (const std::string_view word :
+       {"namespace ", "template <", "template<", "class ", "constexpr ", "std::", "public:",
+        "private:", "using ", "#include <string>", "#include <vector>", "#include <memory>"}) {
+    for (auto at = head.find(word); at != std::string_view::npos; at = head.find(word, at + 1)) {
+      const auto line = head.rfind('\n', at);
+      const auto start = line == std::string_view::npos ? 0 : line + 1;
+      const auto before = head.substr(start, at - start);
+      if (before.find_first_not_of(" \t") == std::string_view::npos ||
+          (word == "std::" && before.find_first_of("*/\"") == std::string_view::npos)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::span<const LanguageInfo> all_languages() {
+  return kLanguages;
+}
+
+const LanguageInfo& language_info(Language language) {
+  const auto i = static_cast<std::size_t>(language);
+  return kLanguages[i < kLanguages.size() ? i : 0];
+}
+
+Language language_of(std::string_view path, std::string_view head) {
+  const auto slash = path.rfind('/');
+  const auto name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  const auto& table = lookup();
+  if (const auto it = table.names.find(name); it != table.names.end()) return it->second;
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot + 1 == name.size()) return by_interpreter(head);
+  auto extension = std::string(name.substr(dot + 1));
+  auto it = table.extensions.find(extension);
+  if (it == table.extensions.end()) {
+    for (auto& c : extension) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    it = table.extensions.find(extension);
+  }
+  if (it == table.extensions.end()) return by_interpreter(head);
+  if (it->second == Language::kC && extension == "h" && looks_like_cpp(head.substr(0, 4096))) {
+    return Language::kCpp;
+  }
+  return it->second;
+}
+
+Language language_from_id(std::string_view id) {
+  const auto it = lookup().ids.find(id);
+  return it == lookup().ids.end() ? Language::kNone : it->second;
+}
+
+}  // namespace ambit::indexer

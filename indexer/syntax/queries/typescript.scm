@@ -1,0 +1,68 @@
+; TypeScript and TSX
+(#comment comment)
+(#wrapper export_statement ambient_declaration)
+(#public-if export_statement)
+(#wrapper-single lexical_declaration variable_declaration)
+(#locals function_declaration generator_function_declaration function_expression arrow_function method_definition statement_block)
+(#body body value.body)
+
+(class_declaration name: (type_identifier) @name) @definition.class
+(abstract_class_declaration name: (type_identifier) @name) @definition.class
+(class name: (type_identifier) @name) @definition.class
+(interface_declaration name: (type_identifier) @name) @definition.interface
+(type_alias_declaration name: (type_identifier) @name) @definition.type
+(enum_declaration name: (identifier) @name) @definition.enum
+(enum_body name: [(property_identifier) (string)] @name @definition.enumerator)
+(enum_assignment name: [(property_identifier) (string)] @name) @definition.enumerator
+(internal_module name: [(identifier) (nested_identifier)] @name) @definition.namespace
+(module name: [(identifier) (nested_identifier) (string)] @name) @definition.module
+(function_declaration name: (identifier) @name) @definition.function
+(generator_function_declaration name: (identifier) @name) @definition.function
+(function_signature name: (identifier) @name) @declaration.function
+(method_definition name: (property_identifier) @n name: (property_identifier) @name (#eq? @n "constructor")) @definition.constructor
+(method_definition name: [(property_identifier) (private_property_identifier) (string)] @name) @definition.method
+(method_signature name: [(property_identifier) (private_property_identifier) (string)] @name) @definition.method
+(abstract_method_signature name: (property_identifier) @name) @definition.method
+(public_field_definition name: [(property_identifier) (private_property_identifier)] @name) @definition.field
+(property_signature name: [(property_identifier) (string)] @name) @definition.property
+(required_parameter (accessibility_modifier) pattern: (identifier) @name) @definition.field
+(variable_declarator name: (identifier) @name value: [(arrow_function) (function_expression) (generator_function)]) @definition.function
+(variable_declarator name: (identifier) @name value: (class)) @definition.class
+(variable_declarator name: (identifier) @name) @definition.variable
+(variable_declarator name: (object_pattern (shorthand_property_identifier_pattern) @name)) @definition.variable
+(variable_declarator name: (array_pattern (identifier) @name)) @definition.variable
+(object_pattern (shorthand_property_identifier_pattern) @name) @local
+(pair key: [(property_identifier) (string)] @name value: [(arrow_function) (function_expression)]) @definition.method
+(required_parameter pattern: (identifier) @name) @local
+(optional_parameter pattern: (identifier) @name) @local
+(required_parameter pattern: (rest_pattern (identifier) @name)) @local
+(arrow_function parameter: (identifier) @name) @local
+(catch_clause parameter: (identifier) @name) @local
+(for_in_statement left: (identifier) @name) @local
+(type_parameter name: (type_identifier) @name) @local
+
+(import_statement source: (string) @name) @import
+(export_statement source: (string) @name) @import
+(import_require_clause source: (string) @name) @import
+(call_expression function: (identifier) @f arguments: (arguments (string) @name) (#eq? @f "require")) @import
+(call_expression function: (import) arguments: (arguments (string) @name)) @import
+(import_specifier (identifier) @name) @reference.import
+(import_clause (identifier) @name) @reference.import
+(namespace_import (identifier) @name) @reference.import
+(export_specifier name: (identifier) @name) @reference.import
+(call_expression function: (identifier) @name) @reference.call
+(call_expression function: (member_expression property: (property_identifier) @name)) @reference.call
+(new_expression constructor: (identifier) @name) @reference.call
+(new_expression constructor: (member_expression property: (property_identifier) @name)) @reference.call
+(extends_clause value: (identifier) @name) @reference.inherit
+(extends_type_clause type: (type_identifier) @name) @reference.inherit
+(implements_clause (type_identifier) @name) @reference.inherit
+(assignment_expression left: (identifier) @name) @reference.write
+(assignment_expression left: (member_expression property: (property_identifier) @name)) @reference.write
+(pair key: (property_identifier) @name) @reference.other
+((type_identifier) @name) @reference.type
+((property_identifier) @name) @reference.read
+((private_property_identifier) @name) @reference.read
+((shorthand_property_identifier) @name) @reference.read
+((shorthand_property_identifier_pattern) @name) @reference.read
+((identifier) @name) @reference.read
