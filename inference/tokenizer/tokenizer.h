@@ -29,6 +29,11 @@ class Tokenizer {
       const std::filesystem::path& tokenizer_json);
   // The same from memory.
   [[nodiscard]] static Result<std::shared_ptr<const Tokenizer>> parse(std::string_view json);
+  // From the arrays of a GGUF file: tokenizer.ggml.tokens, .merges, .token_type (may be empty) and
+  // .pre (deepseek-v3 or joyai-llm).
+  [[nodiscard]] static Result<std::shared_ptr<const Tokenizer>> from_gguf(
+      const std::vector<std::string>& tokens, const std::vector<std::string>& merges,
+      const std::vector<std::int32_t>& types, std::string_view pre);
   // One token a byte (ids 0…255) and V4's special tokens from 256: for the scripted backend and
   // tests.
   [[nodiscard]] static std::shared_ptr<const Tokenizer> bytes();
