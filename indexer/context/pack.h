@@ -41,6 +41,9 @@ struct PackRequest {
   Task task = Task::kCompletion;
   std::int64_t budget_tokens = 2048;
   std::vector<std::string> open_files;  // most recently used first
+  // Requests of one stream (a window's document, say) follow each other: the packer keeps the spans
+  // of the previous pack where it can, so that the prompt's prefix stays warm. 0: no history.
+  std::uint64_t stream = 0;
 };
 
 struct ContextPack {
@@ -55,15 +58,32 @@ struct ContextPack {
 // Tokens of a text under the model's own tokenizer. Called from the thread that packs.
 using TokenCounter = std::function<std::int64_t(std::string_view)>;
 
+// One per workspace. Thread-safe: pack() and prepare() take turns inside.
 class Packer {
  public:
   virtual ~Packer() = default;
+  // Reads what changed in the snapshot since the last call (by blob id) and re-ranks the
+  // repository. Meant for the indexing thread after each update; pack() calls it itself only when
+  // nothing was prepared yet. Unsaved buffers do not belong in this snapshot.
+  virtual void prepare(std::shared_ptr<const Snapshot> snapshot, std::stop_token stop = {}) = 0;
+  // The snapshot may carry unsaved buffers on top of the prepared one: they show only in the spans
+  // of this stream (regions D and T), never in the stable part, which all streams share.
   [[nodiscard]] virtual Result<ContextPack> pack(const Snapshot& snapshot,
                                                  const PackRequest& request,
                                                  const TokenCounter& count,
                                                  std::stop_token stop = {}) = 0;
 };
 
-[[nodiscard]] std::unique_ptr<Packer> make_packer();
+struct PackerOptions {
+  std::string repository;  // its name, for the preamble
+  // Share of the budget for what does not depend on the cursor (S0 to S3), and the most tokens that
+  // the cursor's own part (T) may take.
+  double stable_share = 0.75;
+  std::int64_t max_task_tokens = 4096;
+  // Below this budget everything is the cursor's own: a small window has no room for a skeleton.
+  std::int64_t min_stable_budget = 6144;
+};
+
+[[nodiscard]] std::unique_ptr<Packer> make_packer(PackerOptions options = {});
 
 }  // namespace ambit::indexer

@@ -1,0 +1,101 @@
+// Who refers to whom, in a form that ranks quickly: files and names as small integers, definitions
+// and uses as flat arrays, edges in compressed sparse rows.
+//
+// Built from a Snapshot without unsaved buffers; update() reads only files whose blob id changed.
+// Not thread-safe; the packer guards it. File numbers follow path order, so that sums run in the
+// same order on every machine and results are equal to the bit.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "indexer/index.h"
+
+namespace ambit::indexer::context {
+
+using NameId = std::uint32_t;
+using FileNumber = std::uint32_t;
+inline constexpr FileNumber kNoFile = 0xFFFFFFFF;
+
+struct Definition {
+  NameId name = 0;
+  SymbolKind kind = SymbolKind::kFunction;
+  bool exported = true;
+  std::uint32_t line = 0;
+  std::uint32_t end_line = 0;
+  std::uint32_t symbol = 0;  // index into Snapshot::symbols_in(path) of the same blob
+};
+
+struct Use {
+  NameId name = 0;
+  std::uint32_t count = 0;
+};
+
+// What one file contributes. Immutable once made; shared between graphs of successive snapshots.
+struct FileFacts {
+  BlobId blob;
+  std::vector<Definition> definitions;  // in file order
+  std::vector<Use> uses;        // by name id, ascending; definitions of the same file included
+  std::vector<NameId> imports;  // names in import references, ascending, unique
+};
+
+class SymbolGraph {
+ public:
+  // Returns false when stopped half-way; the graph then stays as it was.
+  bool update(const Snapshot& snapshot, std::stop_token stop);
+
+  [[nodiscard]] std::size_t file_count() const { return paths_.size(); }
+  [[nodiscard]] const std::string& path(FileNumber f) const { return paths_[f]; }
+  [[nodiscard]] const FileFacts& facts(FileNumber f) const { return *facts_[f]; }
+  [[nodiscard]] FileNumber find(std::string_view path) const;
+  [[nodiscard]] NameId find_name(std::string_view name) const;  // kNoName when never seen
+  [[nodiscard]] const std::string& name(NameId id) const { return *names_[id]; }
+  [[nodiscard]] std::size_t name_count() const { return names_.size(); }
+  static constexpr NameId kNoName = 0xFFFFFFFF;
+
+  struct Definer {
+    FileNumber file = 0;
+    std::uint32_t definition = 0;  // index into facts(file).definitions
+  };
+  // Every definition of the name, by file number then position.
+  [[nodiscard]] std::span<const Definer> definers(NameId name) const;
+  // Number of files that use the name.
+  [[nodiscard]] std::uint32_t users(NameId name) const {
+    return name < users_.size() ? users_[name] : 0;
+  }
+
+  // Personalised PageRank over files: a file passes rank to the files that define what it uses.
+  // `seeds` [file_count] is the restart distribution (any scale; all zero means uniform).
+  [[nodiscard]] std::vector<float> rank(const std::vector<float>& seeds) const;
+
+  // Weight with which one use of `name` pulls, whoever uses it: rare and telling names pull more.
+  [[nodiscard]] float name_weight(NameId name) const { return name_weight_[name]; }
+
+ private:
+  NameId intern(std::string_view name);
+  void build_edges();
+
+  std::vector<std::string> paths_;                       // sorted
+  std::vector<std::shared_ptr<const FileFacts>> facts_;  // by file number
+  std::unordered_map<std::string, NameId> name_ids_;
+  std::vector<const std::string*> names_;     // keys of name_ids_
+  std::vector<std::uint32_t> definer_begin_;  // [names + 1]
+  std::vector<Definer> definers_;
+  std::vector<std::uint32_t> users_;       // [names]
+  std::vector<float> name_weight_;         // [names]
+  std::vector<std::uint32_t> edge_begin_;  // [files + 1]
+  std::vector<FileNumber> edge_to_;
+  std::vector<float> edge_weight_;  // normalised: each row sums to 1 or is empty
+};
+
+// Lower-case parts of an identifier: "parseHTTPHeader_v2" -> parse http header v2. Appends to out.
+void split_words(std::string_view identifier, std::vector<std::string>& out);
+
+}  // namespace ambit::indexer::context
