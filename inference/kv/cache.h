@@ -63,7 +63,7 @@ class KvCache {
     if (p.raw) return p.raw.data() + shape().streams_at + slot_of(position) * shape().streams;
     return p.edge.data() + shape().streams_edge_at;
   }
-  // Compressed row c of a layer, and its index key; the keys of one page are contiguous.
+  // Compressed row c of a layer.
   [[nodiscard]] float* row(std::size_t layer, std::int64_t c) {
     const LayerShape& l = shape().layers[layer];
     const std::int64_t position = c * l.ratio;
@@ -73,11 +73,15 @@ class KvCache {
   [[nodiscard]] const float* row(std::size_t layer, std::int64_t c) const {
     return const_cast<KvCache*>(this)->row(layer, c);
   }
-  [[nodiscard]] float* index_row(std::size_t layer, std::int64_t c) {
+  // The index keys of the page of row c, transposed: [index_dim, rows of a page]; and the column of
+  // c.
+  [[nodiscard]] float* index_keys(std::size_t layer, std::int64_t c) {
     const LayerShape& l = shape().layers[layer];
-    const std::int64_t position = c * l.ratio;
-    return page(position).rows.data() + l.index_at +
-           slot_of(position) / static_cast<std::size_t>(l.ratio) * shape().index_dim;
+    return page(c * l.ratio).rows.data() + l.index_at;
+  }
+  [[nodiscard]] std::size_t index_column(std::size_t layer, std::int64_t c) const {
+    const LayerShape& l = shape().layers[layer];
+    return slot_of(c * l.ratio) / static_cast<std::size_t>(l.ratio);
   }
 
  private:

@@ -43,7 +43,9 @@ PagePtr PageMaker::copy(const Page& from, std::int32_t filled) const {
     part(from.rows, page->rows, l.rows_at, blocks * shape_.head_dim);
     part(from.raw, page->raw, l.raw_at, n * 2 * l.width);
     if (l.index_width == 0) continue;
-    part(from.rows, page->rows, l.index_at, blocks * shape_.index_dim);
+    // Transposed: all columns, complete or not.
+    const auto per_page = static_cast<std::size_t>(kPageTokens / l.ratio);
+    part(from.rows, page->rows, l.index_at, per_page * shape_.index_dim);
     part(from.raw, page->raw, l.index_raw_at, n * 2 * l.index_width);
   }
   part(from.raw, page->raw, shape_.streams_at, n * shape_.streams);

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "inference/ops/quantize.h"
 
@@ -19,7 +20,7 @@ float largest_magnitude(const float* x, size_t n) {
 }
 
 // The two directions share one description of a page's rows: for_rows calls kv(row) for every KV
-// row and index(row) for every index key of the `rows` part.
+// row and index(column, stride) for every index key of the `rows` part, which is transposed.
 template <class Kv, class Index>
 void for_rows(const StateShape& s, float* rows, Kv kv, Index index) {
   for (const LayerShape& l : s.layers) {
@@ -27,7 +28,7 @@ void for_rows(const StateShape& s, float* rows, Kv kv, Index index) {
     const size_t blocks = static_cast<size_t>(kPageTokens / l.ratio);
     for (size_t b = 0; b < blocks; ++b) kv(rows + l.rows_at + b * s.head_dim);
     if (l.index_width == 0) continue;
-    for (size_t b = 0; b < blocks; ++b) index(rows + l.index_at + b * s.index_dim);
+    for (size_t b = 0; b < blocks; ++b) index(rows + l.index_at + b, blocks);
   }
 }
 
@@ -49,7 +50,10 @@ class Encoder {
       out_.append(reinterpret_cast<const char*>(&half), 2);
     }
   }
-  void index(const float* x) {
+  void index(const float* column, size_t stride) {
+    key_.resize(s_.index_dim);
+    for (size_t i = 0; i < s_.index_dim; ++i) key_[i] = column[i * stride];
+    const float* x = key_.data();
     if (!s_.rounded) return floats(x, s_.index_dim);
     for (size_t at = 0; at < s_.index_dim; at += 32) {
       const size_t n = std::min<size_t>(32, s_.index_dim - at);
@@ -69,6 +73,7 @@ class Encoder {
  private:
   void byte(std::uint8_t b) { out_.push_back(static_cast<char>(b)); }
   const StateShape& s_;
+  std::vector<float> key_;
   std::string out_;
 };
 
@@ -88,7 +93,12 @@ class Decoder {
       x[i] = std::bit_cast<float>((static_cast<std::uint32_t>(byte()) << 8U | low) << 16U);
     }
   }
-  void index(float* x) {
+  void index(float* column, size_t stride) {
+    key_.resize(s_.index_dim);
+    read_key(key_.data());
+    for (size_t i = 0; i < s_.index_dim; ++i) column[i * stride] = key_[i];
+  }
+  void read_key(float* x) {
     if (!s_.rounded) return floats(x, s_.index_dim);
     for (size_t at = 0; at < s_.index_dim; at += 32) {
       const float scale = ops::e8m0_value(byte());
@@ -122,6 +132,7 @@ class Decoder {
     return static_cast<std::uint8_t>(in_[at_++]);
   }
   const StateShape& s_;
+  std::vector<float> key_;
   std::string_view in_;
   size_t at_ = 0;
   bool ok_ = true;
@@ -138,7 +149,7 @@ void window_rows(const StateShape& s, float* window, Coder& coder) {
 std::string encode_rows(const StateShape& s, const Page& page) {
   Encoder e(s);
   for_rows(
-      s, page.rows.data(), [&](float* x) { e.kv(x); }, [&](float* x) { e.index(x); });
+      s, page.rows.data(), [&](float* x) { e.kv(x); }, [&](float* x, size_t n) { e.index(x, n); });
   return e.take();
 }
 
@@ -153,7 +164,7 @@ Result<void> decode_rows(const StateShape& s, std::string_view bytes, Page& page
   Decoder d(s, bytes);
   page.rows = FloatBuffer(s.rows_floats);
   for_rows(
-      s, page.rows.data(), [&](float* x) { d.kv(x); }, [&](float* x) { d.index(x); });
+      s, page.rows.data(), [&](float* x) { d.kv(x); }, [&](float* x, size_t n) { d.index(x, n); });
   return d.end();
 }
 

@@ -9,6 +9,8 @@
 namespace ambit::inference {
 namespace {
 
+constexpr std::size_t kMostIndexDim = 8192;  // as model_config.cpp allows
+
 // Dimensions of one of the two uses in one layer.
 struct Shape {
   std::size_t dim = 0;    // of a compressed row
@@ -38,7 +40,8 @@ void emit_row(const StepContext& step, const CompressorWeights& w, CompressorUse
   for (std::int64_t p = first; p < first + l.ratio; ++p) add(p, own);
 
   const bool attention = use == CompressorUse::kAttention;
-  float* row = attention ? cache.row(layer, c) : cache.index_row(layer, c);
+  float key[kMostIndexDim];
+  float* row = attention ? cache.row(layer, c) : key;
   step.ops.compress({.values = values, .scores = scores, .n = n, .dim = shape.dim, .out = row});
   step.ops.rms_norm({.x = row,
                      .x_stride = shape.dim,
@@ -53,12 +56,17 @@ void emit_row(const StepContext& step, const CompressorWeights& w, CompressorUse
   float sin[ops::kMaxRopeFrequencies];
   ops::rope_angles(step.rope_compress.frequencies, first, cos, sin);
   ops::rope_apply(row, 1, shape.dim, shape.dim, rope, cos, sin, ops::RopeDirection::kForward);
-  if (!step.rounds_cache()) return;
-  if (attention) {
-    ops::round_kv_row(row, shape.dim, rope);
-  } else {
-    ops::round_index_row(row, shape.dim);
+  if (step.rounds_cache()) {
+    if (attention) {
+      ops::round_kv_row(row, shape.dim, rope);
+    } else {
+      ops::round_index_row(row, shape.dim);
+    }
   }
+  if (attention) return;
+  float* keys = cache.index_keys(layer, c) + cache.index_column(layer, c);
+  const auto columns = static_cast<std::size_t>(kPageTokens / l.ratio);
+  for (std::size_t i = 0; i < shape.dim; ++i) keys[i * columns] = key[i];
 }
 
 }  // namespace

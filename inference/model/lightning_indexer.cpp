@@ -27,7 +27,8 @@ std::size_t select_one(const StepContext& step, std::size_t layer, KvCache& cach
                            .weights = query.weights,
                            .heads = c.index_n_heads,
                            .dim = c.index_head_dim,
-                           .keys = cache.index_row(layer, from),
+                           .keys = cache.index_keys(layer, from),
+                           .stride = static_cast<std::size_t>(per_page),
                            .rows = static_cast<std::size_t>(std::min(per_page, visible - from)),
                            .out = scores + from});
   }

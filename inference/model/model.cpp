@@ -61,7 +61,7 @@ Model::Model(ModelConfig config, ModelWeights weights, const ModelOptions& optio
 std::uint64_t Model::fingerprint() const {
   // The shapes, the arithmetic, and a sample of every matrix: a retrained checkpoint differs in
   // all.
-  constexpr std::uint32_t kStateVersion = 1;
+  constexpr std::uint32_t kStateVersion = 2;
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
   const auto add = [&](const void* data, std::size_t n) { XXH3_64bits_update(state, data, n); };

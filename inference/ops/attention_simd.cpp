@@ -166,31 +166,77 @@ void attention(const SparseAttentionArgs& a) {
   }
 }
 
-void scores(const IndexScoresArgs& a) {
-  constexpr std::size_t kRows = 4;
-  constexpr std::size_t kHeads = 2;
-  float dots[kHeads * kRows];
-  for (std::size_t r = 0; r < a.rows; r += kRows) {
-    const std::size_t count = std::min(kRows, a.rows - r);
-    const float* rows[kRows];
-    for (std::size_t j = 0; j < count; ++j) rows[j] = a.keys + (r + j) * a.dim;
-    float sum[kRows] = {};
-    for (std::size_t h = 0; h < a.heads; h += kHeads) {
-      const std::size_t heads = std::min(kHeads, a.heads - h);
-      if (count == kRows) {
-        dot_heads<kRows>(a.q + h * a.dim, heads, a.dim, rows, dots, kRows);
-      } else {
-        for (std::size_t j = 0; j < count; ++j) {
-          dot_heads<1>(a.q + h * a.dim, heads, a.dim, rows + j, dots + j, kRows);
-        }
-      }
-      for (std::size_t k = 0; k < heads; ++k) {
-        for (std::size_t j = 0; j < count; ++j) {
-          sum[j] += a.weights[h + k] * std::max(dots[k * kRows + j], 0.0F);
-        }
+// Scores of kV vectors of rows from `at` on.
+template <std::size_t kV>
+HWY_INLINE void score_rows(const IndexScoresArgs& a, std::size_t at) {
+  const D d;
+  const std::size_t n = hn::Lanes(d);
+  V sum[kV];
+  for (std::size_t v = 0; v < kV; ++v) sum[v] = hn::Zero(d);
+  const auto add = [&](std::size_t h, const V* dots) HWY_ATTR {
+    const V w = hn::Set(d, a.weights[h]);
+    for (std::size_t v = 0; v < kV; ++v) {
+      sum[v] = hn::MulAdd(w, hn::Max(dots[v], hn::Zero(d)), sum[v]);
+    }
+  };
+  std::size_t h = 0;
+  for (; h + 2 <= a.heads; h += 2) {
+    V first[kV];
+    V second[kV];
+    for (std::size_t v = 0; v < kV; ++v) first[v] = second[v] = hn::Zero(d);
+    const float* q = a.q + h * a.dim;
+    for (std::size_t i = 0; i < a.dim; ++i) {
+      const V q1 = hn::Set(d, q[i]);
+      const V q2 = hn::Set(d, q[a.dim + i]);
+      for (std::size_t v = 0; v < kV; ++v) {
+        const V key = hn::LoadU(d, a.keys + i * a.stride + at + v * n);
+        first[v] = hn::MulAdd(q1, key, first[v]);
+        second[v] = hn::MulAdd(q2, key, second[v]);
       }
     }
-    for (std::size_t j = 0; j < count; ++j) a.out[r + j] = sum[j];
+    add(h, first);
+    add(h + 1, second);
+  }
+  if (h < a.heads) {
+    V dots[kV];
+    for (std::size_t v = 0; v < kV; ++v) dots[v] = hn::Zero(d);
+    for (std::size_t i = 0; i < a.dim; ++i) {
+      const V q1 = hn::Set(d, a.q[h * a.dim + i]);
+      for (std::size_t v = 0; v < kV; ++v) {
+        dots[v] = hn::MulAdd(q1, hn::LoadU(d, a.keys + i * a.stride + at + v * n), dots[v]);
+      }
+    }
+    add(h, dots);
+  }
+  // The last vector may reach beyond the rows that are asked for.
+  float last[HWY_MAX_BYTES / sizeof(float)];
+  for (std::size_t v = 0; v < kV; ++v) {
+    const std::size_t from = at + v * n;
+    if (from + n <= a.rows) {
+      hn::StoreU(sum[v], d, a.out + from);
+    } else if (from < a.rows) {
+      hn::StoreU(sum[v], d, last);
+      std::copy_n(last, a.rows - from, a.out + from);
+    }
+  }
+}
+
+void scores(const IndexScoresArgs& a) {
+  const std::size_t n = hn::Lanes(D());
+  std::size_t at = 0;
+  // Whole vectors only where the stride has room for them: a lane's arithmetic is the same in all.
+  for (; at < a.rows && at + 4 * n <= a.stride; at += 4 * n) score_rows<4>(a, at);
+  for (; at < a.rows && at + n <= a.stride; at += n) score_rows<1>(a, at);
+  for (; at < a.rows; ++at) {
+    float sum = 0;
+    for (std::size_t h = 0; h < a.heads; ++h) {
+      float dot = 0;
+      for (std::size_t i = 0; i < a.dim; ++i) {
+        dot = std::fma(a.q[h * a.dim + i], a.keys[i * a.stride + at], dot);
+      }
+      sum = std::fma(a.weights[h], std::max(dot, 0.0F), sum);
+    }
+    a.out[at] = sum;
   }
 }
 

@@ -11,7 +11,10 @@ struct IndexScoresArgs {
   const float* weights = nullptr;  // [heads]
   std::size_t heads = 0;
   std::size_t dim = 0;
-  const float* keys = nullptr;  // [rows, dim], contiguous
+  // [dim, stride]: transposed, so that a vector holds one dimension of many rows and nothing is
+  // summed across it. All `stride` columns are readable; those from `rows` on are not used.
+  const float* keys = nullptr;
+  std::size_t stride = 0;
   std::size_t rows = 0;
   float* out = nullptr;  // [rows]
 };

@@ -40,7 +40,11 @@ PagePtr full_page(const PageMaker& maker, unsigned seed) {
       ops::round_kv_row(page->window.data() + r * 96, 96, 32);
     for (std::size_t r = 0; r < 32; ++r) {
       ops::round_kv_row(page->rows.data() + s.layers[1].rows_at + r * 96, 96, 32);
-      ops::round_index_row(page->rows.data() + s.layers[1].index_at + r * 64, 64);
+      float key[64];
+      float* column = page->rows.data() + s.layers[1].index_at + r;
+      for (std::size_t i = 0; i < 64; ++i) key[i] = column[i * 32];
+      ops::round_index_row(key, 64);
+      for (std::size_t i = 0; i < 64; ++i) column[i * 32] = key[i];
     }
     ops::round_kv_row(page->rows.data() + s.layers[2].rows_at, 96, 32);
   }

@@ -262,20 +262,28 @@ TEST_P(FastPaths, IndexScoresAgreeAndDoNotDependOnTheirCompany) {
                     .weights = w.data(),
                     .heads = heads,
                     .dim = dim,
+
                     .keys = keys.data(),
+                    .stride = n,
                     .rows = n,
                     .out = want.data()};
   index_scores_reference(a);
   a.out = got.data();
   index_scores_cpu(a);
   EXPECT_THAT(got, Pointwise(FloatNear(1e-3F), want));
-  for (std::size_t r = 0; r < n; ++r) {
-    float one = 0;
-    a.keys = keys.data() + r * dim;
-    a.rows = 1;
-    a.out = &one;
+  // Whatever the stride and the number of rows asked for.
+  const std::size_t wide = n + between(0, 40);
+  std::vector<float> spread(wide * dim);
+  for (std::size_t i = 0; i < dim; ++i) {
+    for (std::size_t r = 0; r < n; ++r) spread[i * wide + r] = keys[i * n + r];
+  }
+  a.keys = spread.data();
+  a.stride = wide;
+  for (a.rows = 1; a.rows <= n; ++a.rows) {
+    std::vector<float> some(a.rows);
+    a.out = some.data();
     index_scores_cpu(a);
-    EXPECT_EQ(one, got[r]);
+    EXPECT_TRUE(std::equal(some.begin(), some.end(), got.begin()));
   }
 }
 
