@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { ExecuteCommandRequest, LanguageClient, LanguageClientOptions, ServerOptions } from 'vscode-languageclient/node';
 import { inlineCompletionMiddleware } from './inline_completion';
+import { serverCommands } from './protocol';
 import { watchStatus } from './status';
 
 let client: LanguageClient | undefined;
@@ -58,6 +59,10 @@ export async function start(context: vscode.ExtensionContext): Promise<void> {
   watchStatus(client);
   try {
     await client.start();
+    // The palette shows the commands that this server can carry out.
+    const offered = client.initializeResult?.capabilities.executeCommandProvider?.commands ?? [];
+    void vscode.commands.executeCommand('setContext', 'ambit.offersReview', offered.includes(serverCommands.review));
+    void vscode.commands.executeCommand('setContext', 'ambit.offersRefactor', offered.includes(serverCommands.refactor));
   } catch (error) {
     log.error(String(error));
     const chosen = await vscode.window.showErrorMessage(

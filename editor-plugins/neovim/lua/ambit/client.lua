@@ -25,6 +25,7 @@ function M.config()
     handlers = {
       ['ambit/status'] = function(_, params) require('ambit.status').update(params) end,
     },
+    on_init = function() require('ambit.status').update({ state = 'ready' }) end,
     on_exit = function(code, signal) require('ambit.status').exited(code, signal) end,
   }
 end
@@ -74,6 +75,10 @@ end
 ---Runs a server command and gives its result to `done(result)`; an error is shown.
 ---@param done? fun(result: any)
 function M.execute(client, command, arguments, done)
+  if not M.offers(client, command) then
+    vim.notify(('Ambit: the server does not offer %s'):format(command), vim.log.levels.WARN)
+    return
+  end
   M.request(client, 'workspace/executeCommand', { command = command, arguments = arguments }, function(err, result)
     if err then
       vim.notify('Ambit: ' .. err.message, vim.log.levels.ERROR)

@@ -23,11 +23,11 @@ function M.check()
     })
     return
   end
-  local version = vim.fn.system({ program, '--version' })
+  local version = vim.fn.system({ program, 'version' })
   if vim.v.shell_error == 0 then
     health.ok(vim.trim(version) .. ' at ' .. vim.fn.exepath(program))
   else
-    health.error(("'%s --version' fails: %s"):format(program, vim.trim(version)))
+    health.error(("'%s version' fails: %s"):format(program, vim.trim(version)))
     return
   end
 

@@ -25,10 +25,6 @@ end
 ---@param instruction string
 function M.run(client, instruction, args)
   local lsp = require('ambit.client')
-  if not lsp.offers(client, 'ambit.refactor') then
-    vim.notify('Ambit: this server offers no refactors', vim.log.levels.WARN)
-    return
-  end
   local function plan_it(words)
     if not words or words == '' then return end
     local params = { instruction = words, uri = vim.uri_from_bufnr(0) }

@@ -1,0 +1,124 @@
+-- Drives a real Neovim against the real daemon:  isolated.sh AMBIT nvim -l neovim_test.lua
+-- This file types over RPC into a second, embedded nvim, because only one with a running main loop stays in insert mode.
+-- GHOST_TEXT chooses who draws: 'auto' (Neovim 0.12 itself) or 'own' (the plugin, as on 0.10 and 0.11).
+local here = vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2))
+local file = vim.env.PROJECT .. '/src/report.cpp'
+local passed, failed = 0, 0
+local function check(name, ok, detail)
+  if ok then passed = passed + 1 else failed = failed + 1 end
+  io.write(('%s %s%s\n'):format(ok and 'ok  ' or 'FAIL', name, ok and '' or ': ' .. vim.inspect(detail)))
+end
+
+local exit_code -- from the callback: jobwait() does not know a job that has ended already
+local child = vim.fn.jobstart({ vim.v.progpath, '--embed', '--headless', '--clean', '-u', here .. '/init.lua', file }, {
+  rpc = true,
+  on_exit = function(_, code) exit_code = code end,
+})
+local function rpc(method, ...) return vim.rpcrequest(child, method, ...) end
+local function lua(code, ...) return rpc('nvim_exec_lua', code, { ... }) end
+local function input(keys) rpc('nvim_input', keys) end
+local function eventually(name, fn, ms)
+  local last
+  local ok = vim.wait(ms or 10000, function()
+    last = fn()
+    return last and true or false
+  end, 20)
+  check(name, ok, last)
+  return ok
+end
+local function lines() return rpc('nvim_buf_get_lines', 0, 0, -1, false) end
+local function line(n) return lines()[n] end
+local function ghost() -- what is drawn: virtual text, then virtual lines
+  return lua([[
+    for _, name in ipairs({ 'nvim.lsp.inline_completion', 'ambit.ghost' }) do
+      local ns = vim.api.nvim_get_namespaces()[name]
+      local mark = ns and vim.api.nvim_buf_get_extmarks(0, ns, 0, -1, { details = true })[1]
+      if mark then
+        local out = { mark[4].virt_text and mark[4].virt_text[1][1] or '' }
+        for _, l in ipairs(mark[4].virt_lines or {}) do out[#out + 1] = l[1][1] end
+        return table.concat(out, '\n')
+      end
+    end
+    return '']])
+end
+local function on_screen(text)
+  return lua([[
+    vim.cmd.redraw()
+    for row = 1, vim.o.lines do
+      local cells = {}
+      for column = 1, vim.o.columns do cells[column] = vim.fn.screenstring(row, column) end
+      if table.concat(cells):find(..., 1, true) then return true end
+    end
+    return false]], text)
+end
+
+eventually('the client is attached', function() return lua('return vim.g.ready == true') end)
+check('it is named ambit', lua([[return vim.lsp.get_clients()[1].name]]) == 'ambit')
+rpc('nvim_command', 'setlocal nocindent noautoindent indentexpr= noexpandtab') -- what is typed is what stands there
+
+-- A completion of one line.
+local one = 'ledger.owner() + ": " + std::to_string(ledger.balance_cents());'
+rpc('nvim_win_set_cursor', 0, { 7, 0 })
+input('o  return ')
+eventually('ghost text', function() return ghost() == one end)
+check('it is on the screen', on_screen('return ' .. one), lines())
+check('and not in the buffer', line(8) == '  return ', lines())
+input('le')
+eventually('it stays while the typing agrees', function() return ghost() == one:sub(3) end)
+input('<M-f>')
+eventually('a word is accepted', function() return line(8) == '  return ledger' end)
+eventually('the rest stays on offer', function() return ghost() == one:sub(7) end)
+input('<Tab>')
+eventually('the rest is accepted', function() return line(8) == '  return ' .. one end)
+eventually('the ghost is gone', function() return ghost() == '' end)
+input('<Esc>')
+
+-- Several lines, taken one line at a time.
+rpc('nvim_win_set_cursor', 0, { 9, 0 })
+input('o<CR>void close(Ledger& ledger) {<CR>')
+eventually('ghost text of several lines', function()
+  return ghost():find('const long rest', 1, true) and ghost():find('ledger.add(-rest);', 1, true)
+end)
+input('<M-e>')
+eventually('a line is accepted', function() return line(12) == '  const long rest = ledger.balance_cents();' end)
+eventually('the next lines stay on offer', function() return ghost():find('ledger.add(-rest);', 1, true) ~= nil end)
+input('<Tab>')
+eventually('all is accepted', function() return line(13) == '  ledger.add(-rest);' end)
+input('<Esc>')
+
+-- A key without an offer does what it always did.
+rpc('nvim_win_set_cursor', 0, { 1, 0 })
+input('O//<Tab>x<Esc>')
+eventually('Tab without an offer is a tab', function() return line(1) == '//\tx' end)
+input('u')
+
+local want = lines()
+rpc('nvim_command', 'silent write')
+check('the file on disk is what the buffer shows', vim.deep_equal(vim.fn.readfile(file), want), vim.fn.readfile(file))
+
+-- The daemon dies; the forwarder heals it, and what is in the buffer is known to the new one.
+local pid = vim.json.decode(vim.fn.system({ vim.env.AMBIT, 'status', '--json' })).pid
+check('the daemon has a process', type(pid) == 'number' and pid > 1, pid)
+if type(pid) == 'number' then vim.uv.kill(pid, 'sigkill') end
+rpc('nvim_win_set_cursor', 0, { 7, 0 })
+input('o  return ')
+eventually('a completion after the daemon was killed', function() return ghost() == one end, 20000)
+input('<Esc>u')
+check('one daemon again, a new one', vim.json.decode(vim.fn.system({ vim.env.AMBIT, 'status', '--json' })).pid ~= pid)
+
+-- The plugin's own pages.
+rpc('nvim_command', 'Ambit status')
+eventually(':Ambit status opens a report', function() return line(1) and line(1):find('^Ambit: ') and #lines() > 5 end)
+rpc('nvim_command', 'close')
+rpc('nvim_command', 'checkhealth ambit')
+eventually(':checkhealth ambit has no error', function()
+  local text = table.concat(lines(), '\n')
+  return text:find('serves', 1, true) and not text:find('ERROR', 1, true)
+end)
+rpc('nvim_command', 'helptags ' .. vim.env.PLUGIN_COPY .. '/doc')
+check('help tags build', vim.fn.filereadable(vim.env.PLUGIN_COPY .. '/doc/tags') == 1)
+
+pcall(rpc, 'nvim_command', 'qall!')
+eventually('nvim exits', function() return exit_code == 0 end)
+io.write(('%d passed, %d failed\n'):format(passed, failed))
+os.exit(failed == 0 and 0 or 1)
