@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# A fresh machine: the two commands of the README in a minimal Debian that holds nothing else.
+#
+#   tests/fresh/fresh.sh SUITE [COMMAND...]     SUITE: bookworm or trixie
+#
+# Makes a minimal root (mmdebstrap, kept in the cache), clones this checkout's HEAD into it, and runs each COMMAND there with an
+# empty environment; without any, `bash daemon/try.sh` and `bash tests/run.sh`. The machine's apt mirror, name servers,
+# certificates and npm settings are the only things taken along. Needs root and mmdebstrap.
+set -euo pipefail
+suite=${1:?"usage: fresh.sh bookworm|trixie [COMMAND...]"}; shift
+(($#)) || set -- 'bash daemon/try.sh' 'bash tests/run.sh'
+[ "$(id -u)" = 0 ] || { echo "fresh.sh: needs root for chroot" >&2; exit 2; }
+command -v mmdebstrap >/dev/null || { echo "fresh.sh: apt-get install mmdebstrap first" >&2; exit 2; }
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ambit-tests/fresh
+mkdir -p "$cache"
+base=$cache/$suite.tar
+if [ ! -f "$base" ]; then
+  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 'debian/\?$')
+  mmdebstrap --variant=minbase --mode=root --include=ca-certificates,git "$suite" "$base.new" "$mirror"
+  mv "$base.new" "$base"
+fi
+machine=$(mktemp -d "${TMPDIR:-/var/tmp}/ambit-fresh.XXXXXX")
+trap 'rm -rf --one-file-system "$machine"' EXIT
+tar -C "$machine" -xf "$base" --exclude='./dev/*'
+for file in /etc/resolv.conf /etc/npmrc /etc/ssl/certs/ca-certificates.crt; do
+  if [ -f "$file" ]; then cp --dereference "$file" "$machine$file"; fi
+done
+if [ -f "$HOME/.npmrc" ]; then cp "$HOME/.npmrc" "$machine/etc/npmrc"; fi
+git clone -q --no-hardlinks "$top" "$machine/srv/ambit"
+git -C "$machine/srv/ambit" log -1 --format='commit %h %s'
+for command in "$@"; do
+  echo "\$ $command"
+  start=$SECONDS
+  unshare --mount --pid --fork bash -c '
+    mount -t proc proc "$1/proc"
+    mount -t devtmpfs none "$1/dev" 2>/dev/null || mount --rbind /dev "$1/dev"
+    mount -t tmpfs tmpfs "$1/tmp"
+    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/home LANG=C.UTF-8 chroot "$1" bash -c "cd /srv/ambit && $2"' _ "$machine" "$command"
+  echo "($((SECONDS - start)) s)"
+done
