@@ -3,6 +3,7 @@ pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 target_sources(ambit_inference PRIVATE
   model_config.cpp
+  weights/names.cpp
   weights/safetensors.cpp
   weights/binding.cpp
   ops/thread_pool.cpp

@@ -223,6 +223,7 @@ BlockWeights bind_block(Binder& b, const std::string& at, const ModelConfig& c, 
 
 Result<ModelWeights> bind_safetensors(const std::filesystem::path& path, const ModelConfig& c) {
   AMBIT_TRY(opened, Safetensors::open(path));
+  AMBIT_CHECK_OK(opened.use_released_names());
   auto file = std::make_shared<Safetensors>(std::move(opened));
   ModelWeights w;
   w.files = file;

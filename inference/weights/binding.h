@@ -85,7 +85,7 @@ struct ModelWeights {
   std::deque<std::vector<std::int32_t>> tables;
 };
 
-// path: as Safetensors::open, with the released tensor names.
+// path: as Safetensors::open. Tensor names: the released ones, or those of weights/names.h.
 [[nodiscard]] Result<ModelWeights> bind_safetensors(const std::filesystem::path& path,
                                                     const ModelConfig& config);
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "inference/weights/names.h"
+
 namespace ambit::inference {
 namespace {
 
@@ -154,6 +156,12 @@ Result<Safetensors> Safetensors::open(const std::filesystem::path& path) {
     }
   }
   return s;
+}
+
+Result<void> Safetensors::use_released_names() {
+  AMBIT_TRY(renamed, with_released_names(tensors_));
+  tensors_ = std::move(renamed);
+  return {};
 }
 
 const Tensor* Safetensors::find(std::string_view name) const {

@@ -39,6 +39,9 @@ class Safetensors {
   // model.safetensors.index.json.
   [[nodiscard]] static Result<Safetensors> open(const std::filesystem::path& path);
 
+  // Puts every tensor under its released name (weights/names.h).
+  [[nodiscard]] Result<void> use_released_names();
+
   [[nodiscard]] const Tensor* find(std::string_view name) const;
   [[nodiscard]] const std::map<std::string, Tensor, std::less<>>& tensors() const {
     return tensors_;
