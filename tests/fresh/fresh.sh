@@ -17,7 +17,7 @@ mkdir -p "$cache"
 base=$cache/$suite.tar
 if [ ! -f "$base" ]; then
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 'debian/\?$')
-  mmdebstrap --variant=minbase --mode=root --include=ca-certificates,git "$suite" "$base.new" "$mirror"
+  mmdebstrap --variant=minbase --mode=root --format=tar --include=ca-certificates,git "$suite" - "$mirror" >"$base.new"
   mv "$base.new" "$base"
 fi
 machine=$(mktemp -d "${TMPDIR:-/var/tmp}/ambit-fresh.XXXXXX")

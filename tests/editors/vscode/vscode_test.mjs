@@ -32,6 +32,7 @@ writeFileSync(join(dirs.user, 'User', 'settings.json'), JSON.stringify({
   'editor.fontSize': 15,
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'workbench.enableExperiments': false,
   'chat.disableAIFeatures': true,
   'security.workspace.trust.enabled': false,
