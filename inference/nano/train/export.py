@@ -1,0 +1,73 @@
+"""Writes a trained model as a released checkpoint, and logits to test an engine with.
+
+    python3 export.py FINAL.pt CONFIG.json MODEL_FOLDER GOLDEN_FOLDER
+
+MODEL_FOLDER gets model.safetensors, config.json and ambit.json (tokenizer.json is there already).
+GOLDEN_FOLDER gets ids.json and logits.f32 (fp32 little-endian, one row of the vocabulary for each of `rows`): the file's
+weights, read back and dequantised, in this program's graph.
+"""
+
+import json
+import os
+import shutil
+import sys
+
+import numpy as np
+import torch
+
+import safetensors
+from model import Config, Model, released_name
+from quant import E2M1, E4M3, stored
+
+
+def dequantised(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """One tensor of the file as fp32, by the file's own codes."""
+    data = tensors[name]
+    scale_name = name[:-len("weight")] + "scale"
+    if not name.endswith("weight") or scale_name not in tensors:
+        return data
+    scale = np.exp2(tensors[scale_name].astype(np.float32) - 127)
+    if data.dtype == np.int8:
+        raw = data.view(np.uint8)
+        nibbles = np.stack((raw & 15, raw >> 4), -1).reshape(shape)
+        value = E2M1[nibbles & 7] * np.where(nibbles & 8, -1, 1)
+        return (value * scale.repeat(32, 1)).astype(np.float32)
+    value = E4M3[data & 127] * np.where(data & 128, -1, 1)
+    return (value * scale.repeat(128, 0).repeat(128, 1)[:shape[0], :shape[1]]).astype(np.float32)
+
+
+def load_released(folder: str) -> Model:
+    model = Model(Config(json.load(open(folder + "/config.json")))).eval()
+    tensors = safetensors.read(folder + "/model.safetensors")
+    with torch.no_grad():
+        for name, target in model.state_dict().items():
+            value = dequantised(tensors, released_name(name), tuple(target.shape))
+            target.copy_(torch.from_numpy(value.copy()).to(target.dtype))
+    return model
+
+
+def main() -> int:
+    final, config, folder, golden = sys.argv[1:5]
+    os.makedirs(golden, exist_ok=True)
+    tensors: dict[str, tuple[str, np.ndarray]] = {}
+    for name, value in torch.load(final)["model"].items():
+        tensors.update(stored(released_name(name), value))
+    safetensors.write(folder + "/model.safetensors", tensors)
+    shutil.copyfile(config, folder + "/config.json")
+    json.dump({"name": "ambit-nano", "fim": "spm"}, open(folder + "/ambit.json", "w"))
+
+    from tokenizer import Tokenizer
+    tokenizer = Tokenizer(folder + "/tokenizer.json")
+    text = open(__file__).read()[:3000] + "\nnaïve 你好 x = 1234567;\r\n\t}\n"
+    ids = [0] + tokenizer.encode(text)[:299]
+    with torch.no_grad():
+        logits = load_released(folder)(torch.tensor([ids]))[0]
+    keep = [0, 1, 2, 3, 7, 63, 127, 128, 129, 200, 255, 256, 299]
+    json.dump({"text": text, "text_ids": tokenizer.encode(text), "ids": ids, "rows": keep}, open(golden + "/ids.json", "w"))
+    logits[keep].numpy().astype("<f4").tofile(golden + "/logits.f32")
+    print(f"{len(tensors)} tensors, {os.path.getsize(folder + '/model.safetensors')} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
