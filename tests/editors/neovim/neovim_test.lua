@@ -120,5 +120,22 @@ check('help tags build', vim.fn.filereadable(vim.env.PLUGIN_COPY .. '/doc/tags')
 
 pcall(rpc, 'nvim_command', 'qall!')
 eventually('nvim exits', function() return exit_code == 0 end)
+
+-- An editor that is killed leaves nothing of ours behind.
+local ready = false
+local second = vim.fn.jobstart({ vim.v.progpath, '--embed', '--headless', '--clean', '-u', here .. '/init.lua', file }, { rpc = true })
+ready = vim.wait(10000, function() return vim.rpcrequest(second, 'nvim_exec_lua', 'return vim.g.ready == true', {}) end, 20)
+local second_pid = vim.fn.jobpid(second)
+local forwarders = vim.api.nvim_get_proc_children(second_pid)
+check('a second editor has its forwarder', ready and #forwarders > 0, forwarders)
+vim.uv.kill(second_pid, 'sigkill')
+eventually('which ends within 2 s when the editor is killed', function()
+  for _, forwarder in ipairs(forwarders) do
+    local found = vim.api.nvim_get_proc(forwarder)
+    if found and found.ppid ~= second_pid and vim.uv.kill(forwarder, 0) == 0 then return false end
+    if found and found.ppid == second_pid then return false end
+  end
+  return true
+end, 2000)
 io.write(('%d passed, %d failed\n'):format(passed, failed))
 os.exit(failed == 0 and 0 or 1)
