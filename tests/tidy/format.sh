@@ -8,7 +8,7 @@ for candidate in clang-format-14 clang-format; do
   if command -v "$candidate" >/dev/null && "$candidate" --version | grep -q 'version 14\.'; then tool=$candidate; break; fi
 done
 [ -n "$tool" ] || { echo "skipped: no clang-format 14 on this machine"; exit 77; }
-mapfile -t files < <(find daemon lsp indexer inference tests -name node_modules -prune -o \
+mapfile -t files < <(find daemon lsp indexer inference tests \( -name node_modules -o -path tests/editors/project \) -prune -o \
   \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print | sort)
 ((${#files[@]})) || { echo "no sources under $1"; exit 1; }
 # With --output-replacements-xml a file that needs no change gives no <replacement> element.

@@ -23,7 +23,7 @@ MAY_INCLUDE = {
 MUST_NOT_INCLUDE = {
     "daemon/assists": ["daemon/handlers", "daemon/net", "daemon/cli"],
     "daemon/workspace": ["daemon/handlers", "daemon/assists", "daemon/net", "daemon/cli"],
-    "daemon/scheduling": ["daemon/handlers", "daemon/assists", "daemon/workspace", "daemon/net", "daemon/cli"],
+    "daemon/scheduling": ["daemon/handlers", "daemon/assists", "daemon/workspace", "daemon/cli"],
 }
 # pattern of a foreign header -> the folders that may name it
 HOMES = [
