@@ -58,13 +58,24 @@ def main() -> int:
 
     from tokenizer import Tokenizer
     tokenizer = Tokenizer(folder + "/tokenizer.json")
-    text = open(__file__).read()[:3000] + "\nnaïve 你好 x = 1234567;\r\n\t}\n"
-    ids = [0] + tokenizer.encode(text)[:299]
-    with torch.no_grad():
-        logits = load_released(folder)(torch.tensor([ids]))[0]
-    keep = [0, 1, 2, 3, 7, 63, 127, 128, 129, 200, 255, 256, 299]
-    json.dump({"text": text, "text_ids": tokenizer.encode(text), "ids": ids, "rows": keep}, open(golden + "/ids.json", "w"))
+    text = open(__file__).read() + "\nnaïve 你好 x = 1234567;\r\n\t}\n"
+    text_ids, model = tokenizer.encode(text), load_released(folder)
+    # Where the last chosen and the first rejected row score alike, two right programs may choose
+    # differently: the fixture ends before the first such position, in the text where that is latest.
+    ids, logits = [], torch.zeros(0)
+    for start in range(0, len(text_ids) - 299, 50):
+        tried = [0] + text_ids[start:start + 299]
+        with torch.no_grad():
+            result = model(torch.tensor([tried]))[0]
+        margins = torch.stack([l.attn.index_margin for l in model.layers if l.attn.ratio == 4]).amin(0)
+        close = (margins < 1e-5).nonzero()
+        n = close[0].item() if len(close) else 300
+        if n > len(ids):
+            ids, logits = tried[:n], result[:n]
+    keep = [r for r in (0, 1, 2, 3, 7, 63, 127, 128, 129, 200, 255, 256, 259, 265, 280, 299) if r < len(ids)]
+    json.dump({"text": text, "text_ids": text_ids, "ids": ids, "rows": keep}, open(golden + "/ids.json", "w"))
     logits[keep].numpy().astype("<f4").tofile(golden + "/logits.f32")
+    print(f"the fixture has {len(ids)} ids")
     print(f"{len(tensors)} tensors, {os.path.getsize(folder + '/model.safetensors')} bytes")
     return 0
 

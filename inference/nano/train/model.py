@@ -128,6 +128,7 @@ class Attention(nn.Module):
         if ratio == 4:
             self.indexer = Indexer(c)
         self.index_loss = torch.zeros(())
+        self.index_margin = None  # [T] gap between the last chosen and first rejected row, of the last forward
 
     def forward(self, x: Tensor) -> Tensor:
         c, (b, t, _) = self.c, x.shape
@@ -165,6 +166,9 @@ class Attention(nn.Module):
             if self.ratio == 4:
                 index = self.indexer(x.detach(), qr.detach(), rope, row_rope).masked_fill(hidden, -math.inf)
                 if n_rows > c.index_topk:
+                    best = index.detach().topk(c.index_topk + 1, -1).values
+                    gap = (best[..., -2] - best[..., -1]).nan_to_num(nan=math.inf)
+                    self.index_margin = gap[0]
                     chosen = torch.zeros_like(hidden)
                     chosen.scatter_(2, index.detach().topk(c.index_topk, -1).indices, True)
                     hidden = hidden | ~chosen
@@ -259,25 +263,36 @@ class HyperConnection(nn.Module):
         self.base, self.scale = nn.Parameter(base), nn.Parameter(torch.full((3,), 0.5))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x [B,T,S,D]: the collapsed input [B,T,D], post [B,T,S], comb [B,T,S,S]."""
+        """x [B,T,S,D]: the collapsed input [B,T,D], post [S,B,T], comb [S,S,B,T]."""
         c, n, eps = self.c, self.c.hc_mult, self.c.hc_eps
         flat = x.flatten(2)
         m = F.linear(flat, self.fn) * torch.rsqrt(flat.square().mean(-1, keepdim=True) + c.rms_norm_eps)
-        pre = torch.sigmoid(m[..., :n] * self.scale[0] + self.base[:n]) + eps
-        post = 2 * torch.sigmoid(m[..., n:2 * n] * self.scale[1] + self.base[n:2 * n])
-        comb = (m[..., 2 * n:] * self.scale[2] + self.base[2 * n:]).unflatten(-1, (n, n)).softmax(-1) + eps
-        comb = comb / (comb.sum(-2, keepdim=True) + eps)
+        # Tokens last from here on: sums over 4 neighbours in memory are slow, over 4 rows they are not.
+        m = m.movedim(-1, 0).contiguous()
+        scale, base = self.scale, self.base[:, None, None]
+        pre = torch.sigmoid(m[:n] * scale[0] + base[:n]) + eps
+        post = 2 * torch.sigmoid(m[n:2 * n] * scale[1] + base[n:2 * n])
+        comb = (m[2 * n:] * scale[2] + base[2 * n:]).unflatten(0, (n, n)).softmax(1) + eps
+        comb = comb / (comb.sum(0, keepdim=True) + eps)
         for _ in range(c.hc_sinkhorn_iters - 1):
-            comb = comb / (comb.sum(-1, keepdim=True) + eps)
-            comb = comb / (comb.sum(-2, keepdim=True) + eps)
-        y = sum(pre[..., j, None] * x[..., j, :] for j in range(n))
-        return y, post, comb
+            comb = comb / (comb.sum(1, keepdim=True) + eps)
+            comb = comb / (comb.sum(0, keepdim=True) + eps)
+        return weighted(pre[..., None].unbind(0), x.unbind(2)), post, comb
+
+
+def weighted(weights, terms) -> Tensor:
+    """Sum of weights[i] * terms[i]. Callers unbind: its backward is one stack, that of indexing many adds."""
+    total = weights[0] * terms[0]
+    for w, t in zip(weights[1:], terms[1:]):
+        total = torch.addcmul(total, w, t)
+    return total
 
 
 def merge(x: Tensor, f: Tensor, post: Tensor, comb: Tensor) -> Tensor:
-    n = x.size(2)
-    out = [post[..., k, None] * f + sum(comb[..., j, k, None] * x[..., j, :] for j in range(n)) for k in range(n)]
-    return torch.stack(out, 2)
+    """x [B,T,S,D], f [B,T,D], post [S,B,T], comb [S,S,B,T]: the streams after a site."""
+    terms, post = (f, *x.unbind(2)), post[..., None].unbind(0)
+    columns = [column[..., None].unbind(0) for column in comb.unbind(1)]
+    return torch.stack([weighted((p, *column), terms) for p, column in zip(post, columns)], 2)
 
 
 class Block(nn.Module):
@@ -307,7 +322,7 @@ class Collapse(nn.Module):
         flat = x.flatten(2)
         m = F.linear(flat, self.fn) * torch.rsqrt(flat.square().mean(-1, keepdim=True) + self.c.rms_norm_eps)
         pre = torch.sigmoid(m * self.scale + self.base) + self.c.hc_eps
-        return sum(pre[..., j, None] * x[..., j, :] for j in range(self.c.hc_mult))
+        return weighted(pre[..., None].unbind(2), x.unbind(2))
 
 
 class Mtp(Block):
