@@ -160,10 +160,20 @@ class RepoIndexImpl : public RepoIndex {
     e.blob = f.blob;
     e.bytes = f.bytes;
     e.mtime_ns = f.mtime_ns;
+    e.stamp = f.stamp;
+    e.settled = settled(f.mtime_ns);
     e.on_disk = f.on_disk;
     e.file_class = path_class(f, ignore_);
     e.language = language_of(f.path);
     return e;
+  }
+
+  // Written long enough ago that another write would have changed the stamp.
+  static bool settled(std::int64_t mtime_ns) {
+    const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    return mtime_ns != 0 && now - mtime_ns > kRacyNanoseconds;
   }
 
   // Finds or makes the record of every file. On cancel what was learnt is kept in the store.
@@ -178,8 +188,8 @@ class RepoIndexImpl : public RepoIndex {
       if (f.blob ==
           BlobId{}) {  // changed or untracked: the same size and time mean the same content
         const auto* old = before->find(f.path);
-        if (old != nullptr && old->bytes == f.bytes && old->mtime_ns == f.mtime_ns &&
-            old->mtime_ns != 0 && old->segment != kNoRecord) {
+        if (old != nullptr && old->settled && old->stamp == f.stamp && f.stamp != 0 &&
+            old->segment != kNoRecord) {
           f.blob = old->blob;
         }
       }

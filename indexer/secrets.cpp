@@ -170,6 +170,7 @@ void add_private_key(std::string_view text, std::size_t at, std::vector<Secret>&
   if (tail == std::string_view::npos || tail - at > kMaxSecretBytes) return;
   const auto begin = after + 5;
   const auto body = text.substr(begin, tail - begin);
+  if (body.find_first_of("(){};<>") != std::string_view::npos) return;  // code that speaks of keys
   if (std::count_if(body.begin(), body.end(), [](char c) { return base64(c); }) < 64) return;
   out.push_back(
       {"private-key", {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(tail)}});

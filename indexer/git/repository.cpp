@@ -26,7 +26,20 @@ std::int64_t nanoseconds(const struct timespec& t) {
   return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
 }
 
+std::uint64_t stamp_of(const struct stat& st) {
+  std::uint64_t h = 0x9E3779B97F4A7C15U;
+  for (const auto v :
+       {static_cast<std::uint64_t>(st.st_ino), static_cast<std::uint64_t>(nanoseconds(st.st_ctim)),
+        static_cast<std::uint64_t>(nanoseconds(st.st_mtim)),
+        static_cast<std::uint64_t>(st.st_size)}) {
+    h = (h ^ v) * 0xD6E8FEB86659FD93U;
+    h ^= h >> 32;
+  }
+  return h | 1;
+}
+
 void fill_stat(const struct stat& st, WorkFile& f) {
+  f.stamp = stamp_of(st);
   f.bytes = static_cast<std::uint64_t>(st.st_size);
   f.mtime_ns = nanoseconds(st.st_mtim);
   f.kind = S_ISLNK(st.st_mode) ? FileKind::kSymlink : FileKind::kRegular;
@@ -260,6 +273,7 @@ Result<std::vector<WorkFile>> Repository::list(std::stop_token stop) const {
         struct stat st {};
         if (fstatat(root_fd_, e->path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
           f.mtime_ns = nanoseconds(st.st_mtim);
+          f.stamp = stamp_of(st);
           f.bytes = static_cast<std::uint64_t>(st.st_size);
         }
       }
@@ -387,6 +401,11 @@ Result<std::string> Repository::read(std::string_view path, std::uint64_t max_by
 Result<std::string> Repository::read_blob(const BlobId& blob, std::uint64_t max_bytes) const {
   if (git_ == nullptr) return make_error(Code::kNotFound, "there is no object store");
   return raw::read_blob(git_, blob, max_bytes);
+}
+
+std::uint64_t file_stamp(const fs::path& path) {
+  struct stat st {};
+  return lstat(path.c_str(), &st) == 0 ? stamp_of(st) : 0;
 }
 
 BlobId hash_blob(std::string_view content) {

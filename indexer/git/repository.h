@@ -25,6 +25,7 @@ struct WorkFile {
   BlobId blob;  // zero when the content is not known yet: read and hash it
   std::uint64_t bytes = 0;
   std::int64_t mtime_ns = 0;
+  std::uint64_t stamp = 0;  // of inode, change time, size: equal stamps mean an untouched file
   FileKind kind = FileKind::kRegular;
   bool tracked = true;
   bool on_disk = true;  // false: sparse checkout, bare repository; the blob is in the object store
@@ -69,6 +70,11 @@ class Repository {
   bool bare_ = false;
   int root_fd_ = -1;
 };
+
+// WorkFile::stamp of a path as it is now, 0 when it is not there. A stamp younger than
+// kRacyNanoseconds may hide a further write in the same tick of the clock.
+[[nodiscard]] std::uint64_t file_stamp(const std::filesystem::path& path);
+inline constexpr std::int64_t kRacyNanoseconds = 50'000'000;
 
 // Content identity as git has it, without filters (line ends stay as they are on disk).
 [[nodiscard]] BlobId hash_blob(std::string_view content);

@@ -237,6 +237,20 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
     if (s.declaration_only) score -= 2;
     ranked.push_back({score, i});
   }
+  // A body stands where its prototype is announced: what speaks for the prototype speaks for it.
+  std::map<std::string_view, double> announced;
+  for (const auto& r : ranked) {
+    const auto& s = found[r.index];
+    if (!s.declaration_only) continue;
+    auto& best = announced.try_emplace(s.scope, r.score).first->second;
+    best = std::max(best, r.score);
+  }
+  for (auto& r : ranked) {
+    const auto& s = found[r.index];
+    if (s.declaration_only || (!s.exported && s.path != path)) continue;
+    if (const auto it = announced.find(s.scope); it != announced.end())
+      r.score = std::max(r.score, it->second + 1);
+  }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.score > b.score; });
   const auto n = std::min<std::size_t>(ranked.size(), 20);

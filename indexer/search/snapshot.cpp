@@ -1,7 +1,5 @@
 #include "indexer/search/snapshot.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 namespace ambit::indexer {
@@ -29,14 +27,12 @@ void body_first(std::vector<Symbol>& v) {
 Result<std::string> TextSource::text(const FileEntry& f) const {
   constexpr std::uint64_t kMax = std::uint64_t{64} << 20;
   if (f.on_disk) {
-    struct stat st {};
-    const auto path = repository_.root() / f.path;
-    if (lstat(path.c_str(), &st) == 0 && static_cast<std::uint64_t>(st.st_size) == f.bytes) {
-      auto content = repository_.read(f.path, kMax);
-      const auto mtime =
-          static_cast<std::int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec;
-      if (!content && content.error().code == Code::kPermission) return content;
-      if (content && (mtime == f.mtime_ns || hash_blob(*content) == f.blob)) return content;
+    auto content = repository_.read(f.path, kMax);
+    if (!content && content.error().code == Code::kPermission) return content;
+    if (content && content->size() == f.bytes &&
+        ((f.settled && file_stamp(repository_.root() / f.path) == f.stamp) ||
+         hash_blob(*content) == f.blob)) {
+      return content;
     }
   }
   {

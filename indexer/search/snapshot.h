@@ -20,6 +20,8 @@ struct FileEntry {
   BlobId blob;
   std::uint64_t bytes = 0;
   std::int64_t mtime_ns = 0;
+  std::uint64_t stamp = 0;
+  bool settled = false;  // the stamp was old enough when the content was read
   Language language = Language::kNone;
   FileClass file_class = FileClass::kSource;
   bool on_disk = true;

@@ -224,6 +224,7 @@ std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
       d.owner = in.string();
       d.doc.begin = d.span.begin + u32();
       d.doc.end = d.doc.begin + u32();
+      if (d.doc.end == d.doc.begin) d.doc = {};
       if (d.parent < -1) d.parent = -1;
     }
     if (in.ok()) out.push_back(std::move(s));

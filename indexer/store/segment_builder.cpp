@@ -95,7 +95,6 @@ struct SegmentBuilder::State {
         }
       }
     }
-    trigrams.reserve(trigrams.size() + found.size());
     for (const auto t : found) {
       seen[t >> 6] = 0;
       // Trigrams over a line end narrow nothing down that lines could match.

@@ -1,0 +1,189 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "indexer/index.h"
+#include "temp_repo.h"
+
+namespace ambit::indexer {
+namespace {
+
+// Everything that a snapshot says, as text.
+std::string dump(const Snapshot& s) {
+  std::string out;
+  for (const auto& f : s.files()) {
+    out += f.path + " " + f.blob.hex() + " " + std::string(f.skipped) + "\n";
+    for (const auto& d : s.symbols_in(f.path)) {
+      out += "  " + d.scope + "|" + d.name + "|" + d.signature + "|" + d.doc + "|" +
+             std::to_string(d.span.begin) + "-" + std::to_string(d.span.end) + "\n";
+    }
+    for (const auto& r : s.references_in(f.path))
+      out += "  > " + r.name + " " + std::to_string(r.line) + "\n";
+  }
+  for (const auto* name : {"f0", "f1", "f2", "f3", "Thing"}) {
+    for (const auto& d : s.definitions(name))
+      out += std::string(name) + " = " + d.path + ":" + std::to_string(d.line) + "\n";
+    for (const auto& r : s.references(name))
+      out += std::string(name) + " < " + r.path + ":" + std::to_string(r.line) + "\n";
+  }
+  return out;
+}
+
+std::unique_ptr<RepoIndex> index_of(const std::filesystem::path& root,
+                                    const std::filesystem::path& cache = {}) {
+  IndexOptions o;
+  o.cache_directory = cache;
+  auto r = RepoIndex::open(root, o);
+  EXPECT_TRUE(r) << (r ? "" : r.error().message);
+  return std::move(*r);
+}
+
+TEST(RepoIndex, AnswersWhatIsWhere) {
+  TempRepo repo;
+  repo.write("a.h", "int add(int a, int b);\n");
+  repo.write("a.c", "#include \"a.h\"\nint add(int a, int b) { return a + b; }\n");
+  repo.write("b.c", "#include \"a.h\"\nint twice(int v) { return add(v, v); }\n");
+  repo.write(".env", "TOKEN=1\n");
+  repo.commit("one");
+  auto index = index_of(repo.path());
+  auto report = index->update();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->files, 4U);
+  EXPECT_EQ(report->skipped["secret"], 1U);
+  const auto s = index->snapshot();
+  const auto defs = s->definitions("add");
+  ASSERT_EQ(defs.size(), 2U);
+  EXPECT_EQ(defs[0].path, "a.c");  // the body before the prototype
+  const auto refs = s->references("add");
+  ASSERT_EQ(refs.size(), 1U);
+  EXPECT_EQ(refs[0].kind, ReferenceKind::kCall);
+  const auto meant = s->resolve("b.c", refs[0].span.begin);
+  ASSERT_FALSE(meant.empty());
+  EXPECT_EQ(meant[0].symbol.path, "a.c");
+  const auto local = s->resolve("b.c", refs[0].span.begin + 4);
+  ASSERT_FALSE(local.empty());
+  EXPECT_EQ(local[0].symbol.name_span.begin, 29U);
+  EXPECT_EQ(s->find_symbols("twc", 5)[0].name, "twice");
+  EXPECT_EQ(s->search("return add", false, 10)->size(), 1U);
+  EXPECT_EQ(s->search("a.. \\+ b", true, 10)->size(), 0U);
+  EXPECT_EQ(s->search("return \\w \\+ b", true, 10)->size(), 1U);
+  EXPECT_EQ(s->search("(", true, 10).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(s->text(".env").error().code, Code::kPermission);
+}
+
+TEST(RepoIndex, LaysUnsavedTextOverTheSnapshot) {
+  TempRepo repo;
+  repo.write("a.py", "def f0():\n  pass\n");
+  repo.commit("one");
+  auto index = index_of(repo.path());
+  ASSERT_TRUE(index->update());
+  const auto base = index->snapshot();
+  const auto with =
+      base->with_buffers({{"a.py", std::make_shared<const std::string>("def f1():\n  f0()\n")}});
+  EXPECT_TRUE(with->definitions("f0").empty());
+  EXPECT_EQ(with->definitions("f1").size(), 1U);
+  EXPECT_EQ(with->references("f0").size(), 1U);
+  EXPECT_EQ(base->definitions("f0").size(), 1U);
+  EXPECT_TRUE(base->definitions("f1").empty());
+}
+
+TEST(RepoIndex, RefusesTheRootAndLinksOut) {
+  EXPECT_FALSE(RepoIndex::open("/", {}));
+  TempRepo repo;
+  repo.write("a.c", "int x;\n");
+  std::filesystem::create_symlink("/etc/passwd", repo.path() / "link.c");
+  repo.commit("one");
+  auto index = index_of(repo.path());
+  ASSERT_TRUE(index->update());
+  EXPECT_EQ(index->snapshot()->file("link.c")->skipped, "symlink");
+  EXPECT_EQ(index->snapshot()->text("link.c").error().code, Code::kPermission);
+}
+
+TEST(RepoIndex, WorksWithoutARepositoryUnbornBareAndInAWorktree) {
+  TempRepo plain(false);
+  plain.write("d/a.c", "int f0(void) { return 1; }\n");
+  auto index = index_of(plain.path());
+  ASSERT_TRUE(index->update());
+  EXPECT_EQ(index->snapshot()->definitions("f0").size(), 1U);
+
+  TempRepo repo;
+  repo.write("a.c", "int f0(void) { return 1; }\n");
+  index = index_of(repo.path());
+  ASSERT_TRUE(index->update());
+  EXPECT_EQ(index->snapshot()->definitions("f0").size(), 1U);
+  EXPECT_EQ(index->snapshot()->tree_name(), "(unborn) main");
+  repo.commit("one");
+  TempRepo other(false), cache(false);
+  ASSERT_TRUE(repo.git("clone -q --bare . '" + (other.path() / "bare.git").string() + "'"));
+  index = index_of(other.path() / "bare.git");
+  ASSERT_TRUE(index->update());
+  EXPECT_EQ(index->snapshot()->definitions("f0").size(), 1U);
+  index = index_of(repo.path(), cache.path());
+  ASSERT_TRUE(index->update());
+  ASSERT_TRUE(repo.git("worktree add -q '" + (other.path() / "wt").string() + "' -b side"));
+  index = index_of(other.path() / "wt", cache.path());
+  const auto report = index->update();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->reused_files, 1U);
+}
+
+// The promise that nothing is stale: after any step, the living index says what a new one says.
+TEST(RepoIndex, IncrementalEqualsRebuilt) {
+  TempRepo repo, cache(false);
+  std::mt19937 random(7);
+  const auto pick = [&](unsigned n) {
+    return std::uniform_int_distribution<unsigned>(0, n - 1)(random);
+  };
+  const auto text = [&] {
+    std::string t = "// v" + std::to_string(pick(1000)) + "\n";
+    for (unsigned i = 0, n = 1 + pick(3); i < n; ++i) {
+      t += "/// Doc " + std::to_string(pick(9)) + "\nint f" + std::to_string(pick(4)) +
+           "(int a) { return f" + std::to_string(pick(4)) + "(a) + Thing; }\n";
+    }
+    return t;
+  };
+  const auto name = [&] {
+    return (pick(2) == 0 ? "src/" : "") + std::string("m") + std::to_string(pick(6)) + ".cc";
+  };
+  repo.write("m0.cc", text());
+  repo.commit("start");
+  repo.git("branch other");
+  auto living = index_of(repo.path(), cache.path());
+  ASSERT_TRUE(living->update());
+  for (int step = 0; step < 200; ++step) {
+    std::vector<std::string> paths;
+    const auto action = pick(9);
+    if (action < 4) {
+      paths.push_back(name());
+      repo.write(paths.back(), text());
+    } else if (action == 4) {
+      paths.push_back(name());
+      std::filesystem::remove(repo.path() / paths.back());
+    } else if (action == 5) {
+      const auto from = name();
+      const auto to = name();
+      std::error_code ec;
+      std::filesystem::rename(repo.path() / from, repo.path() / to, ec);
+      paths = {from, to};
+    } else if (action == 6) {
+      repo.commit("step");
+    } else if (action == 7) {
+      repo.git("stash -q -u");
+    } else {
+      repo.commit("switch");
+      repo.git(pick(2) == 0 ? "checkout -q other" : "checkout -q main");
+    }
+    if (!paths.empty() && !living->snapshot()->files().empty()) {
+      ASSERT_TRUE(living->update_paths(paths)) << step;
+    } else {
+      ASSERT_TRUE(living->update()) << step;
+    }
+    auto rebuilt = index_of(repo.path());
+    ASSERT_TRUE(rebuilt->update());
+    ASSERT_EQ(dump(*living->snapshot()), dump(*rebuilt->snapshot()))
+        << "step " << step << " action " << action;
+  }
+}
+
+}  // namespace
+}  // namespace ambit::indexer

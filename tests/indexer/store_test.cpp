@@ -1,0 +1,133 @@
+#include "indexer/store/catalog.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "indexer/git/repository.h"
+#include "temp_repo.h"
+
+namespace ambit::indexer {
+namespace {
+
+std::string segment_of(const std::vector<std::string>& texts) {
+  SegmentBuilder b;
+  Extractor e;
+  for (const auto& t : texts) {
+    auto facts = e.extract(Language::kCpp, t);
+    SegmentBuilder::Input in;
+    in.blob = hash_blob(t);
+    in.language = Language::kCpp;
+    in.text = t;
+    in.facts = &*facts;
+    b.add(in);
+  }
+  return b.finish();
+}
+
+const std::vector<std::string> kTexts{"#include <a.h>\nint alpha(int x) { return beta(x); }\n",
+                                      "/// Doc.\nclass Beta { int gamma; };\nint beta(int);\n",
+                                      "void empty() {}\n"};
+
+TEST(Segment, GivesBackWhatWentIn) {
+  auto s = Segment::from_memory(segment_of(kTexts));
+  ASSERT_TRUE(s) << s.error().message;
+  EXPECT_EQ((*s)->record_count(), 3U);
+  std::vector<std::uint32_t> records;
+  (*s)->find(hash_blob(kTexts[1]), records);
+  ASSERT_EQ(records.size(), 1U);
+  const auto stored = (*s)->definitions(records[0]);
+  Extractor e;
+  const auto facts = e.extract(Language::kCpp, kTexts[1]);
+  ASSERT_EQ(stored.size(), facts->definitions.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) EXPECT_EQ(stored[i].d, facts->definitions[i]);
+  EXPECT_EQ((*s)->imports(0), std::vector<std::string>{"<a.h>"});
+  const auto beta = (*s)->lookup("beta");
+  ASSERT_TRUE(beta);
+  std::vector<std::uint32_t> uses;
+  Segment::decode_records(beta->references, uses);
+  EXPECT_EQ(uses, std::vector<std::uint32_t>{0});
+  EXPECT_FALSE((*s)->lookup("nothing"));
+}
+
+TEST(Segment, NoticesEveryDamagedByteAndEveryCut) {
+  const auto good = segment_of(kTexts);
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    auto bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 0x10);
+    EXPECT_FALSE(Segment::from_memory(bad)) << i;
+    EXPECT_FALSE(Segment::from_memory(good.substr(0, i))) << i;
+  }
+}
+
+TEST(Segment, MergedHoldsTheSameAsBuiltAtOnce) {
+  auto a = Segment::from_memory(segment_of({kTexts[0]}));
+  auto b = Segment::from_memory(segment_of({kTexts[1], kTexts[2]}));
+  const auto merged = merge_segments({*a, *b}, [](std::size_t, std::uint32_t) { return true; });
+  EXPECT_EQ(merged, segment_of(kTexts));
+  const auto dropped =
+      merge_segments({*a, *b}, [](std::size_t s, std::uint32_t) { return s == 1; });
+  auto one = Segment::from_memory(dropped);
+  ASSERT_TRUE(one);
+  EXPECT_EQ((*one)->record_count(), 2U);
+}
+
+// Stops working after a number of writes, in the middle of one.
+class DyingFileSystem : public FileSystem {
+ public:
+  explicit DyingFileSystem(int writes) : left_(writes) {}
+  Result<void> replace(const std::filesystem::path& path, std::string_view content,
+                       unsigned mode) override {
+    if (left_-- > 0) return FileSystem::replace(path, content, mode);
+    std::ofstream(path.string() + ".tmp", std::ios::binary)
+        << content.substr(0, content.size() / 2);
+    return make_error(Code::kIo, "power is gone");
+  }
+  Result<void> remove(const std::filesystem::path& path) override {
+    if (left_-- > 0) return FileSystem::remove(path);
+    return make_error(Code::kIo, "power is gone");
+  }
+
+ private:
+  int left_;
+};
+
+TEST(Catalog, HoldsAFullSetWhereverWritingStops) {
+  for (int writes = 0; writes < 8; ++writes) {
+    TempRepo dir(false);
+    {
+      DyingFileSystem files(writes);
+      Catalog c(dir.path() / "store", files);
+      (void)c.load();
+      for (const auto& t : kTexts) (void)c.add(segment_of({t}));
+      (void)c.collect([](const BlobId&) { return true; });
+    }
+    Catalog again(dir.path() / "store");
+    ASSERT_TRUE(again.load());
+    int found = 0;
+    for (const auto& t : kTexts) {
+      found += again.find(hash_blob(t), [](const RecordEntry&) { return true; }) ? 1 : 0;
+    }
+    EXPECT_EQ(found, std::min(writes, 3)) << writes;
+  }
+}
+
+TEST(Catalog, ForgetsADamagedFile) {
+  TempRepo dir(false);
+  Catalog c(dir.path() / "store");
+  ASSERT_TRUE(c.load());
+  ASSERT_TRUE(c.add(segment_of(kTexts)));
+  const auto file = c.segments()[0]->file();
+  {
+    std::fstream f(file, std::ios::in | std::ios::out | std::ios::binary);
+    f.seekp(300);
+    f.put('!');
+  }
+  Catalog again(dir.path() / "store");
+  ASSERT_TRUE(again.load());
+  EXPECT_TRUE(again.segments().empty());
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+}  // namespace
+}  // namespace ambit::indexer

@@ -1,0 +1,118 @@
+#include <gtest/gtest.h>
+
+#include "indexer/syntax/extract.h"
+#include "indexer/syntax/grammars.h"
+
+namespace ambit::indexer {
+namespace {
+
+std::string outline(Language language, const std::string& text) {
+  Extractor e;
+  const auto facts = e.extract(language, text);
+  if (!facts) return "error: " + facts.error().message;
+  std::string out;
+  for (std::size_t i = 0; i < facts->definitions.size(); ++i) {
+    const auto s = make_symbol("x", text, language, facts->definitions, i);
+    out += std::string(to_string(s.kind)) + (s.declaration_only ? "~ " : " ") +
+           (s.scope.empty() ? "" : s.scope + "|") + s.name + "\n";
+  }
+  return out;
+}
+
+TEST(Rules, OfEveryLanguageFitItsGrammar) {
+  for (const auto& info : all_languages()) {
+    if (info.language == Language::kNone) continue;
+    const auto* g = grammar_of(info.language);
+    ASSERT_NE(g, nullptr) << info.name;
+    EXPECT_EQ(g->error, "") << info.name;
+    EXPECT_FALSE(g->patterns.empty()) << info.name;
+  }
+}
+
+TEST(Extract, FindsCppDefinitionsWithTheirScope) {
+  EXPECT_EQ(
+      outline(Language::kCpp,
+              "namespace a {\ntemplate <class T> class Foo : B {\n int get() const;\n int x_;\n};\n"
+              "int Foo<int>::bar() { int local = 1; return local; }\n}\n"),
+      "namespace a\nclass a|Foo\nmethod~ a::Foo|get\nfield a::Foo|x_\nmethod a::Foo|bar\n");
+}
+
+TEST(Extract, FindsPythonFieldsOfSelf) {
+  EXPECT_EQ(outline(Language::kPython,
+                    "class A:\n  y: int = 1\n  def __init__(self):\n    self.z = 1\n    k = 2\n"),
+            "class A\nfield A|y\nmethod A|__init__\nfield A|z\n");
+}
+
+TEST(Extract, FindsWhatOtherLanguagesDefine) {
+  EXPECT_EQ(outline(Language::kGo, "package x\nfunc (s *S) M() {}\ntype S struct { A int }\n"),
+            "method S|M\nstruct S\nfield S|A\n");
+  EXPECT_EQ(outline(Language::kRust, "impl S { fn m(&self) {} }\npub enum E { A }\n"),
+            "method S|m\nenum E\nenumerator E|A\n");
+  EXPECT_EQ(outline(Language::kTypeScript,
+                    "export interface I { p: string }\nexport const f = () => 1;\n"),
+            "interface I\nproperty I|p\nfunction f\n");
+  EXPECT_EQ(
+      outline(
+          Language::kC,
+          "#define M 1\nstruct s { int a; };\nstatic int f(void) { return 0; }\nint g(void);\n"),
+      "macro M\nstruct s\nfield s|a\nfunction f\nfunction~ g\n");
+  EXPECT_EQ(outline(Language::kJava, "class T { int x; T() {} void m() {} enum E { A } }\n"),
+            "class T\nfield T|x\nconstructor T|T\nmethod T|m\nenum T|E\nenumerator T.E|A\n");
+  EXPECT_EQ(outline(Language::kMarkdown, "# A\n\n## B\n"), "section A\nsection A|B\n");
+}
+
+TEST(Extract, KeepsSignatureAndDocComment) {
+  const std::string text =
+      "/// Adds two numbers. And more.\nint add(int a,\n        int b) {\n  return a + b;\n}\n";
+  Extractor e;
+  const auto facts = e.extract(Language::kCpp, text);
+  ASSERT_TRUE(facts);
+  const auto s = make_symbol("x", text, Language::kCpp, facts->definitions, 0);
+  EXPECT_EQ(s.signature, "int add(int a, int b)");
+  EXPECT_EQ(s.doc, "Adds two numbers.");
+  EXPECT_EQ(s.span.begin, 0U);
+  EXPECT_EQ(s.line, 1U);
+  EXPECT_EQ(s.end_line, 4U);
+}
+
+TEST(Extract, SurvivesAnyPrefixOfAFileAndRandomBytes) {
+  const std::string text =
+      "class A { void f() { if (x) { g(1, \"s\"); } } }; // end\n#define X(a) a\n";
+  Extractor e;
+  for (std::size_t n = 0; n <= text.size(); ++n) {
+    for (const auto& info : all_languages()) {
+      if (info.language == Language::kNone || n % 7 != 0) continue;
+      EXPECT_TRUE(e.extract(info.language, std::string_view(text).substr(0, n))) << info.name;
+    }
+  }
+  std::string noise;
+  std::uint32_t x = 1;
+  for (int i = 0; i < 4000; ++i)
+    noise.push_back(static_cast<char>((x = x * 1664525U + 1013904223U) >> 24));
+  for (const auto& info : all_languages()) {
+    if (info.language == Language::kNone) continue;
+    ExtractLimits limits;
+    limits.time = std::chrono::milliseconds(3000);
+    (void)e.extract(info.language, noise, limits);
+  }
+}
+
+TEST(Extract, StopsWhenAsked) {
+  std::stop_source stop;
+  stop.request_stop();
+  ExtractLimits limits;
+  limits.stop = stop.get_token();
+  std::string text;
+  for (int i = 0; i < 20000; ++i)
+    text += "int f" + std::to_string(i) + "(int a) { return a * (a + 1); }\n";
+  Extractor e;
+  const auto r = e.extract(Language::kC, text, limits);
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, Code::kCancelled);
+  limits = {};
+  limits.max_bytes = 10;
+  EXPECT_EQ(e.extract(Language::kC, text, limits).error().code, Code::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace ambit::indexer
