@@ -58,8 +58,20 @@ std::shared_ptr<const ParsedText> TextSource::parse(const std::string& path, Lan
   ExtractLimits limits;
   limits.time = std::chrono::milliseconds(2000);
   limits.max_bytes = max_bytes_;
-  if (auto facts = extractor_->extract(language, *out->text, limits))
-    out->facts = std::move(*facts);
+  std::optional<LiveFacts> live;
+  if (const auto it = recent_.find(path); it != recent_.end() && it->second->language == language) {
+    const auto& last = *it->second;
+    live = update_live(*extractor_, language, {last.facts, last.items, true}, *last.text,
+                       *out->text, limits);
+  }
+  if (!live) {
+    if (auto whole = parse_live(*extractor_, language, *out->text, limits))
+      live = std::move(*whole);
+  }
+  if (live) {
+    out->facts = std::move(live->facts);
+    out->items = std::move(live->items);
+  }
   if (recent_.size() >= kRecentTexts) recent_.erase(recent_.begin());
   recent_[path] = out;
   return out;

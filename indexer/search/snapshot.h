@@ -10,6 +10,7 @@
 #include "indexer/git/repository.h"
 #include "indexer/index.h"
 #include "indexer/store/segment.h"
+#include "indexer/syntax/incremental.h"
 
 namespace ambit::indexer {
 
@@ -34,6 +35,7 @@ struct ParsedText {
   std::shared_ptr<const std::string> text;
   Language language = Language::kNone;
   Facts facts;
+  std::vector<Extractor::Item> items;
 };
 
 // Reads file contents and remembers recent parses. Thread-safe.

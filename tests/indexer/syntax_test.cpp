@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/grammars.h"
+#include "indexer/syntax/incremental.h"
 
 namespace ambit::indexer {
 namespace {
@@ -112,6 +115,50 @@ TEST(Extract, StopsWhenAsked) {
   limits = {};
   limits.max_bytes = 10;
   EXPECT_EQ(e.extract(Language::kC, text, limits).error().code, Code::kResourceExhausted);
+}
+
+// Keystrokes in the middle of a file: what is kept and moved must be what a fresh parse says.
+TEST(Live, TypingGivesTheFactsOfAFreshParse) {
+  std::string text = "#include <a.h>\n// License\n\n";
+  for (int i = 0; i < 40; ++i) {
+    const auto n = std::to_string(i);
+    text += "/* Doc of f" + n + ". */\nstatic int f" + n +
+            "(int a, int b) {\n  int c = g(a);\n  return c + b;\n}\n\nstruct s" + n +
+            " {\n  int x; // note\n  char *y;\n};\n#define M" + n + "(v) h(v)\n";
+  }
+  std::mt19937 random(11);
+  const auto pick = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  Extractor e;
+  auto live = parse_live(e, Language::kC, text);
+  ASSERT_TRUE(live);
+  const std::string typed = "abcx(); {}\n+*/\"#,";
+  std::size_t kept = 0;
+  for (int step = 0; step < 400; ++step) {
+    auto next = text;
+    if (pick(3) == 0) {
+      next.erase(pick(next.size() - 4), 1 + pick(3));
+    } else {
+      next.insert(pick(next.size()), 1, typed[pick(typed.size())]);
+    }
+    auto updated = update_live(e, Language::kC, *live, text, next);
+    auto fresh = parse_live(e, Language::kC, next);
+    ASSERT_TRUE(fresh);
+    if (updated) {
+      ++kept;
+      ASSERT_EQ(updated->facts.definitions, fresh->facts.definitions) << "step " << step;
+      ASSERT_EQ(updated->facts.mentions, fresh->facts.mentions) << "step " << step;
+      ASSERT_EQ(updated->facts.imports, fresh->facts.imports) << "step " << step;
+      ASSERT_EQ(updated->facts.locals, fresh->facts.locals) << "step " << step;
+    }
+    if (step % 8 != 7) continue;  // most steps start from a text without errors
+    if (fresh->facts.errors.empty()) {
+      text = next;
+      live = std::move(updated ? *updated : *fresh);
+    }
+  }
+  EXPECT_GT(kept, 50U);
 }
 
 }  // namespace
