@@ -13,6 +13,7 @@ import re
 from tokenizer import Tokenizer
 
 IDENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{4,}")
+kProjectFiles = 250
 SHARES = {"c": 0.14, "cpp": 0.18, "python": 0.2, "typescript": 0.16, "javascript": 0.1, "rust": 0.11, "go": 0.11}
 
 
@@ -40,6 +41,9 @@ class Corpus:
             if d["split"] == split and (not only or d["language"] == only):
                 key = (d["language"], d["project"])
                 projects.setdefault(key, Project(d["project"])).files.append((d["path"], d["text"]))
+        for project in projects.values():  # a few hundred files of one project teach enough
+            random.Random(len(project.name)).shuffle(project.files)
+            del project.files[kProjectFiles:]
         self.projects: dict[str, list[tuple[float, Project]]] = collections.defaultdict(list)
         for (language, _), project in projects.items():
             # A project counts by the square root of its size, so that none drowns the others.

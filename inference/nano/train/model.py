@@ -108,8 +108,9 @@ class Indexer(nn.Module):
         k = rotate(self.compressor(x), *row_rope)
         w = self.weights_proj(x) * (self.width ** -0.5 * self.heads ** -0.5)
         b, t = x.shape[:2]
-        dots = torch.bmm(q.reshape(b, t * self.heads, self.width), k.transpose(1, 2)).view(b, t, self.heads, -1)
-        return (dots.relu() * w[..., None]).sum(2)
+        q = q.transpose(1, 2).reshape(b, self.heads * t, self.width)
+        dots = torch.bmm(q, k.transpose(1, 2)).relu().view(b, self.heads, t, -1)
+        return weighted(w[..., None].unbind(2), dots.unbind(1))
 
 
 class Attention(nn.Module):
@@ -140,53 +141,53 @@ class Attention(nn.Module):
         q = rotate(q, rope[0][:, None], rope[1][:, None])
         kv = rotate(self.kv_norm(self.wkv(x)), *rope)
 
-        # The window, in bands: block i of `win` queries sees the keys of blocks i-1 and i.
+        # The keys of a block of `win` queries: its own and the previous block's tokens (a band), all
+        # compressed rows, and a zero key whose score is the sink: it takes weight and gives nothing.
         blocks = -(-t // win)
         pad = blocks * win - t
-        q_pad = F.pad(q, (0, 0, 0, 0, 0, pad))
-        kv_pad = F.pad(kv, (0, 0, win, pad))
-        bands = torch.cat((kv_pad[:, :-win].unflatten(1, (blocks, win)), kv_pad[:, win:].unflatten(1, (blocks, win))), 2)
-        bands = bands.flatten(0, 1)  # [B*blocks, 2*win, d]
-        q_band = q_pad.reshape(b * blocks, win * h, d)
-        scores = torch.bmm(q_band, bands.transpose(1, 2)).view(b, blocks, win, h, 2 * win) / math.sqrt(d)
+        padded = F.pad(kv, (0, 0, win, pad))
+        keys = [padded[:, :-win].unflatten(1, (blocks, win)), padded[:, win:].unflatten(1, (blocks, win))]
         i, j = torch.arange(win)[:, None], torch.arange(2 * win)[None, :] - win
-        seen = (j <= i) & (j > i - win)
-        seen = seen[None] & ((torch.arange(blocks) > 0)[:, None, None] | (j >= 0)[None])
-        scores = scores.masked_fill(~seen[None, :, :, None, :], -math.inf)
-        scores = scores.reshape(b, blocks * win, h, 2 * win)[:, :t]
-
+        seen = ((j <= i) & (j > i - win))[None] & ((torch.arange(blocks) > 0)[:, None, None] | (j >= 0)[None])
+        bias = [torch.zeros(seen.shape).masked_fill(~seen, -math.inf).view(1, blocks, win, 1, 2 * win)]
         n_rows = t // self.ratio if self.ratio else 0
-        parts = [scores]
         if n_rows:
             row_rope = rope_table(c, self.ratio, torch.arange(n_rows) * self.ratio)
             rows = rotate(self.compressor(x), *row_rope)
-            row_scores = torch.bmm(q.reshape(b, t * h, d), rows.transpose(1, 2)).view(b, t, h, n_rows) / math.sqrt(d)
+            keys.append(rows[:, None].expand(b, blocks, n_rows, d))
             hidden = torch.arange(n_rows)[None, :] >= ((position + 1) // self.ratio)[:, None]
             hidden = hidden[None].expand(b, t, n_rows)
             if self.ratio == 4:
                 index = self.indexer(x.detach(), qr.detach(), rope, row_rope).masked_fill(hidden, -math.inf)
-                if n_rows > c.index_topk:
-                    best = index.detach().topk(c.index_topk + 1, -1).values
-                    gap = (best[..., -2] - best[..., -1]).nan_to_num(nan=math.inf)
-                    self.index_margin = gap[0]
-                    chosen = torch.zeros_like(hidden)
-                    chosen.scatter_(2, index.detach().topk(c.index_topk, -1).indices, True)
-                    hidden = hidden | ~chosen
-            parts.append(row_scores.masked_fill(hidden[:, :, None, :], -math.inf))
-        parts.append(self.attn_sink.view(1, 1, h, 1).expand(b, t, h, 1))
-        p = torch.cat(parts, -1).softmax(-1)
-        p_win = F.pad(p[..., :2 * win], (0, 0, 0, 0, 0, pad)).reshape(b * blocks, win * h, 2 * win)
-        o = torch.bmm(p_win, bands).view(b, blocks * win, h, d)[:, :t]
-        if n_rows:
-            p_row = p[..., 2 * win:2 * win + n_rows]
-            o = o + torch.bmm(p_row.reshape(b, t * h, n_rows), rows).view(b, t, h, d)
-            if self.ratio == 4 and self.training:
-                self.index_loss = self.teach_indexer(index, p_row.detach().sum(2), hidden)
+                hidden = self.choose(index, hidden)
+            row_bias = F.pad(torch.zeros(hidden.shape).masked_fill(hidden, -math.inf), (0, 0, 0, pad))
+            bias.append(row_bias.view(b, blocks, win, 1, n_rows))
+        keys.append(padded.new_zeros(b, blocks, 1, d))
+        keys = torch.cat(keys, 2).flatten(0, 1)
+        bias.append(self.attn_sink.view(1, 1, 1, h, 1))
+        bias = torch.cat([e.expand(b, blocks, win, h, -1) for e in bias], -1).view(b * blocks, win * h, -1)
+        q_band = F.pad(q / math.sqrt(d), (0, 0, 0, 0, 0, pad)).reshape(b * blocks, win * h, d)
+        p = torch.baddbmm(bias, q_band, keys.transpose(1, 2)).softmax(-1)
+        o = torch.bmm(p, keys).view(b, blocks * win, h, d)[:, :t]
+        if n_rows and self.ratio == 4 and self.training:
+            looked = p.detach()[..., 2 * win:-1].reshape(b, blocks * win, h, n_rows)[:, :t].sum(2)
+            self.index_loss = self.teach_indexer(index, looked, hidden)
         o = rotate(o, rope[0][:, None], rope[1][:, None], inverse=True)
         groups = o.reshape(b * t, c.o_groups, -1).transpose(0, 1)
         weight = self.wo_a.weight.view(c.o_groups, c.o_lora_rank, -1)
         z = torch.bmm(groups, weight.transpose(1, 2)).transpose(0, 1).reshape(b, t, -1)
         return self.wo_b(z)
+
+    def choose(self, index: Tensor, hidden: Tensor) -> Tensor:
+        """`hidden` and, where more than index_topk rows are visible, all but the best of them."""
+        k = self.c.index_topk
+        self.index_margin = torch.full((index.size(1),), math.inf)
+        if index.size(-1) <= k:
+            return hidden
+        best = index.detach().topk(k + 1, -1)
+        gap = best.values[..., -2] - best.values[..., -1]
+        self.index_margin = gap.nan_to_num(nan=math.inf)[0]
+        return hidden | torch.ones_like(hidden).scatter_(2, best.indices[..., :k], False)
 
     @staticmethod
     def teach_indexer(index: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
@@ -338,7 +339,8 @@ class Model(nn.Module):
         super().__init__()
         self.c = c
         self.embed, self.head = nn.Embedding(c.vocab_size, c.hidden_size), linear(c.hidden_size, c.vocab_size)
-        nn.init.normal_(self.embed.weight, std=0.5)
+        nn.init.normal_(self.embed.weight, std=0.1)
+        nn.init.normal_(self.head.weight, std=0.01)
         self.layers = nn.ModuleList(Block(c, c.compress_ratios[i], i < c.num_hash_layers)
                                     for i in range(c.num_hidden_layers))
         self.norm, self.hc_head = RMSNorm(c.hidden_size, c.rms_norm_eps), Collapse(c)

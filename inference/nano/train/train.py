@@ -14,6 +14,7 @@ import time
 import torch
 import torch.nn.functional as F
 
+import bigram
 from documents import Corpus, Documents
 from model import Config, Model, released_name
 from optim import Muon
@@ -22,7 +23,7 @@ from tokenizer import Tokenizer
 
 LENGTH, DECAY_PART = 512, 0.35
 ROWS = int(os.environ.get("NANO_ROWS", "4"))
-MUON_LR, ADAM_LR = 0.02, 3e-3
+MUON_LR, ADAM_LR, WORD_LR = 0.02, 3e-3, 3e-3
 
 
 def save(path: str, **state) -> None:
@@ -42,7 +43,10 @@ def main() -> int:
         w in n for w in ("embed", "head.weight", "hc_", "ape", "gate.weight", "weights_proj"))]
     chosen = {id(p) for p in matrices}
     muon = Muon(matrices, MUON_LR)
-    adam = torch.optim.Adam([p for p in named.values() if id(p) not in chosen], ADAM_LR, betas=(0.9, 0.97))
+    # Rows of the vocabulary are met seldom, so they take longer steps.
+    words = [named["embed.weight"], named["head.weight"]]
+    others = [p for p in named.values() if id(p) not in chosen and all(p is not w for w in words)]
+    adam = torch.optim.Adam([{"params": words, "full": WORD_LR}, {"params": others, "full": ADAM_LR}], betas=(0.9, 0.97))
     quantised = [(n, p) for n, p in named.items() if is_fp4(n) or is_fp8(released_name(n))]
 
     step = tokens = 0
@@ -52,7 +56,10 @@ def main() -> int:
         model.load_state_dict(state["model"])
         muon.state, step, tokens = state["muon"], state["step"], state["tokens"]
         adam.load_state_dict(state["adam"])
-    docs = Documents(Corpus(files, "train"), Tokenizer(tokenizer), LENGTH, seed * 7919 + step)
+    corpus, tokens_of = Corpus(files, "train"), Tokenizer(tokenizer)
+    docs = Documents(corpus, tokens_of, LENGTH, seed * 7919 + step)
+    if step == 0:
+        print(f"bigram start: {bigram.start(model, corpus, tokens_of, 2_000_000, 60):.3f} nats", flush=True)
     print(f"{sum(p.numel() for p in named.values()) / 1e6:.2f} M parameters, from step {step}", flush=True)
 
     begin, saved, decaying, window, last_tokens = time.time(), time.time(), False, [], tokens
@@ -70,7 +77,8 @@ def main() -> int:
             saved = time.time()
             save(stable, **everything())
         rate = min(1.0, (step + 1) / 40) * (max(0.02, (1 - spent) / DECAY_PART) if decaying else 1.0)
-        rows, weights = docs.batch(ROWS)
+        rows_now = ROWS if tokens > 400_000 else max(1, ROWS // 2)  # small batches learn faster at first
+        rows, weights = docs.batch(rows_now)
         ids, w = torch.tensor(rows), torch.tensor(weights)
         masters = []
         if decaying:  # straight through: forward and backward with what the file will hold
@@ -93,14 +101,14 @@ def main() -> int:
             p.data = master
         torch.nn.utils.clip_grad_norm_([p for p in named.values() if p.grad is not None], 1.0)
         for group in adam.param_groups:
-            group["lr"] = ADAM_LR * rate
+            group["lr"] = group["full"] * rate
         adam.step()
         muon.step(rate)
         for layer in model.layers:
             if not layer.ffn.gate.hashed:
                 load = layer.ffn.load.float()
                 layer.ffn.gate.bias += 0.002 * rate * (load.mean() - load).sign()
-        step, tokens = step + 1, tokens + LENGTH * ROWS
+        step, tokens = step + 1, tokens + LENGTH * rows_now
         window.append(loss.item())
         if step % 25 == 0:
             line = f"{step}\t{tokens}\t{sum(window) / len(window):.4f}\t{(tokens - last_tokens) / (time.time() - begin):.0f}\t{rate:.3f}"
