@@ -3,7 +3,7 @@
 // The files use tree-sitter's query syntax in a subset that one walk over the tree can answer
 // bottom-up. The query engine reads at 15 to 38 MB/s on top of the parse (11 MB/s); this matcher
 // asks, for each name that the walk meets, whether its chain of ancestors fits a pattern, and costs
-// a few integer comparisons (docs/decisions/index-store.md has the measurement).
+// a few integer comparisons (docs/decisions/0104-index-store.md has the measurement).
 //
 //   (function_definition
 //     declarator: (function_declarator declarator: (identifier) @name)) @definition.function
