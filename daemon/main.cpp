@@ -1,9 +1,6 @@
 // Picks a command from argv; no logic.
-#include <cstdio>
+#include "daemon/cli/command.h"
 
-#include "daemon/version.h"
-
-int main() {
-  std::printf("ambit %s\n", ambit::daemon::version().data());
-  return 0;
+int main(int argc, char** argv) {
+  return ambit::daemon::run_command_line(argc, argv);
 }

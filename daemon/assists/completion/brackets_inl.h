@@ -1,0 +1,67 @@
+#pragma once
+
+#include "daemon/assists/completion/brackets.h"
+
+namespace ambit::daemon {
+
+namespace brackets_detail {
+
+// The position after a quoted string that starts at `begin`, or begin + 1 when it does not end on
+// its line: then the quote is an apostrophe or the string is being typed.
+inline std::size_t skip_quoted(std::string_view text, std::size_t begin, std::size_t longest) {
+  const char quote = text[begin];
+  for (std::size_t i = begin + 1; i < text.size() && i - begin <= longest; ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      return i + 1;
+    } else if (text[i] == '\n') {
+      break;
+    }
+  }
+  return begin + 1;
+}
+
+inline std::size_t skip_until(std::string_view text, std::size_t from, std::string_view end) {
+  const auto found = text.find(end, from);
+  return found == std::string_view::npos ? text.size() : found + end.size();
+}
+
+}  // namespace brackets_detail
+
+template <class Visit>
+void for_each_bracket(std::string_view text, const LexicalRules& rules, Visit visit) {
+  using brackets_detail::skip_quoted;
+  using brackets_detail::skip_until;
+  if (!rules.brackets) return;
+  constexpr std::size_t kAnyLength = 4096;
+  constexpr std::size_t kCharLiteral = 11;  // '\u{10FFFF}'
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const char c = text[i];
+    const auto rest = text.substr(i);
+    if (rules.slash_comments && rest.starts_with("//")) {
+      i = skip_until(text, i, "\n");
+    } else if (rules.slash_comments && rest.starts_with("/*")) {
+      i = skip_until(text, i + 2, "*/");
+    } else if ((rules.hash_comments && c == '#') ||
+               (rules.dash_comments && rest.starts_with("--"))) {
+      i = skip_until(text, i, "\n");
+    } else if (rules.triple_quotes && (rest.starts_with("\"\"\"") || rest.starts_with("'''"))) {
+      i = skip_until(text, i + 3, rest.substr(0, 3));
+    } else if (c == '"') {
+      i = skip_quoted(text, i, kAnyLength);
+    } else if (c == '\'' && rules.single_quotes) {
+      i = skip_quoted(text, i, kAnyLength);
+    } else if (c == '\'' && rules.char_literals) {
+      i = skip_quoted(text, i, kCharLiteral);
+    } else if (c == '`' && rules.backticks) {
+      i = skip_until(text, i + 1, "`");
+    } else {
+      if ((c == '(' || c == '[' || c == '{' || is_closer(c)) && !visit(i, c)) return;
+      ++i;
+    }
+  }
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,177 @@
+#include "daemon/assists/completion/completion.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "daemon/assists/completion/clean.h"
+
+namespace ambit::daemon {
+
+namespace {
+
+using inference::Finish;
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// All items of one request; the last one to end calls done.
+struct Batch {
+  std::shared_ptr<const AssistContext> context;
+  std::function<void(CompletionOutcome)> done;
+  std::unique_ptr<Cleaner> cleaner;
+  Clock::time_point start;
+  std::mutex mutex;
+  CompletionOutcome outcome;
+  std::int64_t left = 0;
+
+  void finish_one(std::optional<CompletionItem> item, std::string_view reason,
+                  const inference::GenerateResult& result) {
+    std::lock_guard lock(mutex);
+    if (item) {
+      const bool known = std::any_of(outcome.items.begin(), outcome.items.end(),
+                                     [&](const auto& other) { return other.text == item->text; });
+      if (!known) outcome.items.push_back(std::move(*item));
+    } else if (outcome.reason.empty()) {
+      outcome.reason = reason;
+    }
+    if (outcome.prompt_tokens == 0 || result.usage.prompt_tokens != 0) outcome.usage = result.usage;
+    if (result.finish == Finish::kError && outcome.error.message.empty()) {
+      outcome.error = result.error;
+    }
+    if (--left > 0) return;
+    outcome.total_ms = ms_since(start);
+    std::stable_sort(outcome.items.begin(), outcome.items.end(),
+                     [](const auto& a, const auto& b) { return a.logprob > b.logprob; });
+    if (!outcome.items.empty()) {
+      outcome.reason.clear();
+      outcome.error = {};
+    }
+    outcome.cancelled = outcome.items.empty() && context->stop.stop_requested();
+    done(std::move(outcome));
+  }
+};
+
+// One running generation. Touched on the backend's thread only, one event at a time.
+struct Stream {
+  Stream(std::shared_ptr<Batch> b, std::shared_ptr<const inference::Tokenizer> tokenizer)
+      : batch(std::move(b)),
+        decoder(std::move(tokenizer)),
+        outer(batch->context->stop, [source = enough]() mutable { source.request_stop(); }) {}
+  std::shared_ptr<Batch> batch;
+  inference::StreamDecoder decoder;
+  std::string raw;
+  double logprob_sum = 0;
+  std::int64_t tokens = 0;
+  Cleaned cleaned;
+  std::stop_source enough;  // the item is complete, or the caller cancelled
+  std::stop_callback<std::function<void()>> outer;
+
+  void on_tokens(std::span<const inference::GeneratedToken> generated) {
+    if (cleaned.complete) return;
+    for (const auto& token : generated) {
+      raw += decoder.push(token.id);
+      logprob_sum += token.logprob;
+      ++tokens;
+    }
+    cleaned = batch->cleaner->clean(raw, false);
+    if (cleaned.complete) enough.request_stop();
+  }
+
+  void on_done(const inference::GenerateResult& result) {
+    if (!cleaned.complete && result.finish != Finish::kError) {
+      raw += decoder.finish();
+      cleaned = batch->cleaner->clean(raw, result.finish == Finish::kStop,
+                                      result.finish != Finish::kStop);
+    }
+    std::optional<CompletionItem> item;
+    std::string_view reason = cleaned.reason;
+    if (result.finish == Finish::kError) {
+      reason = "the model failed";
+    } else if (batch->context->stop.stop_requested()) {
+      reason = "superseded by newer typing";
+    } else if (result.finish == Finish::kDeadline && cleaned.text.empty()) {
+      reason = "the model was too slow";
+    } else if (!cleaned.text.empty()) {
+      item = CompletionItem{cleaned.text,
+                            logprob_sum / static_cast<double>(std::max<std::int64_t>(tokens, 1))};
+    }
+    batch->finish_one(std::move(item), reason, result);
+  }
+};
+
+CompletionOutcome without_items(std::string reason, Error error = {}) {
+  CompletionOutcome outcome;
+  outcome.reason = std::move(reason);
+  outcome.error = std::move(error);
+  return outcome;
+}
+
+}  // namespace
+
+void complete(std::shared_ptr<const AssistContext> context, CompletionRequest request,
+              std::function<void(CompletionOutcome)> done) {
+  const auto start = Clock::now();
+  const std::string_view text = *request.text;
+  const auto before = text.substr(0, request.cursor), after = text.substr(before.size());
+  const auto info = context->scheduler->backend()->describe();
+  auto prompt =
+      make_completion_prompt(*context, {request.path, before, after}, request.order, info.context);
+  if (!prompt) {
+    auto outcome = without_items(prompt.error().message, prompt.error());
+    outcome.cancelled = prompt.error().code == Code::kCancelled;
+    done(std::move(outcome));
+    return;
+  }
+  if (context->stop.stop_requested()) {
+    auto outcome = without_items("superseded by newer typing");
+    outcome.cancelled = true;
+    done(std::move(outcome));
+    return;
+  }
+  const auto tokenizer = context->scheduler->backend()->tokenizer();
+  auto batch = std::make_shared<Batch>();
+  batch->context = context;
+  batch->done = std::move(done);
+  batch->start = start;
+  batch->left = request.items;
+  std::string before_lf(before), after_lf(after);
+  std::erase(before_lf, '\r');
+  std::erase(after_lf, '\r');
+  Cleaner::Options options;
+  options.max_lines = static_cast<std::size_t>(context->config.integer("completion.max_lines"));
+  batch->cleaner = std::make_unique<Cleaner>(request.path, before_lf, after_lf, options);
+  batch->outcome.pack = std::move(prompt->pack);
+  batch->outcome.prompt_tokens = static_cast<std::int64_t>(prompt->ids.size());
+  batch->outcome.prompt_ms = ms_since(start);
+
+  for (std::int64_t i = 0; i < request.items; ++i) {
+    auto stream = std::make_shared<Stream>(batch, tokenizer);
+    Job job;
+    job.owner = context->owner + (i == 0 ? "" : " item " + std::to_string(i + 1));
+    job.what = "completion";
+    job.stop = stream->enough.get_token();
+    job.request.prompt = prompt->ids;
+    job.request.priority = inference::Priority::kKeystroke;
+    job.request.max_new_tokens =
+        static_cast<std::int32_t>(context->config.integer("completion.max_tokens"));
+    job.request.deadline_ms =
+        static_cast<std::uint32_t>(context->config.integer("completion.timeout_ms"));
+    // The first item is the likeliest; the others are for choosing, so they must differ.
+    job.request.sampling.temperature = static_cast<float>(
+        i == 0 ? context->config.number("completion.temperature")
+               : std::max(0.6, context->config.number("completion.temperature")));
+    job.request.sampling.top_p = 0.95F;
+    job.request.sampling.seed = static_cast<std::uint64_t>(i);
+    const auto& special = tokenizer->special();
+    for (const auto id : {special.eos, special.fim_begin, special.fim_hole, special.fim_end}) {
+      if (id >= 0) job.request.stop_ids.push_back(id);
+    }
+    job.events.on_tokens = [stream](auto tokens) { stream->on_tokens(tokens); };
+    job.events.on_done = [stream](const auto& result) { stream->on_done(result); };
+    context->scheduler->submit(std::move(job));
+  }
+}
+
+}  // namespace ambit::daemon

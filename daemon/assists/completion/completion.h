@@ -1,0 +1,44 @@
+// From a cursor to items: pack, prompt, generate, clean. Asynchronous: the cpu work runs where
+// complete() is called (a cpu thread), the model streams on its own thread, and `done` is called
+// there too: it must only post.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/assists/assist.h"
+#include "daemon/assists/completion/prompt.h"
+
+namespace ambit::daemon {
+
+struct CompletionRequest {
+  std::string path;                         // relative to the root
+  std::shared_ptr<const std::string> text;  // of the document
+  std::size_t cursor = 0;                   // byte offset in it
+  std::int64_t items = 1;
+  FimOrder order = FimOrder::kPsm;
+};
+
+struct CompletionItem {
+  std::string text;    // inserted at the cursor; never empty
+  double logprob = 0;  // mean per token
+};
+
+struct CompletionOutcome {
+  std::vector<CompletionItem> items;  // best first, no two alike
+  std::string reason;                 // why there are none; empty otherwise
+  bool cancelled = false;
+  Error error;                // code kInternal and no message: none
+  indexer::ContextPack pack;  // what was sent
+  std::int64_t prompt_tokens = 0;
+  inference::Usage usage;  // of the first item
+  double prompt_ms = 0;    // pack and tokens
+  double total_ms = 0;
+};
+
+void complete(std::shared_ptr<const AssistContext> context, CompletionRequest request,
+              std::function<void(CompletionOutcome)> done);
+
+}  // namespace ambit::daemon

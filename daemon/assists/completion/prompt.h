@@ -1,0 +1,40 @@
+// The words of a completion request: docs/decisions/0001-prompt-text.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/assists/assist.h"
+#include "inference/tokenizer/tokenizer.h"
+
+namespace ambit::daemon {
+
+enum class FimOrder { kPsm, kSpm };
+
+struct CompletionPrompt {
+  std::vector<inference::TokenId> ids;
+  indexer::ContextPack pack;     // what stands before the current file
+  std::int64_t file_tokens = 0;  // of the current file, around the cursor
+};
+
+struct CurrentFile {
+  std::string path;  // relative to the root, or a name for people
+  std::string_view before, after;
+};
+
+// The part of the text before the cursor that fits: cut at a line start, in steps of a quarter of
+// the budget, so that typing does not move the cut with every line. `bytes` is the budget.
+[[nodiscard]] std::string_view window_before(std::string_view before, std::size_t bytes);
+// Cut at a line end.
+[[nodiscard]] std::string_view window_after(std::string_view after, std::size_t bytes);
+
+// kUnsupported when the vocabulary has no fill-in-the-middle tokens. `context_limit`: tokens that
+// the model's window has for prompt and answer; 0: unknown.
+[[nodiscard]] Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
+                                                              const CurrentFile& file,
+                                                              FimOrder order,
+                                                              std::int64_t context_limit);
+
+}  // namespace ambit::daemon

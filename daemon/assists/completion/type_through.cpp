@@ -1,0 +1,53 @@
+#include "daemon/assists/completion/type_through.h"
+
+namespace ambit::daemon {
+
+void TypeThrough::add(std::shared_ptr<const std::string> document, std::size_t cursor,
+                      std::string text) {
+  Entry entry;
+  entry.cursor = cursor;
+  const auto line_break = cursor == 0 ? std::string::npos : document->rfind('\n', cursor - 1);
+  entry.line_start = line_break == std::string::npos ? 0 : line_break + 1;
+  entry.full = document->substr(entry.line_start, cursor - entry.line_start) + text;
+  entry.document = std::move(document);
+  entries_.push_front(std::move(entry));
+  if (entries_.size() > kKept) entries_.pop_back();
+}
+
+std::optional<TypeThrough::Hit> TypeThrough::find(std::string_view document,
+                                                  std::size_t cursor) const {
+  for (const Entry& entry : entries_) {
+    const std::string_view old = *entry.document;
+    if (cursor < entry.line_start ||
+        document.substr(0, entry.line_start) != old.substr(0, entry.line_start)) {
+      continue;
+    }
+    const auto typed = document.substr(entry.line_start, cursor - entry.line_start);
+    if (typed.size() >= entry.full.size() || !entry.full.starts_with(typed)) continue;
+    const auto after = document.substr(cursor), old_after = old.substr(entry.cursor);
+    Hit hit;
+    hit.rest = entry.full.substr(typed.size());
+    if (after == old_after) return hit;
+    // foo(| became foo(|) by the editor's hand: the closer is part of the item.
+    if (after.size() <= old_after.size() || !after.ends_with(old_after)) continue;
+    const auto added = after.substr(0, after.size() - old_after.size());
+    const auto line = std::string_view(hit.rest).substr(0, hit.rest.find('\n'));
+    if (added.size() > 3 || added.find_first_not_of(")]}>\"'`") != std::string_view::npos) continue;
+    std::size_t at = 0;
+    bool contained = true;
+    for (const char c : added) {
+      at = line.find(c, at);
+      if (at == std::string_view::npos) {
+        contained = false;
+        break;
+      }
+      ++at;
+    }
+    if (!contained) continue;
+    hit.replace_after = added.size();
+    return hit;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ambit::daemon

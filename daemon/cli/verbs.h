@@ -1,0 +1,17 @@
+// The functions behind the verbs; cli/table.cpp gives them their names.
+#pragma once
+
+#include "daemon/cli/command.h"
+
+namespace ambit::daemon {
+
+int complete_command(const Arguments& arguments);
+int config_command(const Arguments& arguments);
+int engine_command(const Arguments& arguments);
+int lsp_command(const Arguments& arguments);
+int serve_command(const Arguments& arguments);
+int status_command(const Arguments& arguments);
+int stop_command(const Arguments& arguments);
+int version_command(const Arguments& arguments);
+
+}  // namespace ambit::daemon

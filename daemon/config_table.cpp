@@ -1,0 +1,99 @@
+// THE list of settings.
+#include <array>
+
+#include "daemon/config.h"
+
+namespace ambit::daemon {
+
+namespace {
+
+using Text = std::string;
+constexpr std::int64_t operator""_i(unsigned long long n) {
+  return static_cast<std::int64_t>(n);
+}
+
+const std::array kSettings{
+    Setting{"enabled", true, 0, 0, "", "", true,
+            "Whether Ambit offers anything at all. When false no model is loaded."},
+    Setting{"model", Text(), 0, 0, "", "", false,
+            "The model: a folder with config.json and weights, `scripted:FILE` for tests, or "
+            "`remote:PROFILE`. Empty means the model that is shipped with Ambit."},
+    Setting{"completion.enabled", true, 0, 0, "", "", true, "Offer inline completions."},
+    Setting{"completion.automatic", true, 0, 0, "", "", true,
+            "Offer them while typing; when false only when the editor says that you asked."},
+    Setting{"completion.debounce_min_ms", 0_i, 0, 2000, "", "ms", true,
+            "The shortest pause in typing before the model is asked. The real pause lies between "
+            "this and the next setting and follows how long the last answers took."},
+    Setting{"completion.debounce_max_ms", 150_i, 0, 5000, "", "ms", true,
+            "The longest such pause. Equal values give a fixed pause."},
+    Setting{"completion.max_tokens", 96_i, 1, 2048, "", "tokens", true,
+            "The longest completion that the model may write."},
+    Setting{"completion.max_lines", 16_i, 1, 200, "", "lines", true,
+            "The longest completion that is shown."},
+    Setting{"completion.context_tokens", 2048_i, 0, 1000000, "", "tokens", true,
+            "How much of the repository is packed in front of the current file. Cut to what the "
+            "model's window holds."},
+    Setting{"completion.file_tokens", 3072_i, 64, 200000, "", "tokens", true,
+            "How much of the current file around the cursor is sent."},
+    Setting{"completion.items", 3_i, 1, 10, "", "items", true,
+            "How many alternatives are computed when you ask for a completion by hand."},
+    Setting{"completion.temperature", 0.0, 0, 2, "", "", true,
+            "Sampling temperature of the first item; 0 always takes the likeliest token."},
+    Setting{"completion.timeout_ms", 10000_i, 100, 600000, "", "ms", true,
+            "A completion that takes longer is dropped."},
+    Setting{"completion.fallback", Text("auto"), 0, 0, "auto|on|off", "", true,
+            "Offer completions in the ordinary completion list as well: `auto` does so for editors "
+            "without inline completion."},
+    Setting{"features.navigation", false, 0, 0, "", "", true,
+            "Answer symbol, definition and reference requests from the index. Off by default: a "
+            "real language server runs beside us and its answers are better."},
+    Setting{"index.enabled", true, 0, 0, "", "", true, "Index the repository in the background."},
+    Setting{"index.threads", 0_i, 0, 256, "", "threads", false,
+            "Threads that index; 0 takes half of the cores."},
+    Setting{"index.max_file_bytes", 4194304_i, 1024, 1073741824, "", "bytes", true,
+            "Files larger than this are listed but not parsed."},
+    Setting{"watch.mode", Text("auto"), 0, 0, "auto|inotify|poll|off", "", true,
+            "How changes on disk are seen: `auto` uses inotify and falls back to polling when the "
+            "system's limit of watches is reached."},
+    Setting{"watch.max_directories", 20000_i, 1, 1000000, "", "folders", false,
+            "The most folders of one repository that are watched with inotify."},
+    Setting{"watch.poll_s", 15_i, 1, 3600, "", "s", true, "How often polling looks."},
+    Setting{"engine.threads", 0_i, 0, 1024, "", "threads", false,
+            "Threads of the model on the CPU; 0 takes all cores."},
+    Setting{"engine.device", Text("auto"), 0, 0, "auto|cpu|cuda", "", false,
+            "Where the model runs; `auto` takes a GPU when one can be used."},
+    Setting{"engine.keep_alive_s", 1800_i, 0, 604800, "", "s", false,
+            "An engine that nobody asked for this long is stopped and its memory freed; the next "
+            "request starts it again. 0 keeps it."},
+    Setting{"engine.state_disk_bytes", 8589934592_i, 0, 1099511627776.0, "", "bytes", false,
+            "How much of the disk the saved model state may take; 0 saves nothing."},
+    Setting{"daemon.idle_exit_s", 900_i, 0, 604800, "", "s", false,
+            "The daemon leaves when no editor was connected for this long; 0 keeps it."},
+    Setting{"log.level", Text("warning"), 0, 0, "error|warning|info|debug", "", false,
+            "Log lines up to this level are written."},
+    Setting{"log.file", true, 0, 0, "", "", false,
+            "Also write the daemon's log to $XDG_STATE_HOME/ambit/log/daemon.log."},
+    Setting{"review.enabled", true, 0, 0, "", "", true, "Offer reviews."},
+    Setting{"review.on_save", false, 0, 0, "", "", true, "Review a file when it is saved."},
+    Setting{"review.fail_level", Text("error"), 0, 0, "none|error|warning|info", "", true,
+            "`ambit review` exits with 1 when a finding is at or above this level."},
+    Setting{"review.timeout_s", 20_i, 1, 3600, "", "s", true,
+            "A review that takes longer passes with a note."},
+    Setting{"refactor.verify", Text(), 0, 0, "", "", false,
+            "The command that checks a refactor before it is applied, for example `make test`."},
+};
+
+}  // namespace
+
+std::span<const Setting> settings_table() {
+  return kSettings;
+}
+
+const Setting* find_setting(std::string_view key) {
+  for (const Setting& setting : kSettings) {
+    if (setting.key == key) return &setting;
+  }
+  return nullptr;
+}
+
+}  // namespace ambit::daemon

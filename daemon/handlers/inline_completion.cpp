@@ -1,0 +1,291 @@
+// From a request for ghost text to the answer: type-through first, then one pause, one generation.
+// Automatic paths never answer an error that an editor would show: nothing to offer is null, and
+// the reason is kept for status.
+#include <nlohmann/json.hpp>
+
+#include "daemon/handlers/table.h"
+#include "daemon/server.h"
+#include "lsp/uri.h"
+
+namespace ambit::daemon {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::string_view kSuperseded = "superseded by a newer request";
+
+struct Asked {
+  lsp::RequestId id;
+  std::string uri;
+  std::shared_ptr<const std::string> text;
+  std::int64_t version = 0;
+  std::size_t cursor = 0;
+  bool invoked = false;
+  bool as_list = false;  // textDocument/completion
+  std::uint64_t generation = 0;
+  Clock::time_point start;
+};
+
+json position_json(Position p) {
+  return {{"line", p.line}, {"character", p.character}};
+}
+
+// The replacement range starts at the start of the line, so that ghost text stays steady while it
+// is typed.
+json item_json(const Asked& asked, const std::string& rest, std::size_t replace_after,
+               PositionEncoding encoding) {
+  const std::string& text = *asked.text;
+  const auto line_break =
+      asked.cursor == 0 ? std::string::npos : text.find_last_of("\r\n", asked.cursor - 1);
+  const std::size_t line_start = line_break == std::string::npos ? 0 : line_break + 1;
+  const std::string line = text.substr(line_start, asked.cursor - line_start);
+  const json range = {
+      {"start", position_json(position_at(text, line_start, encoding))},
+      {"end", position_json(position_at(text, asked.cursor + replace_after, encoding))}};
+  const std::string whole = line + rest;
+  if (asked.as_list) {
+    return {{"label", rest.substr(0, rest.find('\n'))},
+            {"kind", 1},
+            {"sortText", "~"},
+            {"filterText", line},
+            {"insertTextMode", 1},
+            {"labelDetails", {{"description", "ambit"}}},
+            {"textEdit", {{"range", range}, {"newText", whole}}}};
+  }
+  return {{"insertText", whole},
+          {"filterText", whole},
+          {"range", range},
+          {"command",
+           {{"title", "accepted"},
+            {"command", "ambit.inline.accepted"},
+            {"arguments", json::array({std::to_string(asked.generation)})}}}};
+}
+
+void answer(Session& session, const Asked& asked, json items) {
+  if (asked.as_list) {
+    session.reply(asked.id, {{"isIncomplete", true}, {"items", std::move(items)}});
+  } else {
+    session.reply(asked.id, {{"items", std::move(items)}});
+  }
+}
+
+void answer_nothing(Session& session, const Asked& asked, const std::string& reason) {
+  session.server.count_empty_answer(reason);
+  if (asked.as_list) return answer(session, asked, json::array());
+  session.reply(asked.id, nullptr);
+}
+
+void finished(Session& session, const Asked& asked, const CompletionOutcome& outcome) {
+  const auto found = session.states.find(asked.uri);
+  // A closed document or a newer request answered this one already.
+  if (found == session.states.end() || found->second.generation != asked.generation ||
+      !found->second.in_flight) {
+    return;
+  }
+  DocumentState& state = found->second;
+  state.in_flight = false;
+  const double ms = std::chrono::duration<double, std::milli>(Clock::now() - asked.start).count();
+  session.debounce.answered(ms);
+  if (outcome.cancelled) {
+    return session.fail(asked.id, lsp::ErrorCode::kRequestCancelled, std::string(kSuperseded));
+  }
+  for (auto item = outcome.items.rbegin(); item != outcome.items.rend(); ++item) {
+    state.shown.add(asked.text, asked.cursor, item->text);
+  }
+  const Document* document = session.documents.find(asked.uri);
+  if (document == nullptr || document->text != asked.text) {
+    // The answer is for older text: it waits in the cache for the next request.
+    return session.fail(asked.id, lsp::ErrorCode::kRequestCancelled, "the text has changed");
+  }
+  if (outcome.items.empty()) {
+    if (outcome.error.code == Code::kUnavailable && !outcome.error.message.empty() &&
+        !session.model_problem_said) {
+      session.model_problem_said = true;
+      session.show_message(2, "Ambit: " + outcome.error.message);
+    }
+    return answer_nothing(session, asked, outcome.reason);
+  }
+  session.server.count_completion(false, ms);
+  json items = json::array();
+  for (const auto& item : outcome.items) {
+    items.push_back(item_json(asked, item.text, 0, session.client.encoding));
+  }
+  answer(session, asked, std::move(items));
+}
+
+void generate(Session& session, Asked asked, std::stop_source stop) {
+  const auto path = lsp::path_from_uri(asked.uri).value_or("untitled");
+  auto context = session.assist_context(path, stop.get_token());
+  context->owner += " " + asked.uri;
+  context->stream = session.states[asked.uri].stream;
+  CompletionRequest request;
+  request.path = context->root.empty()
+                     ? std::filesystem::path(path).filename().string()
+                     : std::filesystem::path(path).lexically_relative(context->root).string();
+  request.text = asked.text;
+  request.cursor = asked.cursor;
+  request.items = asked.invoked ? context->config.integer("completion.items") : 1;
+  request.order = session.server.fim_order();
+  auto weak = session.weak_from_this();
+  session.server.when_model_settled([context, request, asked, weak] {
+    complete(context, request, [asked, weak](CompletionOutcome outcome) {
+      if (const auto self = weak.lock()) {
+        self->post(
+            [asked, outcome = std::move(outcome)](Session& s) { finished(s, asked, outcome); });
+      }
+    });
+  });
+}
+
+// Ends the older request of the same document: clients differ in whether they cancel it.
+void supersede(Session& session, DocumentState& state) {
+  state.stop.request_stop();
+  if (state.pause) state.pause->cancel();
+  if (!state.in_flight) return;
+  state.in_flight = false;
+  session.fail(state.request, lsp::ErrorCode::kRequestCancelled, std::string(kSuperseded));
+}
+
+void handle(Session& session, const lsp::RequestId& id, const json& params, bool as_list) {
+  Asked asked;
+  asked.id = id;
+  asked.start = Clock::now();
+  asked.as_list = as_list;
+  asked.uri = params.at("textDocument").at("uri").get<std::string>();
+  const auto& where = params.at("position");
+  const Position position{where.at("line").get<std::uint32_t>(),
+                          where.at("character").get<std::uint32_t>()};
+  const Document* document = session.documents.find(asked.uri);
+  if (document == nullptr) return answer_nothing(session, asked, "the document is not open");
+  if (!asked.uri.starts_with("file:") && !asked.uri.starts_with("untitled:")) {
+    return answer_nothing(session, asked, "only file: and untitled: documents are completed");
+  }
+  if (params.contains("context") && params["context"].is_object()) {
+    // languageclient 9 passes 0 for Invoked, everybody else 1. completion has its own numbers.
+    const auto kind = params["context"].value("triggerKind", 2);
+    asked.invoked = !as_list && kind != 2;
+  }
+  asked.text = document->text;
+  asked.version = document->version;
+  asked.cursor = offset_at(*asked.text, position, session.client.encoding);
+
+  const auto path = lsp::path_from_uri(asked.uri);
+  const Config config = session.config_for(path ? session.workspace_of(*path) : nullptr);
+  if (!config.flag("enabled") || !config.flag("completion.enabled")) {
+    return answer_nothing(session, asked, "switched off in the settings");
+  }
+  if (!asked.invoked && !config.flag("completion.automatic")) {
+    return answer_nothing(session, asked, "automatic completion is switched off in the settings");
+  }
+  DocumentState& state = session.states[asked.uri];
+  supersede(session, state);
+  asked.generation = ++state.generation;
+  if (!asked.invoked) {
+    if (const auto hit = state.shown.find(*asked.text, asked.cursor)) {
+      session.server.count_completion(true, 0);
+      return answer(
+          session, asked,
+          json::array({item_json(asked, hit->rest, hit->replace_after, session.client.encoding)}));
+    }
+  }
+  state.request = id;
+  state.in_flight = true;
+  state.stop = session.begin_request(id);
+  // A cancel during the pause must be answered at once, not when the pause is over.
+  const auto delay = asked.invoked
+                         ? std::chrono::milliseconds(0)
+                         : session.debounce.delay(config.integer("completion.debounce_min_ms"),
+                                                  config.integer("completion.debounce_max_ms"));
+  if (!state.pause) state.pause = std::make_unique<Timer>(session.strand);
+  state.pause->start(delay, [weak = session.weak_from_this(), asked, stop = state.stop] {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (stop.stop_requested()) {
+      CompletionOutcome outcome;
+      outcome.cancelled = true;
+      return finished(*self, asked, outcome);
+    }
+    generate(*self, asked, stop);
+  });
+}
+
+}  // namespace
+
+void on_inline_completion(Session& session, const lsp::RequestId& id, const json& params) {
+  handle(session, id, params, false);
+}
+
+void on_completion(Session& session, const lsp::RequestId& id, const json& params) {
+  handle(session, id, params, true);
+}
+
+void on_complete(Session& session, const lsp::RequestId& id, const json& params) {
+  const auto path = params.at("path").get<std::string>();
+  const auto offset = params.at("offset").get<std::size_t>();
+  const auto items = std::clamp<std::int64_t>(params.value("items", 1), 1, 16);
+  auto text = std::make_shared<const std::string>(params.at("text").get<std::string>());
+  if (offset > text->size()) {
+    return session.fail(id, lsp::ErrorCode::kInvalidParams, "the position is past the end");
+  }
+  session.folders.push_back(std::filesystem::path(path).parent_path().string());
+  session.documents.open(lsp::uri_from_path(path), "", 0, *text);
+  const auto workspace = session.workspace_of(path);
+  auto stop = session.begin_request(id);
+  session.server.when_model_settled([weak = session.weak_from_this(), workspace, id, path, text,
+                                     offset, items, stop] {
+    // A command waits for the index; ghost text does not.
+    if (workspace) (void)workspace->wait_indexed(std::chrono::seconds(120));
+    const auto self = weak.lock();
+    if (!self) return;
+    self->post([=](Session& inner) {
+      auto context = inner.assist_context(path, stop.get_token());
+      CompletionRequest request;
+      request.path = context->root.empty()
+                         ? std::filesystem::path(path).filename().string()
+                         : std::filesystem::path(path).lexically_relative(context->root).string();
+      request.text = text;
+      request.cursor = offset;
+      request.items = items;
+      request.order = inner.server.fim_order();
+      inner.server.runtime().work([context, request, id, weak] {
+        complete(context, request, [id, weak](CompletionOutcome outcome) {
+          const auto alive = weak.lock();
+          if (!alive) return;
+          alive->post([id, outcome = std::move(outcome)](Session& s) {
+            if (outcome.error.code == Code::kUnavailable && !outcome.error.message.empty()) {
+              return s.fail(id, lsp::ErrorCode::kRequestFailed, outcome.error.message);
+            }
+            json out = {{"items", json::array()}, {"reason", outcome.reason}};
+            for (const auto& item : outcome.items) {
+              out["items"].push_back({{"text", item.text}, {"logprob", item.logprob}});
+            }
+            json spans = json::array();
+            for (const auto& span : outcome.pack.spans) {
+              spans.push_back({{"path", span.path},
+                               {"start_line", span.start_line + 1},
+                               {"end_line", span.end_line + 1},
+                               {"region", indexer::to_string(span.region)},
+                               {"tokens", span.tokens},
+                               {"reason", span.reason},
+                               {"score", span.score}});
+            }
+            out["receipt"] = {{"prompt_tokens", outcome.prompt_tokens},
+                              {"pack_tokens", outcome.pack.tokens},
+                              {"reused_tokens", outcome.usage.reused_tokens},
+                              {"computed_tokens", outcome.usage.computed_tokens},
+                              {"prompt_ms", outcome.prompt_ms},
+                              {"prefill_ms", outcome.usage.prefill_ms},
+                              {"decode_ms", outcome.usage.decode_ms},
+                              {"total_ms", outcome.total_ms},
+                              {"spans", spans}};
+            s.reply(id, out);
+          });
+        });
+      });
+    });
+  });
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,74 @@
+#include <nlohmann/json.hpp>
+
+#include "daemon/handlers/table.h"
+#include "daemon/server.h"
+#include "daemon/support/trace.h"
+#include "lsp/uri.h"
+
+namespace ambit::daemon {
+
+using nlohmann::json;
+
+namespace {
+
+Position position(const json& value) {
+  const auto number = [&](const char* key) {
+    const auto n = value.at(key).get<std::int64_t>();
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(n, 0, 2147483647));
+  };
+  return {number("line"), number("character")};
+}
+
+}  // namespace
+
+void on_open(Session& session, const json& params) {
+  const auto& item = params.at("textDocument");
+  const auto uri = item.at("uri").get<std::string>();
+  session.documents.open(uri, item.value("languageId", ""), item.value("version", 0),
+                         item.at("text").get<std::string>());
+  session.states[uri].stream = session.id * 1000000 + session.next_stream++;
+  // Indexing and the model start with the first file that somebody looks at.
+  if (const auto path = lsp::path_from_uri(uri)) {
+    const auto workspace = session.workspace_of(*path);
+    if (session.config_for(workspace).flag("enabled")) session.server.when_model_settled([] {});
+  }
+}
+
+void on_change(Session& session, const json& params) {
+  const auto uri = params.at("textDocument").at("uri").get<std::string>();
+  Document* document = session.documents.find(uri);
+  if (document == nullptr) {
+    log(LogLevel::kWarning, "session", "didChange of a document that is not open");
+    return;
+  }
+  for (const auto& change : params.at("contentChanges")) {
+    const auto text = change.at("text").get<std::string>();
+    if (!change.contains("range") || change["range"].is_null()) {
+      session.documents.replace(*document, text);
+    } else {
+      session.documents.replace(*document, position(change["range"].at("start")),
+                                position(change["range"].at("end")), text, session.client.encoding);
+    }
+  }
+  document->version = params.at("textDocument").value("version", document->version + 1);
+}
+
+void on_save(Session& session, const json& params) {
+  const auto path = lsp::path_from_uri(params.at("textDocument").at("uri").get<std::string>());
+  if (!path) return;
+  if (const auto workspace = session.workspace_of(*path)) workspace->changed({*path});
+}
+
+void on_close(Session& session, const json& params) {
+  const auto uri = params.at("textDocument").at("uri").get<std::string>();
+  if (const auto state = session.states.find(uri); state != session.states.end()) {
+    state->second.stop.request_stop();
+    if (state->second.in_flight) {
+      session.fail(state->second.request, lsp::ErrorCode::kContentModified, "the file was closed");
+    }
+    session.states.erase(state);
+  }
+  session.documents.close(uri);
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,104 @@
+#include "daemon/scheduling/model_spec.h"
+
+#include "daemon/paths.h"
+#include "inference/engine/local_backend.h"
+#include "inference/scripted/scripted_backend.h"
+#include "inference/tokenizer/tokenizer.h"
+
+namespace ambit::daemon {
+
+namespace {
+
+class UnavailableBackend : public inference::Backend {
+ public:
+  explicit UnavailableBackend(Error problem) : problem_(std::move(problem)) {}
+  [[nodiscard]] inference::BackendInfo describe() const override {
+    inference::BackendInfo info;
+    info.state = inference::BackendState::kUnavailable;
+    info.problem = problem_.message;
+    return info;
+  }
+  [[nodiscard]] std::shared_ptr<const inference::Tokenizer> tokenizer() const override {
+    return nullptr;
+  }
+  void wake() override {}
+  void submit(inference::GenerateRequest, inference::GenerateEvents events,
+              std::stop_token) override {
+    events.on_done({inference::Finish::kError, problem_, {}});
+  }
+
+ private:
+  const Error problem_;
+};
+
+}  // namespace
+
+std::string ModelSpec::text() const {
+  switch (kind) {
+    case Kind::kScripted:
+      return "scripted:" + path.string();
+    case Kind::kRemote:
+      return "remote:" + profile;
+    case Kind::kLocal:
+      break;
+  }
+  return path.string();
+}
+
+Result<ModelSpec> resolve_model(const std::string& setting) {
+  ModelSpec spec;
+  std::error_code error;
+  if (setting.starts_with("scripted:")) {
+    spec.kind = ModelSpec::Kind::kScripted;
+    spec.path = std::filesystem::absolute(setting.substr(9), error);
+  } else if (setting.starts_with("remote:")) {
+    spec.kind = ModelSpec::Kind::kRemote;
+    spec.profile = setting.substr(7);
+    return spec;
+  } else if (!setting.empty()) {
+    spec.path = std::filesystem::absolute(setting, error);
+  } else {
+    spec.path = bundled_model();
+    if (spec.path.empty()) {
+      return make_error(Code::kUnavailable,
+                        "there is no model: set `model` in " + user_config_file().string() +
+                            " or AMBIT_MODEL to a folder with config.json and weights");
+    }
+  }
+  if (!std::filesystem::exists(spec.path, error)) {
+    return make_error(Code::kUnavailable, "there is no model at " + spec.path.string() +
+                                              "; set `model` in " + user_config_file().string() +
+                                              " or AMBIT_MODEL");
+  }
+  return spec;
+}
+
+Result<std::shared_ptr<inference::Backend>> open_backend(const ModelSpec& spec, const Config&) {
+  switch (spec.kind) {
+    case ModelSpec::Kind::kScripted: {
+      AMBIT_TRY(backend, inference::ScriptedBackend::load(spec.path));
+      return std::shared_ptr<inference::Backend>(std::move(backend));
+    }
+    case ModelSpec::Kind::kLocal: {
+      AMBIT_TRY(backend, inference::open_local_backend(spec.path, {}));
+      return std::shared_ptr<inference::Backend>(std::move(backend));
+    }
+    case ModelSpec::Kind::kRemote:
+      break;
+  }
+  return make_error(Code::kUnsupported, "this build has no remote models; set `model` to a folder");
+}
+
+Result<std::shared_ptr<const inference::Tokenizer>> load_tokenizer(const ModelSpec& spec) {
+  if (spec.kind == ModelSpec::Kind::kScripted) return inference::Tokenizer::bytes();
+  std::error_code error;
+  const auto folder =
+      std::filesystem::is_directory(spec.path, error) ? spec.path : spec.path.parent_path();
+  return inference::Tokenizer::load(folder / "tokenizer.json");
+}
+
+std::shared_ptr<inference::Backend> unavailable_backend(Error problem) {
+  return std::make_shared<UnavailableBackend>(std::move(problem));
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,242 @@
+#include "daemon/server.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "daemon/paths.h"
+#include "daemon/scheduling/engine_client.h"
+#include "daemon/session/session.h"
+#include "daemon/support/file.h"
+#include "daemon/support/trace.h"
+#include "daemon/version.h"
+
+namespace ambit::daemon {
+
+namespace {
+
+using nlohmann::json;
+
+unsigned cpu_threads() {
+  return std::max(2U, std::thread::hardware_concurrency());
+}
+
+std::uint64_t resident_bytes(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/statm");
+  std::uint64_t size = 0, resident = 0;
+  file >> size >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+const char* state_name(inference::BackendState state) {
+  switch (state) {
+    case inference::BackendState::kCold:
+      return "cold";
+    case inference::BackendState::kLoading:
+      return "loading";
+    case inference::BackendState::kReady:
+      return "ready";
+    case inference::BackendState::kUnavailable:
+      return "unavailable";
+  }
+  return "unavailable";
+}
+
+// {"fim": "spm"} in ambit.json beside the checkpoint: docs/decisions/0001-prompt-text.md.
+FimOrder fim_order_of(const std::filesystem::path& model) {
+  std::error_code error;
+  const auto folder = std::filesystem::is_directory(model, error) ? model : model.parent_path();
+  const auto text = read_file(folder / "ambit.json", 1U << 16);
+  if (!text) return FimOrder::kPsm;
+  const auto parsed = json::parse(*text, nullptr, false);
+  return parsed.is_object() && parsed.value("fim", "") == "spm" ? FimOrder::kSpm : FimOrder::kPsm;
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options)
+    : config_(std::move(options.config)),
+      runtime_(2, cpu_threads()),
+      workspaces_(config_, std::move(options.index)) {
+  open_model();
+  scheduler_ = std::make_shared<Scheduler>(backend_);
+}
+
+void Server::open_model() {
+  auto spec = resolve_model(config_.text("model"));
+  if (!spec) {
+    backend_ = unavailable_backend(spec.error());
+    return;
+  }
+  if (spec->kind == ModelSpec::Kind::kRemote) {
+    auto opened = open_backend(*spec, config_);
+    backend_ = opened ? *opened : unavailable_backend(opened.error());
+    return;
+  }
+  fim_order_ = fim_order_of(spec->path);
+  EngineOptions engine;
+  engine.executable = executable();
+  engine.arguments = {"--model", spec->text()};
+  for (const Setting& setting : settings_table()) {
+    if (config_.origin(setting.key) == "command line" && setting.key != "model") {
+      engine.arguments.push_back(std::string(setting.key) + "=" +
+                                 to_string(config_.value(setting.key)));
+    }
+  }
+  engine.load_tokenizer = [spec = *spec] { return load_tokenizer(spec); };
+  engine.on_change = [this](const inference::BackendInfo&) { model_changed(); };
+  engine.on_restart = [this](const std::string& line) { tell_everybody(line); };
+  auto client = std::make_shared<EngineClient>(std::move(engine));
+  engine_ = client.get();
+  backend_ = std::move(client);
+}
+
+Server::~Server() {
+  stop();
+  std::map<std::uint64_t, std::shared_ptr<Session>> sessions;
+  {
+    std::lock_guard lock(mutex_);
+    sessions = std::exchange(sessions_, {});
+    waiting_for_model_.clear();
+  }
+  for (auto& [id, session] : sessions) session->end();
+  // The engine's thread posts to the runtime and sessions, so it ends first.
+  if (engine_ != nullptr) engine_->shut_down();
+  runtime_.stop();
+}
+
+void Server::add_client(FileDescriptor fd) {
+  std::shared_ptr<Session> session;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    const auto id = next_session_++;
+    session = std::make_shared<Session>(*this, id);
+    sessions_.emplace(id, session);
+  }
+  session->start(std::move(fd), [this](std::uint64_t id) {
+    std::lock_guard lock(mutex_);
+    sessions_.erase(id);
+    wake_.notify_all();
+  });
+}
+
+void Server::run(std::chrono::seconds idle_exit) {
+  std::unique_lock lock(mutex_);
+  auto idle_since = std::chrono::steady_clock::now();
+  while (!stopping_) {
+    if (!sessions_.empty()) idle_since = std::chrono::steady_clock::now();
+    const auto keep_alive = config_.integer("engine.keep_alive_s");
+    if (engine_ != nullptr && keep_alive > 0) {
+      lock.unlock();
+      engine_->park_if_idle(std::chrono::seconds(keep_alive));
+      lock.lock();
+      if (stopping_) break;
+    }
+    if (idle_exit.count() > 0 && sessions_.empty()) {
+      const auto until = idle_since + idle_exit;
+      if (std::chrono::steady_clock::now() >= until) return;
+      wake_.wait_until(lock, until);
+    } else {
+      wake_.wait_for(lock, std::chrono::seconds(60));
+    }
+  }
+}
+
+void Server::stop() {
+  std::lock_guard lock(mutex_);
+  stopping_ = true;
+  wake_.notify_all();
+}
+
+void Server::when_model_settled(std::function<void()> then) {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_for_model_.push_back(std::move(then));
+  }
+  backend_->wake();
+  model_changed();
+}
+
+void Server::model_changed() {
+  const auto state = backend_->describe().state;
+  if (state == inference::BackendState::kLoading || state == inference::BackendState::kCold) return;
+  std::vector<std::function<void()>> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    waiting = std::exchange(waiting_for_model_, {});
+  }
+  for (auto& then : waiting) runtime_.work(std::move(then));
+}
+
+void Server::tell_everybody(const std::string& line) {
+  std::vector<std::shared_ptr<Session>> sessions;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [id, session] : sessions_) sessions.push_back(session);
+  }
+  for (auto& session : sessions) session->show_message(2, line);
+}
+
+void Server::count_empty_answer(const std::string& reason) {
+  std::lock_guard lock(mutex_);
+  if (empty_answers_.size() < 100 || empty_answers_.contains(reason)) ++empty_answers_[reason];
+}
+
+void Server::count_completion(bool from_cache, double) {
+  std::lock_guard lock(mutex_);
+  ++completions_;
+  if (from_cache) ++from_cache_;
+}
+
+std::string Server::status_json() {
+  const auto info = backend_->describe();
+  json out;
+  out["version"] = version();
+  out["pid"] = ::getpid();
+  out["uptime_s"] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  out["model"] = {{"name", info.name},         {"arch", info.arch},
+                  {"backend", info.backend},   {"state", state_name(info.state)},
+                  {"device", info.device},     {"weights_bytes", info.weights_bytes},
+                  {"kv_bytes", info.kv_bytes}, {"context", info.context},
+                  {"problem", info.problem},   {"leaves_machine", info.leaves_machine}};
+  out["workspaces"] = json::array();
+  for (const auto& workspace : workspaces_.all()) {
+    const auto status = workspace->status();
+    out["workspaces"].push_back({{"root", status.root},
+                                 {"files", status.files},
+                                 {"definitions", status.definitions},
+                                 {"state", status.state},
+                                 {"problem", status.problem}});
+  }
+  out["queue"] = json::array();
+  for (const auto& entry : scheduler_->queue()) {
+    out["queue"].push_back({{"owner", entry.owner},
+                            {"what", entry.what},
+                            {"running", entry.running},
+                            {"age_ms", entry.age_ms},
+                            {"prompt_tokens", entry.prompt_tokens}});
+  }
+  out["memory"] = {{"rss_bytes", resident_bytes("self")}};
+  if (engine_ != nullptr) {
+    const int pid = engine_->child_pid();
+    out["engine"] = {{"pid", pid}};
+    if (pid != 0) out["memory"]["engine_rss_bytes"] = resident_bytes(std::to_string(pid));
+  }
+  std::lock_guard lock(mutex_);
+  out["sessions"] = json::array();
+  for (const auto& [id, session] : sessions_) {
+    out["sessions"].push_back({{"id", id}, {"client", session->client_name()}});
+  }
+  out["completions"] = {{"answered", completions_}, {"from_cache", from_cache_}};
+  out["last_empty_answers"] = json::array();
+  for (const auto& [reason, count] : empty_answers_) {
+    out["last_empty_answers"].push_back({{"reason", reason}, {"count", count}});
+  }
+  return out.dump();
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,86 @@
+// Owns backend, workspaces and sessions; the order of start and stop.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "daemon/assists/assist.h"
+#include "daemon/assists/completion/prompt.h"
+#include "daemon/config.h"
+#include "daemon/net/local_socket.h"
+#include "daemon/net/runtime.h"
+#include "daemon/scheduling/model_spec.h"
+#include "daemon/scheduling/scheduler.h"
+#include "daemon/workspace/workspace.h"
+#include "inference/backend.h"
+
+namespace ambit::daemon {
+
+class EngineClient;
+class Session;
+
+struct ServerOptions {
+  Config config;
+  IndexSupport index;
+};
+
+class Server {
+ public:
+  explicit Server(ServerOptions options);
+  // Ends sessions, the engine and the threads, in this order.
+  ~Server();
+
+  // A client is at the other end of this stream. Any thread.
+  void add_client(FileDescriptor fd);
+  // Blocks until stop() or, when idle_exit is not zero, until nobody was connected for that long.
+  void run(std::chrono::seconds idle_exit);
+  void stop();
+
+  [[nodiscard]] Runtime& runtime() { return runtime_; }
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] WorkspaceRegistry& workspaces() { return workspaces_; }
+  [[nodiscard]] const std::shared_ptr<Scheduler>& scheduler() { return scheduler_; }
+  [[nodiscard]] const std::shared_ptr<TokenCache>& tokens() { return tokens_; }
+  [[nodiscard]] FimOrder fim_order() const { return fim_order_; }
+  [[nodiscard]] std::string status_json();
+
+  // Wakes the model; calls back on a cpu thread once it is ready or cannot be (then it is asked
+  // with describe()).
+  void when_model_settled(std::function<void()> then);
+
+  void count_empty_answer(const std::string& reason);
+  void count_completion(bool from_cache, double ms);
+
+ private:
+  void open_model();
+  void model_changed();
+  void tell_everybody(const std::string& line);
+
+  const Config config_;
+  Runtime runtime_;
+  WorkspaceRegistry workspaces_;
+  std::shared_ptr<inference::Backend> backend_;
+  EngineClient* engine_ = nullptr;  // backend_, when it is a process
+  std::shared_ptr<Scheduler> scheduler_;
+  std::shared_ptr<TokenCache> tokens_ = std::make_shared<TokenCache>();
+  FimOrder fim_order_ = FimOrder::kPsm;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
+  std::uint64_t next_session_ = 1;
+  std::vector<std::function<void()>> waiting_for_model_;
+  std::map<std::string, std::uint64_t> empty_answers_;
+  std::uint64_t completions_ = 0, from_cache_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace ambit::daemon

@@ -1,0 +1,151 @@
+#include "daemon/workspace/workspace.h"
+
+#include <algorithm>
+
+#include "daemon/paths.h"
+#include "daemon/support/trace.h"
+#include "daemon/workspace/bare_snapshot.h"
+
+namespace ambit::daemon {
+
+namespace fs = std::filesystem;
+
+namespace {
+// A reference cycle of init order: notes_ is declared before config_, so it may be filled here.
+Config merged(const Config& base, const fs::path& root, std::vector<std::string>& notes) {
+  return base.with_project(root, notes);
+}
+}  // namespace
+
+Workspace::Workspace(fs::path root, const Config& base, IndexSupport support)
+    : root_(std::move(root)),
+      config_(merged(base, root_, notes_)),
+      support_(std::move(support)),
+      bare_(bare_snapshot()) {
+  status_.root = root_.string();
+  status_.state = "waiting";
+  if (support_.make_packer) packer_ = support_.make_packer(name());
+  if (!support_.open || !config_.flag("index.enabled")) {
+    status_.state = "not indexed";
+    settled_ = true;
+    return;
+  }
+  indexing_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+Workspace::~Workspace() = default;
+
+std::shared_ptr<const indexer::Snapshot> Workspace::snapshot() const {
+  std::lock_guard lock(mutex_);
+  return snapshot_ ? snapshot_ : bare_;
+}
+
+std::shared_ptr<indexer::Packer> Workspace::packer() const {
+  std::lock_guard lock(mutex_);
+  return packer_;
+}
+
+WorkspaceStatus Workspace::status() const {
+  std::lock_guard lock(mutex_);
+  return status_;
+}
+
+void Workspace::changed(const std::vector<fs::path>& paths) {
+  std::lock_guard lock(mutex_);
+  for (const auto& path : paths) {
+    const auto relative = path.lexically_relative(root_).string();
+    if (relative.empty() || relative.starts_with("..") || relative.starts_with(".git/")) continue;
+    if (std::find(pending_.begin(), pending_.end(), relative) == pending_.end()) {
+      pending_.push_back(relative);
+    }
+  }
+  changed_.notify_all();
+}
+
+bool Workspace::wait_indexed(std::chrono::milliseconds timeout) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, timeout, [&] { return settled_; });
+}
+
+void Workspace::run(const std::stop_token& stop) {
+  const auto settle = [&](std::string state, std::string problem) {
+    std::lock_guard lock(mutex_);
+    status_.state = std::move(state);
+    status_.problem = std::move(problem);
+    settled_ = true;
+    changed_.notify_all();
+  };
+  {
+    std::lock_guard lock(mutex_);
+    status_.state = "indexing";
+  }
+  auto index = support_.open(root_);
+  if (!index) return settle("not indexed", index.error().message);
+  auto report = (*index)->update(stop);
+  if (!report && report.error().code != Code::kCancelled) {
+    log(LogLevel::kWarning, "indexing", report.error().message);
+    return settle("not indexed", report.error().message);
+  }
+  while (!stop.stop_requested()) {
+    auto fresh = (*index)->snapshot();
+    std::shared_ptr<indexer::Packer> packer;
+    {
+      std::lock_guard lock(mutex_);
+      snapshot_ = fresh;
+      packer = packer_;
+      if (report) {
+        status_.files = report->files;
+        status_.definitions = report->definitions;
+      }
+    }
+    if (packer) packer->prepare(fresh, stop);
+    settle("ready", "");
+    std::vector<std::string> batch;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, stop, [&] { return !pending_.empty(); });
+      batch = std::exchange(pending_, {});
+      if (!batch.empty()) status_.state = "indexing";
+    }
+    if (stop.stop_requested() || batch.empty()) continue;
+    if (auto done = (*index)->update_paths(batch, stop); !done) {
+      log(LogLevel::kWarning, "indexing", done.error().message);
+    }
+  }
+}
+
+fs::path repository_root(const fs::path& path) {
+  std::error_code error;
+  fs::path start = fs::weakly_canonical(path, error);
+  if (error) start = path;
+  if (!fs::is_directory(start, error)) start = start.parent_path();
+  for (fs::path at = start; !at.empty(); at = at.parent_path()) {
+    if (fs::exists(at / ".git", error)) return at;
+    if (at == at.parent_path()) break;
+  }
+  return start;
+}
+
+std::shared_ptr<Workspace> WorkspaceRegistry::get(const fs::path& path) {
+  const fs::path root = repository_root(path);
+  std::error_code error;
+  if (!fs::is_directory(root, error) || root == root.root_path() || root == home_directory()) {
+    return nullptr;
+  }
+  std::lock_guard lock(mutex_);
+  auto& slot = workspaces_[root];
+  auto found = slot.lock();
+  if (!found) slot = found = std::make_shared<Workspace>(root, base_, support_);
+  return found;
+}
+
+std::vector<std::shared_ptr<Workspace>> WorkspaceRegistry::all() const {
+  std::vector<std::shared_ptr<Workspace>> out;
+  std::lock_guard lock(mutex_);
+  for (const auto& [root, weak] : workspaces_) {
+    if (auto workspace = weak.lock()) out.push_back(std::move(workspace));
+  }
+  return out;
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,92 @@
+// One repository, shared by all its windows: its index, packer and settings; and the registry that
+// finds or makes it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/config.h"
+#include "indexer/context/pack.h"
+#include "indexer/index.h"
+
+namespace ambit::daemon {
+
+struct WorkspaceStatus {
+  std::string root, state, problem;  // state: "waiting", "indexing", "ready", "not indexed"
+  std::uint64_t files = 0, definitions = 0;
+};
+
+// How a workspace gets its index; the server fills it in, tests leave it empty.
+struct IndexSupport {
+  std::function<Result<std::unique_ptr<indexer::RepoIndex>>(const std::filesystem::path& root)>
+      open;
+  std::function<std::unique_ptr<indexer::Packer>(const std::string& repository)> make_packer;
+};
+
+// Any thread.
+class Workspace {
+ public:
+  Workspace(std::filesystem::path root, const Config& base, IndexSupport support);
+  ~Workspace();  // stops indexing
+
+  [[nodiscard]] const std::filesystem::path& root() const { return root_; }
+  [[nodiscard]] std::string name() const { return root_.filename().string(); }
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+  [[nodiscard]] std::shared_ptr<const indexer::Snapshot> snapshot() const;
+  [[nodiscard]] std::shared_ptr<indexer::Packer> packer() const;
+  [[nodiscard]] WorkspaceStatus status() const;
+
+  // These paths (absolute) may have changed; indexed in the background, in batches.
+  void changed(const std::vector<std::filesystem::path>& paths);
+  // Blocks until the first index is there, or cannot be. False when time ran out.
+  [[nodiscard]] bool wait_indexed(std::chrono::milliseconds timeout) const;
+
+ private:
+  void run(const std::stop_token& stop);
+
+  const std::filesystem::path root_;
+  std::vector<std::string> notes_;
+  const Config config_;
+  const IndexSupport support_;
+  const std::shared_ptr<const indexer::Snapshot> bare_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::condition_variable_any changed_;
+  std::shared_ptr<const indexer::Snapshot> snapshot_;
+  std::shared_ptr<indexer::Packer> packer_;
+  WorkspaceStatus status_;
+  std::vector<std::string> pending_;
+  bool settled_ = false;
+
+  std::jthread indexing_;  // last: it uses everything above
+};
+
+class WorkspaceRegistry {
+ public:
+  WorkspaceRegistry(Config base, IndexSupport support)
+      : base_(std::move(base)), support_(std::move(support)) {}
+  // The workspace of the repository that holds `path` (a file or a folder); lives as long as
+  // somebody holds it. Null for "/", the home directory and what is no folder.
+  [[nodiscard]] std::shared_ptr<Workspace> get(const std::filesystem::path& path);
+  [[nodiscard]] std::vector<std::shared_ptr<Workspace>> all() const;
+
+ private:
+  const Config base_;
+  const IndexSupport support_;
+  mutable std::mutex mutex_;
+  std::map<std::filesystem::path, std::weak_ptr<Workspace>> workspaces_;
+};
+
+// The folder that holds .git above `path`; else the folder itself.
+[[nodiscard]] std::filesystem::path repository_root(const std::filesystem::path& path);
+
+}  // namespace ambit::daemon
