@@ -17,15 +17,15 @@ from tokenizer import Tokenizer
 
 def count(corpus: Corpus, tokenizer: Tokenizer, vocab: int, tokens: int) -> torch.Tensor:
     """Counts [vocab, vocab] of (id, next id)."""
-    rng, counts = random.Random(23), torch.zeros(vocab * vocab)
+    rng, pairs = random.Random(23), []
     while tokens > 0:
         project, index = corpus.draw(rng)
         text = project.files[index][1]
         at = rng.randrange(max(1, len(text) - 5000))
-        ids = torch.tensor(tokenizer.encode(text[at:at + 5000]))
-        counts += torch.bincount(ids[:-1] * vocab + ids[1:], minlength=vocab * vocab) if len(ids) > 1 else 0
+        ids = torch.tensor(tokenizer.encode(text[at:at + 5000]), dtype=torch.long)
+        pairs.append(ids[:-1] * vocab + ids[1:])
         tokens -= len(ids)
-    return counts.view(vocab, vocab)
+    return torch.cat(pairs).bincount(minlength=vocab * vocab).float().view(vocab, vocab)
 
 
 def start(model: Model, corpus: Corpus, tokenizer: Tokenizer, tokens: int, rounds: int) -> float:

@@ -59,7 +59,7 @@ def main() -> int:
     corpus, tokens_of = Corpus(files, "train"), Tokenizer(tokenizer)
     docs = Documents(corpus, tokens_of, LENGTH, seed * 7919 + step)
     if step == 0:
-        print(f"bigram start: {bigram.start(model, corpus, tokens_of, 2_000_000, 60):.3f} nats", flush=True)
+        print(f"bigram start: {bigram.start(model, corpus, tokens_of, 1_500_000, 40):.3f} nats", flush=True)
     print(f"{sum(p.numel() for p in named.values()) / 1e6:.2f} M parameters, from step {step}", flush=True)
 
     begin, saved, decaying, window, last_tokens = time.time(), time.time(), False, [], tokens
