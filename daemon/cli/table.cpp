@@ -15,6 +15,7 @@ constexpr std::array kCommands{
     Command{"lsp", "the language server that editors start", lsp_command},
     Command{"complete", "complete at FILE:LINE:COL", complete_command},
     Command{"status", "what runs: sessions, repositories, model, memory", status_command},
+    Command{"model", "tokens, prompts, logits, speed: the model by itself", model_command},
     Command{"config", "show the settings and where they come from", config_command},
     Command{"serve", "run the daemon", serve_command},
     Command{"stop", "stop the daemon", stop_command},

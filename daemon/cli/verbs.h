@@ -9,6 +9,7 @@ int complete_command(const Arguments& arguments);
 int config_command(const Arguments& arguments);
 int engine_command(const Arguments& arguments);
 int lsp_command(const Arguments& arguments);
+int model_command(const Arguments& arguments);
 int serve_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int stop_command(const Arguments& arguments);
