@@ -62,15 +62,18 @@ def check_settings(root):
 
 
 def check_methods(root):
-    """Our own protocol methods: those that the code names and those that docs/protocol.md names are the same."""
+    """Methods: those of the handlers table and those that docs/protocol.md names in its tables are the same."""
     page = root / "docs/protocol.md"
-    code = root / "lsp/extensions.h"
+    code = root / "daemon/handlers/table.cpp"
     if not page.is_file() or not code.is_file():
         return []
-    own = r"[\"`](ambit[/.][A-Za-z0-9_./]+)[\"`]"
-    in_code = set(re.findall(own, code.read_text()))
-    in_page = set(re.findall(own, page.read_text()))
-    return [f"docs/protocol.md: {m} of lsp/extensions.h is missing" for m in sorted(in_code - in_page)]
+    in_code = set(re.findall(r'Handler\{"([^"]+)"', code.read_text())) | {"$/cancelRequest"}
+    text = page.read_text()
+    from_server = text.split("| from the server")[-1].split("\n\n")[0]
+    method = r"^\| `([a-zA-Z$]+(?:/[a-zA-Z/]+)?)` \|"
+    in_page = set(re.findall(method, text, re.M)) - set(re.findall(method, from_server, re.M))
+    return [f"docs/protocol.md: {m} of daemon/handlers/table.cpp is missing" for m in sorted(in_code - in_page)] + \
+           [f"docs/protocol.md: {m} is not in daemon/handlers/table.cpp" for m in sorted(in_page - in_code)]
 
 
 def check_commands(root):

@@ -79,8 +79,13 @@ class Tree(unittest.TestCase):
                    '{"contributes": {"configuration": {"properties": {"ambit.model": {}, "ambit.none": {}}}}}', "ambit.none")
 
     def test_a_method_that_the_page_forgets(self):
-        self.write("docs/protocol.md", "`ambit/status`\n")
-        self.finds(docs, "lsp/extensions.h", '"ambit/status" "ambit/other"\n', "ambit/other")
+        self.write("docs/protocol.md", "| `ambit/status` | x |\n| `$/cancelRequest` | x |\n")
+        self.finds(docs, "daemon/handlers/table.cpp",
+                   'RequestHandler{"ambit/status", f},\nRequestHandler{"ambit/other", f},\n', "ambit/other is missing")
+
+    def test_a_method_that_nobody_handles(self):
+        self.write("docs/protocol.md", "| `shutdown` | x |\n| `$/cancelRequest` | x |\n")
+        self.finds(docs, "daemon/handlers/table.cpp", "\n", "shutdown is not in")
 
 
 if __name__ == "__main__":
