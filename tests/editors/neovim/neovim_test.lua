@@ -100,8 +100,8 @@ check('the file on disk is what the buffer shows', vim.deep_equal(vim.fn.readfil
 local pid = vim.json.decode(vim.fn.system({ vim.env.AMBIT, 'status', '--json' })).pid
 check('the daemon has a process', type(pid) == 'number' and pid > 1, pid)
 if type(pid) == 'number' then vim.uv.kill(pid, 'sigkill') end
-rpc('nvim_win_set_cursor', 0, { 7, 0 })
-input('o  return ')
+rpc('nvim_win_set_cursor', 0, { 8, 0 })
+input('0C  return ')
 eventually('a completion after the daemon was killed', function() return ghost() == one end, 20000)
 input('<Esc>u')
 check('one daemon again, a new one', vim.json.decode(vim.fn.system({ vim.env.AMBIT, 'status', '--json' })).pid ~= pid)
