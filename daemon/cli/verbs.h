@@ -5,9 +5,14 @@
 
 namespace ambit::daemon {
 
+int check_command(const Arguments& arguments);
 int complete_command(const Arguments& arguments);
 int config_command(const Arguments& arguments);
+int context_command(const Arguments& arguments);
+int doctor_command(const Arguments& arguments);
 int engine_command(const Arguments& arguments);
+int ignore_command(const Arguments& arguments);
+int index_command(const Arguments& arguments);
 int lsp_command(const Arguments& arguments);
 int model_command(const Arguments& arguments);
 int serve_command(const Arguments& arguments);

@@ -1,0 +1,284 @@
+// `ambit index VERB`: the index of a repository, asked in this process.
+#include <sys/resource.h>
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/open_index.h"
+#include "daemon/cli/options.h"
+#include "daemon/cli/verbs.h"
+#include "indexer/syntax/describe.h"
+
+namespace ambit::daemon {
+namespace {
+
+using nlohmann::json;
+
+Result<OpenIndex> opened(const std::string& repo) {
+  AMBIT_TRY(config, Config::load());
+  return open_index(repo, config);
+}
+
+std::uint64_t peak_rss() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+json report_json(const OpenIndex& open) {
+  const auto& r = open.report;
+  return {{"root", open.index->root().string()},
+          {"files", r.files},
+          {"bytes", r.bytes},
+          {"languages", r.languages},
+          {"definitions", r.definitions},
+          {"references", r.references},
+          {"skipped", r.skipped},
+          {"seconds", r.seconds},
+          {"index_bytes", r.index_bytes},
+          {"peak_rss_bytes", peak_rss()},
+          {"reused_files", r.reused_files}};
+}
+
+void print_report(const json& j) {
+  std::printf("%s\n", j["root"].get<std::string>().c_str());
+  for (const char* key : {"files", "reused_files", "bytes", "definitions", "references",
+                          "index_bytes", "peak_rss_bytes", "seconds"}) {
+    std::printf("  %-15s %s\n", key, j[key].dump().c_str());
+  }
+  for (const char* group : {"languages", "skipped"}) {
+    std::printf("  %s\n", group);
+    for (const auto& [name, count] : j[group].items()) {
+      std::printf("    %-20s %s\n", name.c_str(), count.dump().c_str());
+    }
+  }
+}
+
+int build(const Arguments& arguments) {
+  Options options("index build", "[REPO] [--json]", "Bring the index up to date with the disk.");
+  auto& repo = options.positional("REPO", Options::kOptional);
+  auto& as_json = options.flag("--json", "print one JSON document");
+  if (auto done = options.parse(arguments)) return *done;
+  auto open = opened(repo);
+  if (!open) return report(open.error());
+  const auto out = report_json(*open);
+  as_json ? print_json(out) : print_report(out);
+  return kExitDone;
+}
+
+int status(const Arguments& arguments) {
+  Options options("index status", "[REPO] [--json]",
+                  "The tree that the index stands for, and the files whose content is left out.");
+  auto& repo = options.positional("REPO", Options::kOptional);
+  auto& as_json = options.flag("--json", "print one JSON document");
+  if (auto done = options.parse(arguments)) return *done;
+  auto open = opened(repo);
+  if (!open) return report(open.error());
+  auto out = report_json(*open);
+  const auto snapshot = open->index->snapshot();
+  out["tree"] = snapshot->tree_name();
+  out["skipped_files"] = json::array();
+  for (const auto& file : snapshot->files()) {
+    if (file.skipped.empty()) continue;
+    out["skipped_files"].push_back({{"path", file.path}, {"reason", file.skipped}});
+  }
+  if (as_json) {
+    print_json(out);
+    return kExitDone;
+  }
+  print_report(out);
+  std::printf("  tree            %s\n", snapshot->tree_name().c_str());
+  for (const auto& file : snapshot->files()) {
+    if (file.skipped.empty()) continue;
+    std::printf("    %-14.*s %s\n", static_cast<int>(file.skipped.size()), file.skipped.data(),
+                file.path.c_str());
+  }
+  return kExitDone;
+}
+
+std::string& format_option(Options& options) {
+  return options.choice("--format", "text", {"text", "jsonl"}, "jsonl: one JSON object a line");
+}
+
+int symbols(const Arguments& arguments) {
+  Options options("index symbols", "[REPO] [--file F] [--format jsonl]", "The definitions.");
+  auto& repo = options.positional("REPO", Options::kOptional);
+  auto& only = options.text("--file", "", "F", "of this file only (relative to the repository)");
+  auto& format = format_option(options);
+  if (auto done = options.parse(arguments)) return *done;
+  auto open = opened(repo);
+  if (!open) return report(open.error());
+  const auto snapshot = open->index->snapshot();
+  std::vector<std::string> paths;
+  if (only.empty()) {
+    for (auto& file : snapshot->files()) paths.push_back(std::move(file.path));
+  } else {
+    auto path = only;
+    if (!snapshot->file(path)) {
+      auto inside = path_in(open->index->root(), only);
+      if (!inside) return report(inside.error());
+      path = *inside;
+    }
+    if (!snapshot->file(path)) {
+      return report(make_error(Code::kNotFound, "the index has no file " + path));
+    }
+    paths.push_back(path);
+  }
+  for (const auto& path : paths) {
+    for (const auto& s : snapshot->symbols_in(path)) {
+      if (format == "jsonl") {
+        print_json({{"path", s.path},
+                    {"line", s.line + 1},
+                    {"col", s.column + 1},
+                    {"end_line", s.end_line + 1},
+                    {"name", s.name},
+                    {"kind", to_string(s.kind)},
+                    {"scope", s.scope},
+                    {"signature", s.signature}},
+                   false);
+      } else {
+        std::printf("%s:%u:%u: %s\n", s.path.c_str(), s.line + 1, s.column + 1,
+                    s.signature.c_str());
+      }
+    }
+  }
+  return kExitDone;
+}
+
+int refs(const Arguments& arguments) {
+  Options options("index refs", "NAME [REPO] [--format jsonl]", "The uses of a name.");
+  auto& name = options.positional("NAME", Options::kRequired);
+  auto& repo = options.positional("REPO", Options::kOptional);
+  auto& limit = options.integer("--limit", 100000, 1, 10000000, "the most to print");
+  auto& format = format_option(options);
+  if (auto done = options.parse(arguments)) return *done;
+  auto open = opened(repo);
+  if (!open) return report(open.error());
+  const auto snapshot = open->index->snapshot();
+  for (const auto& r : snapshot->references(name, static_cast<std::size_t>(limit))) {
+    if (format != "jsonl") {
+      const auto kind = to_string(r.kind);
+      std::printf("%s:%u:%u: %.*s\n", r.path.c_str(), r.line + 1, r.column + 1,
+                  static_cast<int>(kind.size()), kind.data());
+      continue;
+    }
+    json definition;
+    if (const auto found = snapshot->resolve(r.path, r.span.begin); !found.empty()) {
+      const auto& best = found.front().symbol;
+      definition = {{"path", best.path}, {"line", best.line + 1}};
+    }
+    print_json({{"path", r.path},
+                {"line", r.line + 1},
+                {"col", r.column + 1},
+                {"name", r.name},
+                {"kind", to_string(r.kind)},
+                {"definition", definition}},
+               false);
+  }
+  return kExitDone;
+}
+
+int search(const Arguments& arguments) {
+  Options options("index search", "TEXT [REPO] [--regex] [--limit N] [--format jsonl]",
+                  "Find text, by index.");
+  auto& text = options.positional("TEXT", Options::kRequired);
+  auto& repo = options.positional("REPO", Options::kOptional);
+  auto& regex = options.flag("--regex", "TEXT is a regular expression (PCRE2)");
+  auto& limit = options.integer("--limit", 1000, 1, 10000000, "the most to print");
+  auto& format = format_option(options);
+  if (auto done = options.parse(arguments)) return *done;
+  auto open = opened(repo);
+  if (!open) return report(open.error());
+  const auto matches =
+      open->index->snapshot()->search(text, regex, static_cast<std::size_t>(limit));
+  if (!matches) return report(matches.error());
+  for (const auto& m : *matches) {
+    if (format == "jsonl") {
+      print_json({{"path", m.path},
+                  {"line", m.line + 1},
+                  {"col", m.column + 1},
+                  {"length", m.length},
+                  {"text", m.line_text}},
+                 false);
+    } else {
+      std::printf("%s:%u:%u: %s\n", m.path.c_str(), m.line + 1, m.column + 1, m.line_text.c_str());
+    }
+  }
+  return kExitDone;
+}
+
+int languages(const Arguments& arguments) {
+  Options options("index languages", "[--json]", "The languages that the index reads.");
+  auto& as_json = options.flag("--json", "print one JSON document");
+  if (auto done = options.parse(arguments)) return *done;
+  json out = json::array();
+  for (const auto& l : indexer::describe_languages()) {
+    json kinds = json::array();
+    for (const auto kind : l.kinds) kinds.push_back(to_string(kind));
+    out.push_back({{"id", l.info->id},
+                   {"name", l.info->name},
+                   {"grammar", l.info->package},
+                   {"version", l.version},
+                   {"extensions", l.info->extensions},
+                   {"file_names", l.info->file_names},
+                   {"definitions", kinds},
+                   {"references", l.references}});
+    if (!as_json) {
+      std::string words;
+      for (const auto& kind : kinds) words += " " + kind.get<std::string>();
+      std::printf("%-12s %-36s .%s\n            %s%s\n", std::string(l.info->name).c_str(),
+                  (std::string(l.info->package) + " " + l.version).c_str(),
+                  std::string(l.info->extensions).c_str(), words.c_str(),
+                  l.references ? " references" : "");
+    }
+  }
+  if (as_json) print_json(out);
+  return kExitDone;
+}
+
+struct Verb {
+  std::string_view name, summary;
+  int (*run)(const Arguments& arguments);
+};
+
+constexpr std::array kVerbs{
+    Verb{"build", "bring the index up to date", build},
+    Verb{"status", "what is indexed, what is left out and why", status},
+    Verb{"symbols", "definitions", symbols},
+    Verb{"refs", "uses of a name", refs},
+    Verb{"search", "text search by index", search},
+    Verb{"languages", "which languages are read, and what of them", languages},
+};
+
+void print_verbs(std::FILE* to) {
+  std::fputs("usage: ambit index VERB [options]\n\n", to);
+  for (const Verb& verb : kVerbs) {
+    std::fprintf(to, "  %-11.*s %.*s\n", static_cast<int>(verb.name.size()), verb.name.data(),
+                 static_cast<int>(verb.summary.size()), verb.summary.data());
+  }
+  std::fputs("\n`ambit index VERB --help` says more.\n", to);
+}
+
+}  // namespace
+
+int index_command(const Arguments& arguments) {
+  if (arguments.empty()) {
+    print_verbs(stderr);
+    return kExitUsage;
+  }
+  if (arguments.front() == "--help" || arguments.front() == "-h") {
+    print_verbs(stdout);
+    return kExitDone;
+  }
+  for (const Verb& verb : kVerbs) {
+    if (verb.name == arguments.front()) {
+      return verb.run(Arguments(arguments.begin() + 1, arguments.end()));
+    }
+  }
+  std::fprintf(stderr, "ambit index: no verb \"%s\"; `ambit index --help` lists them\n",
+               arguments.front().substr(0, 60).c_str());
+  return kExitUsage;
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,88 @@
+#include "daemon/cli/open_index.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "daemon/paths.h"
+
+namespace ambit::daemon {
+
+Result<OpenIndex> open_index(const std::string& root, const Config& config) {
+  indexer::IndexOptions options;
+  options.cache_directory = cache_directory() / "index";
+  const auto threads = config.integer("index.threads");
+  options.threads = threads > 0 ? static_cast<unsigned>(threads)
+                                : std::max(1U, std::thread::hardware_concurrency() / 2);
+  options.max_file_bytes = static_cast<std::uint64_t>(config.integer("index.max_file_bytes"));
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  bool shown = false;
+  if (terminal) {
+    options.on_progress = [&shown](const indexer::IndexProgress& p) {
+      shown = true;
+      std::fprintf(stderr, "\r\033[Kindexing %llu of %llu",
+                   static_cast<unsigned long long>(p.files_done),
+                   static_cast<unsigned long long>(p.files_total));
+    };
+  }
+  OpenIndex out;
+  const auto folder = std::filesystem::absolute(root.empty() ? "." : root).lexically_normal();
+  AMBIT_TRY(index, indexer::RepoIndex::open(folder, std::move(options)));
+  out.index = std::move(index);
+  auto report = out.index->update();
+  if (shown) std::fputs("\r\033[K", stderr);
+  if (!report) return report.error();
+  out.report = std::move(*report);
+  return out;
+}
+
+Result<FilePosition> parse_position(const std::string& text) {
+  const auto bad = [] {
+    return make_error(Code::kInvalidArgument,
+                      "give FILE:LINE:COL, both numbers starting at 1 (src/main.c:12:5)");
+  };
+  const auto column_at = text.rfind(':');
+  if (column_at == std::string::npos || column_at == 0) return bad();
+  const auto line_at = text.rfind(':', column_at - 1);
+  if (line_at == std::string::npos || line_at == 0) return bad();
+  FilePosition out;
+  const auto number = [](std::string_view word, std::uint32_t& value) {
+    const auto* end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data(), end, value);
+    return error == std::errc{} && stop == end && value > 0;
+  };
+  const std::string_view all = text;
+  if (!number(all.substr(line_at + 1, column_at - line_at - 1), out.line) ||
+      !number(all.substr(column_at + 1), out.column)) {
+    return bad();
+  }
+  out.file = std::filesystem::absolute(text.substr(0, line_at)).lexically_normal();
+  return out;
+}
+
+Result<std::string> path_in(const std::filesystem::path& root, const std::filesystem::path& file) {
+  std::error_code ignored;
+  const auto folder = std::filesystem::weakly_canonical(root, ignored);
+  const auto full = std::filesystem::absolute(file).lexically_normal();
+  // The file itself may be a link: it is named, not followed.
+  const auto real = std::filesystem::weakly_canonical(full.parent_path(), ignored);
+  const auto relative = (real / full.filename()).lexically_relative(folder).generic_string();
+  if (relative.empty() || relative == "." || relative == ".." || relative.starts_with("../")) {
+    return make_error(Code::kInvalidArgument,
+                      file.string() + " is not inside the repository " + folder.string());
+  }
+  return relative;
+}
+
+void print_json(const nlohmann::json& value, bool pretty) {
+  const auto text =
+      value.dump(pretty ? 2 : -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+}
+
+}  // namespace ambit::daemon
