@@ -123,7 +123,11 @@ int doctor_command(const Arguments& arguments) {
   checks.ok("version", std::string(version()));
   const auto config = Config::load();
   if (config) {
-    checks.ok("configuration", user_config_file().string());
+    std::error_code ignored;
+    const auto file = user_config_file();
+    checks.ok("configuration", std::filesystem::exists(file, ignored)
+                                   ? file.string()
+                                   : "defaults; there is no " + file.string());
   } else {
     checks.error("configuration", config.error().message, "correct this line of the file");
   }

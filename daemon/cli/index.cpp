@@ -115,13 +115,11 @@ int symbols(const Arguments& arguments) {
     for (auto& file : snapshot->files()) paths.push_back(std::move(file.path));
   } else {
     auto path = only;
-    if (!snapshot->file(path)) {
-      auto inside = path_in(open->index->root(), only);
-      if (!inside) return report(inside.error());
-      path = *inside;
+    if (!snapshot->file(path)) {  // perhaps named from the current folder
+      if (auto inside = path_in(open->index->root(), only)) path = *inside;
     }
     if (!snapshot->file(path)) {
-      return report(make_error(Code::kNotFound, "the index has no file " + path));
+      return report(make_error(Code::kNotFound, "the index has no file " + only));
     }
     paths.push_back(path);
   }
