@@ -83,7 +83,10 @@ std::optional<MessageHead> read_head(std::string_view json) {
     if (*key == "\"id\"" && *value != "null") {
       head.id = *value;
     } else if (*key == "\"method\"" && value->size() >= 2 && value->front() == '"') {
-      head.method = value->substr(1, value->size() - 2);
+      for (std::size_t i = 1; i + 1 < value->size(); ++i) {
+        if ((*value)[i] == '\\' && (*value)[i + 1] == '/') continue;
+        head.method += (*value)[i];
+      }
     } else if (*key == "\"params\"") {
       head.params = *value;
     } else if (*key == "\"error\"") {

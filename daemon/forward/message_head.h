@@ -3,13 +3,14 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace ambit::daemon {
 
 struct MessageHead {
-  std::string_view id;      // raw JSON: 7 or "abc"; empty when absent
-  std::string_view method;  // without quotes; empty when absent
+  std::string_view id;  // raw JSON: 7 or "abc"; empty when absent
+  std::string method;   // without quotes, "\/" as "/" (Neovim 0.10 writes that); empty when absent
   std::string_view params;  // raw JSON; empty when absent
   bool is_error = false;    // has an "error" member
   [[nodiscard]] bool is_request() const { return !id.empty() && !method.empty(); }
