@@ -1,7 +1,8 @@
 // The text is taken line by line: each line is either kept, or the completion ends before it. The
-// rules, in the order in which they are asked: a closer without an opener, a line that stands below
-// the cursor already, less indentation than the cursor's line, the end of the block that the first
-// line opened, a blank line outside a block, the largest number of lines.
+// rules, in the order in which they are asked: a loop (one short thing over and over), a closer
+// without an opener, a line that stands below the cursor already, less indentation than the
+// cursor's line, the end of the block that the first line opened, a blank line outside a block, the
+// largest number of lines.
 #include "daemon/assists/completion/clean.h"
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::string_view kNothing = "the model offered nothing";
 constexpr std::string_view kRepeats = "the model repeats what follows the cursor";
+constexpr std::string_view kLoops = "the model repeats itself";
 constexpr std::string_view kCloses = "the model only closes what is closed already";
 // How far brackets are looked for around the cursor. A class is longer than this now and then; then
 // its brackets count as closed, which errs towards showing less.
@@ -31,6 +33,24 @@ std::string_view trim(std::string_view s) {
 std::string_view trim_end(std::string_view s) {
   while (!s.empty() && (is_space(s.back()) || s.back() == '\n')) s.remove_suffix(1);
   return s;
+}
+
+// Where `text` begins to say one short thing over and over to its end; npos when it does not. Runs
+// without a letter or digit are rules and blanks, which people write too.
+std::size_t loop_start(std::string_view text) {
+  constexpr std::size_t kLongestUnit = 24, kTimes = 8, kLeastBytes = 24;
+  for (std::size_t unit = 2; unit <= kLongestUnit && unit * kTimes <= text.size(); ++unit) {
+    std::size_t start = text.size() - unit;
+    while (start > 0 && text[start - 1] == text[start - 1 + unit]) --start;
+    const std::size_t length = text.size() - start;
+    if (length < unit * kTimes || length < kLeastBytes) continue;
+    const auto word = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    };
+    const auto repeated = text.substr(start, unit);
+    if (std::any_of(repeated.begin(), repeated.end(), word)) return start;
+  }
+  return std::string_view::npos;
 }
 
 std::string_view leading_space(std::string_view line) {
@@ -219,6 +239,10 @@ Cleaned Cleaner::clean(std::string_view raw, bool ended, bool cut) const {
     }
   };
 
+  if (const auto loop = loop_start(trim_end(text)); loop != std::string_view::npos) {
+    const auto line = loop == 0 ? std::string::npos : text.rfind('\n', loop - 1);
+    finish_at(line == std::string::npos ? 0 : line, kLoops);
+  }
   if (single_line_) finish_at(std::min(text.find('\n'), text.size()), kNothing);
   finish_at(std::min(surplus_closer(text), text.size()), kCloses);
 

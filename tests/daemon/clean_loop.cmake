@@ -1,0 +1,1 @@
+ambit_test(completion_clean_tests SOURCES clean_loop_test.cpp LIBS ambit_daemon)
