@@ -29,6 +29,8 @@ shown() { # shown COMMAND...
     tail -5 "$log.err" | sed 's/^/  /' >&2
     printf '  (%s ended with exit code %d)\n' "$(basename "$1") ${2:-}" "$code" >&2
     rc=$code
+  elif [ ! -s "$log" ]; then
+    tail -3 "$log.err" | sed 's/^/  /' # an empty answer says why
   fi
   rm -f "$log.err"
   return "$code"
