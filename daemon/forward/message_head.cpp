@@ -20,6 +20,10 @@ class Scanner {
     ++pos_;
     return true;
   }
+  bool at_end() {
+    skip_space();
+    return pos_ == text_.size();
+  }
   // A string with its quotes.
   std::optional<std::string_view> string() {
     skip_space();
@@ -74,7 +78,7 @@ std::optional<MessageHead> read_head(std::string_view json) {
   Scanner scanner(json);
   MessageHead head;
   if (!scanner.take('{')) return std::nullopt;
-  if (scanner.take('}')) return head;
+  if (scanner.take('}')) return scanner.at_end() ? std::optional(head) : std::nullopt;
   do {
     const auto key = scanner.string();
     if (!key || !scanner.take(':')) return std::nullopt;
@@ -93,7 +97,7 @@ std::optional<MessageHead> read_head(std::string_view json) {
       head.is_error = true;
     }
   } while (scanner.take(','));
-  return scanner.take('}') ? std::optional(head) : std::nullopt;
+  return scanner.take('}') && scanner.at_end() ? std::optional(head) : std::nullopt;
 }
 
 }  // namespace ambit::daemon

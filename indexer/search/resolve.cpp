@@ -255,7 +255,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
                    [](const auto& a, const auto& b) { return a.score > b.score; });
   const auto n = std::min<std::size_t>(ranked.size(), 20);
   for (std::size_t i = 0; i < n; ++i) {
-    float confidence = 0.9F;  // the only one of its name: right in 95 % of cases, measured
+    float confidence = 0.9F;  // the only one of its name; an estimate, not calibrated
     if (ranked.size() > 1) {
       const double gap =
           i == 0 ? ranked[0].score - ranked[1].score : ranked[i].score - ranked[0].score;

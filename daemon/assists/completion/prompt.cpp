@@ -28,15 +28,23 @@ std::string_view window_before(std::string_view before, std::size_t bytes) {
   std::size_t cut = (surplus + step - 1) / step * step;
   cut = std::min(cut, before.size());
   const auto line_end = before.find('\n', cut);
-  // A single line longer than the budget is cut where the step falls.
-  if (line_end != std::string_view::npos) cut = line_end + 1;
+  if (line_end != std::string_view::npos) {
+    cut = line_end + 1;
+  } else {
+    // A single line longer than the budget is cut where the step falls, between characters.
+    while (cut < before.size() && (static_cast<unsigned char>(before[cut]) & 0xC0U) == 0x80U) ++cut;
+  }
   return before.substr(std::min(cut, before.size()));
 }
 
 std::string_view window_after(std::string_view after, std::size_t bytes) {
   if (after.size() <= bytes) return after;
-  const auto line_end = after.rfind('\n', bytes);
-  return after.substr(0, line_end == std::string_view::npos ? 0 : line_end + 1);
+  if (bytes == 0) return {};
+  const auto line_end = after.rfind('\n', bytes - 1);
+  if (line_end != std::string_view::npos) return after.substr(0, line_end + 1);
+  // One line longer than the window (a minified file): cut it between characters.
+  while (bytes > 0 && (static_cast<unsigned char>(after[bytes]) & 0xC0U) == 0x80U) --bytes;
+  return after.substr(0, bytes);
 }
 
 Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,

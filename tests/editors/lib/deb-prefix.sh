@@ -9,7 +9,8 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -f "$keyring" ] || { echo "no Debian keyring on this machine ($keyring)"; exit 1; }
 for tool in patchelf dpkg-deb; do command -v "$tool" >/dev/null || { echo "no $tool: bash daemon/setup.sh editors"; exit 1; }; done
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 'debian/\?$') ||
-  mirror=http://deb.debian.org/debian # on Ubuntu
+  mirror=${AMBIT_DEBIAN_MIRROR:-} # on Ubuntu
+[ -n "$mirror" ] || { echo "no Debian mirror among this machine's package sources; name one in AMBIT_DEBIAN_MIRROR"; exit 1; }
 apt=$prefix/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 : >"$apt/status" # "nothing is installed", so that the closure holds everything

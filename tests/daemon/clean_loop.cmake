@@ -1,1 +1,0 @@
-ambit_test(completion_clean_tests SOURCES clean_loop_test.cpp LIBS ambit_daemon)
