@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "daemon/support/result.h"
+#include "indexer/history.h"
 #include "indexer/types.h"
 
 namespace ambit::indexer {
@@ -76,6 +77,17 @@ class Snapshot {
   [[nodiscard]] virtual Result<std::vector<TextMatch>> search(std::string_view text, bool regex,
                                                               std::size_t limit,
                                                               std::stop_token stop = {}) const = 0;
+
+  // What the commits say about files: recency, churn, who changes together. Never null; of no
+  // commits until RepoIndex::update_history() ran. Of the snapshot's own repository, without
+  // submodules.
+  [[nodiscard]] virtual std::shared_ptr<const History> history() const;
+  // Who wrote lines [line, line + count) of the path as this snapshot has it, unsaved text
+  // included. kNotFound when HEAD has no such file; some milliseconds to seconds, by the length of
+  // the file's history.
+  [[nodiscard]] virtual Result<std::vector<BlameHunk>> blame(std::string_view path,
+                                                             std::uint32_t line,
+                                                             std::uint32_t count) const;
 };
 
 struct IndexProgress {
@@ -88,6 +100,7 @@ struct IndexOptions {
   std::filesystem::path cache_directory;  // where facts by blob id are kept; empty: nowhere
   unsigned threads = 1;
   std::uint64_t max_file_bytes = 4U << 20;
+  std::size_t max_commits = 2000;                         // of history
   std::function<void(const IndexProgress&)> on_progress;  // at most ten times a second
 };
 
@@ -114,6 +127,10 @@ class RepoIndex {
   // Only these paths (relative to the root) may have changed.
   [[nodiscard]] virtual Result<void> update_paths(const std::vector<std::string>& paths,
                                                   std::stop_token stop = {}) = 0;
+  // Reads the commits that HEAD has and earlier calls did not see (at most
+  // IndexOptions::max_commits), and publishes a snapshot whose history() knows them. Cheap when
+  // HEAD is where it was. Runs beside update() on another thread. kCancelled within 100 ms.
+  [[nodiscard]] virtual Result<void> update_history(std::stop_token stop = {}) = 0;
   // Never null; empty before the first update.
   [[nodiscard]] virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
 };

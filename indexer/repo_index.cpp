@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "daemon/support/trace.h"
+#include "indexer/git/history.h"
 #include "indexer/search/snapshot.h"
 #include "indexer/store/catalog.h"
 
@@ -80,7 +81,10 @@ Facts lexical_facts(std::string_view text) {
 class RepoIndexImpl : public RepoIndex {
  public:
   RepoIndexImpl(Repository repository, IndexOptions options)
-      : root_(repository.root()), options_(std::move(options)), catalog_(options_.cache_directory) {
+      : root_(repository.root()),
+        options_(std::move(options)),
+        catalog_(options_.cache_directory),
+        walker_(root_, {options_.max_commits, options_.cache_directory}) {
     source_ = std::make_shared<TextSource>(std::move(repository), options_.max_file_bytes);
     auto empty = std::make_shared<BaseView>();
     empty->source = source_;
@@ -145,6 +149,16 @@ class RepoIndexImpl : public RepoIndex {
     AMBIT_TRY(reused, learn(*view, stop));
     (void)reused;
     publish(std::move(view));
+    return {};
+  }
+
+  Result<void> update_history(std::stop_token stop) override {
+    std::lock_guard walking(walk_mutex_);
+    AMBIT_TRY(history, walker_.walk(std::move(stop)));
+    std::lock_guard lock(view_mutex_);
+    if (history == history_) return {};
+    history_ = std::move(history);
+    snapshot_ = std::make_shared<const SnapshotImpl>(view_, history_);
     return {};
   }
 
@@ -361,8 +375,8 @@ class RepoIndexImpl : public RepoIndex {
     return view_;
   }
   void publish(std::shared_ptr<const BaseView> view) {
-    auto snapshot = std::make_shared<const SnapshotImpl>(view);
     std::lock_guard lock(view_mutex_);
+    auto snapshot = std::make_shared<const SnapshotImpl>(view, history_);
     view_ = std::move(view);
     snapshot_ = std::move(snapshot);
   }
@@ -373,9 +387,12 @@ class RepoIndexImpl : public RepoIndex {
   std::shared_ptr<const TextSource> source_;
   IgnoreRules ignore_;
   std::mutex write_mutex_;  // one update at a time
+  std::mutex walk_mutex_;   // guards walker_
+  HistoryWalker walker_;
   mutable std::mutex view_mutex_;
   std::shared_ptr<const BaseView> view_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const History> history_ = std::make_shared<const History>();
 };
 
 }  // namespace

@@ -100,6 +100,13 @@ void Workspace::run(const std::stop_token& stop) {
     }
     if (packer) packer->prepare(fresh, stop);
     settle("ready", "");
+    // Answers do not wait for the commits.
+    if (auto read = (*index)->update_history(stop); read) {
+      std::lock_guard lock(mutex_);
+      snapshot_ = (*index)->snapshot();
+    } else if (read.error().code != Code::kCancelled) {
+      log(LogLevel::kWarning, "indexing", read.error().message);
+    }
     std::vector<std::string> batch;
     {
       std::unique_lock lock(mutex_);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "indexer/git/history.h"
+
 namespace ambit::indexer {
 namespace {
 
@@ -98,7 +100,7 @@ void BaseView::link() {
 }
 
 std::shared_ptr<const Snapshot> SnapshotImpl::with_buffers(const Buffers& buffers) const {
-  auto out = std::make_shared<SnapshotImpl>(base_);
+  auto out = std::make_shared<SnapshotImpl>(base_, history_);
   for (const auto& [path, text] : buffers) {
     if (text == nullptr) continue;
     const auto language = language_of(path, std::string_view(*text).substr(0, 4096));
@@ -153,6 +155,15 @@ Result<std::string> SnapshotImpl::text(std::string_view path) const {
                       std::string(path) + " is kept out: " + std::string(to_string(f->file_class)));
   }
   return base_->source->text(*f);
+}
+
+Result<std::vector<BlameHunk>> SnapshotImpl::blame(std::string_view path, std::uint32_t line,
+                                                   std::uint32_t count) const {
+  AMBIT_TRY(content, text(path));
+  const auto& repository = base_->source->repository();
+  if (!repository.is_git())
+    return make_error(Code::kNotFound, repository.root().string() + " is not a git repository");
+  return indexer::blame(repository.root(), std::string(path), content, line, count);
 }
 
 std::shared_ptr<const ParsedText> SnapshotImpl::parsed(std::string_view path) const {

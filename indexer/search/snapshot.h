@@ -71,7 +71,8 @@ struct BaseView {
 
 class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<SnapshotImpl> {
  public:
-  explicit SnapshotImpl(std::shared_ptr<const BaseView> base) : base_(std::move(base)) {}
+  SnapshotImpl(std::shared_ptr<const BaseView> base, std::shared_ptr<const History> history)
+      : base_(std::move(base)), history_(std::move(history)) {}
 
   std::shared_ptr<const Snapshot> with_buffers(const Buffers& buffers) const override;
   std::string tree_name() const override;
@@ -88,6 +89,10 @@ class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<Snapsh
   Result<std::vector<TextMatch>> search(std::string_view text, bool regex, std::size_t limit,
                                         std::stop_token stop) const override;
 
+  std::shared_ptr<const History> history() const override { return history_; }
+  Result<std::vector<BlameHunk>> blame(std::string_view path, std::uint32_t line,
+                                       std::uint32_t count) const override;
+
   [[nodiscard]] const BaseView& base() const { return *base_; }
   // Facts of a path, from its buffer or parsed now; null when it has none.
   [[nodiscard]] std::shared_ptr<const ParsedText> parsed(std::string_view path) const;
@@ -98,6 +103,7 @@ class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<Snapsh
                       std::vector<Symbol>& out) const;
 
   std::shared_ptr<const BaseView> base_;
+  std::shared_ptr<const History> history_;
   std::map<std::string, std::shared_ptr<const ParsedText>, std::less<>> buffers_;
 };
 

@@ -7,4 +7,5 @@ ambit_test(index_tests
     filter_test.cpp
     secrets_test.cpp
     diff_test.cpp
+    history_test.cpp
   LIBS ambit_indexer)
