@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/open_index.h"
@@ -177,6 +178,82 @@ int refs(const Arguments& arguments) {
   return kExitDone;
 }
 
+// One question: a position, and what the name there means.
+json answer(const indexer::Snapshot& snapshot, const std::filesystem::path& root,
+            const FilePosition& at) {
+  json out = {{"definitions", json::array()}};
+  const auto path = path_in(root, at.file);
+  if (!path) {
+    out["error"] = path.error().message;
+    return out;
+  }
+  out["path"] = *path;
+  out["line"] = at.line;
+  out["col"] = at.column;
+  const auto content = snapshot.text(*path);
+  if (!content) {
+    out["error"] = content.error().message;
+    return out;
+  }
+  std::size_t begin = 0;
+  for (std::uint32_t line = 1; line < at.line && begin != std::string::npos; ++line) {
+    begin = content->find('\n', begin);
+    if (begin != std::string::npos) ++begin;
+  }
+  if (begin == std::string::npos || begin + at.column - 1 > content->size()) {
+    out["error"] = *path + " has no such position";
+    return out;
+  }
+  for (const auto& d : snapshot.resolve(*path, static_cast<std::uint32_t>(begin + at.column - 1))) {
+    out["definitions"].push_back({{"path", d.symbol.path},
+                                  {"line", d.symbol.line + 1},
+                                  {"col", d.symbol.column + 1},
+                                  {"name", d.symbol.name},
+                                  {"kind", to_string(d.symbol.kind)},
+                                  {"scope", d.symbol.scope},
+                                  {"signature", d.symbol.signature},
+                                  {"confidence", d.confidence}});
+  }
+  return out;
+}
+
+int definition(const Arguments& arguments) {
+  Options options("index definition", "FILE:LINE:COL|--stdin [REPO] [--format jsonl]",
+                  "What the name at a position means, best answer first.");
+  auto& stdin_flag = options.flag("--stdin", "one FILE:LINE:COL a line on standard input");
+  auto& first = options.positional("POSITION", Options::kOptional);
+  auto& second = options.positional("REPO", Options::kOptional);
+  auto& format = format_option(options);
+  if (auto done = options.parse(arguments)) return *done;
+  if (!stdin_flag && first.empty()) {
+    return report(make_error(Code::kInvalidArgument, "give FILE:LINE:COL or --stdin"));
+  }
+  auto open = opened(stdin_flag ? first : second);
+  if (!open) return report(open.error());
+  const auto snapshot = open->index->snapshot();
+  const auto one = [&](const std::string& position) -> Result<void> {
+    AMBIT_TRY(at, parse_position(position));
+    const auto said = answer(*snapshot, open->index->root(), at);
+    if (format == "jsonl") {
+      print_json(said, false);
+      return {};
+    }
+    for (const auto& d : said["definitions"]) {
+      std::printf("%s:%u:%u: %s\n", d["path"].get<std::string>().c_str(), d["line"].get<unsigned>(),
+                  d["col"].get<unsigned>(), d["signature"].get<std::string>().c_str());
+    }
+    return {};
+  };
+  if (!stdin_flag) {
+    if (auto done = one(first); !done) return report(done.error());
+    return kExitDone;
+  }
+  for (std::string line; std::getline(std::cin, line);) {
+    if (auto done = one(line); !done) return report(done.error());
+  }
+  return kExitDone;
+}
+
 int search(const Arguments& arguments) {
   Options options("index search", "TEXT [REPO] [--regex] [--limit N] [--format jsonl]",
                   "Find text, by index.");
@@ -245,6 +322,7 @@ constexpr std::array kVerbs{
     Verb{"status", "what is indexed, what is left out and why", status},
     Verb{"symbols", "definitions", symbols},
     Verb{"refs", "uses of a name", refs},
+    Verb{"definition", "what the name at a position means", definition},
     Verb{"search", "text search by index", search},
     Verb{"languages", "which languages are read, and what of them", languages},
 };

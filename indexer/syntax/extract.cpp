@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "indexer/syntax/grammars.h"
+#include "indexer/syntax/soften.h"
 
 // One pre-order walk with a stack of frames. A frame knows its *effective* parent: the nearest
 // ancestor after nodes that the rules see through (declarators), so patterns stay short. Names are
@@ -34,6 +35,44 @@ class Walk {
  public:
   Walk(const Grammar& g, std::string_view text, Facts& out) : g_(g), text_(text), out_(out) {}
 
+  // What softening took out of the text that was parsed.
+  void add(const Softened& soft) {
+    Counter at{text_};
+    for (const auto w : soft.words) {
+      at.go(w.begin);
+      out_.mentions.push_back({w, at.line, at.column(), ReferenceKind::kOther});
+    }
+    if (soft.defines.empty()) return;
+    std::vector<Definition> macros;
+    at = Counter{text_};
+    for (const auto name : soft.defines) {
+      at.go(name.begin);
+      Definition d;
+      d.name = name;
+      d.line = d.end_line = at.line;
+      d.column = at.column();
+      d.span.begin = d.declaration = at.line_start;
+      d.span.end = d.signature_end =
+          static_cast<std::uint32_t>(std::min(text_.find('\n', name.end), text_.size()));
+      d.kind = SymbolKind::kMacro;
+      macros.push_back(std::move(d));
+    }
+    // By position of the name; parents are indices, so they move along.
+    auto& all = out_.definitions;
+    std::vector<Definition> merged;
+    std::vector<std::int32_t> moved(all.size());
+    std::size_t m = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      while (m < macros.size() && macros[m].name.begin < all[i].name.begin)
+        merged.push_back(std::move(macros[m++]));
+      moved[i] = static_cast<std::int32_t>(merged.size());
+      if (all[i].parent >= 0) all[i].parent = moved[static_cast<std::size_t>(all[i].parent)];
+      merged.push_back(std::move(all[i]));
+    }
+    while (m < macros.size()) merged.push_back(std::move(macros[m++]));
+    all = std::move(merged);
+  }
+
   void run(TSNode root) {
     TSTreeCursor cursor = ts_tree_cursor_new(root);
     push(root, 0);
@@ -52,7 +91,15 @@ class Walk {
       down = false;
     }
     ts_tree_cursor_delete(&cursor);
-    finish();
+  }
+  void finish() {
+    // Definitions come in the order of their names already, except where a wrapper holds several.
+    const auto by_begin = [](const auto& a, const auto& b) { return a.span.begin < b.span.begin; };
+    if (!std::is_sorted(out_.mentions.begin(), out_.mentions.end(), by_begin))
+      std::stable_sort(out_.mentions.begin(), out_.mentions.end(), by_begin);
+    out_.mentions.erase(std::unique(out_.mentions.begin(), out_.mentions.end(),
+                                    [](const auto& a, const auto& b) { return a.span == b.span; }),
+                        out_.mentions.end());
   }
 
  private:
@@ -266,14 +313,22 @@ class Walk {
         define(p, span, point, outer_index);
         return;
       case Meaning::kDefinition:
-        if (outer.locals >= 0 && outer.locals != outer_index &&
-            (p.kind == SymbolKind::kVariable || p.kind == SymbolKind::kConstant)) {
-          local(span, point, outer);
-          return;
+        if (p.kind == SymbolKind::kVariable || p.kind == SymbolKind::kConstant) {
+          if (outer.locals >= 0 && outer.locals != outer_index) {
+            local(span, point, outer);
+            return;
+          }
+          // Indented, in a range that was not understood: a local of a function that was lost.
+          if (point.column > 0 && g_.brace_blocks && in_error()) return;
         }
         define(p, span, point, outer_index);
         return;
     }
+  }
+
+  [[nodiscard]] bool in_error() const {
+    return std::any_of(frames_.begin(), frames_.end(),
+                       [](const Frame& f) { return ts_node_is_error(f.node); });
   }
 
   void local(ByteSpan name, TSPoint point, const Frame& outer) {
@@ -284,7 +339,7 @@ class Walk {
   }
 
   void define(const Pattern& p, ByteSpan name, TSPoint point, std::int32_t index) {
-    if (name.begin == name.end) return;
+    if (name.begin == name.end || g_.no_names.contains(slice(name))) return;
     auto kind = p.kind;
     Definition d;
     d.declaration_only = p.meaning == Meaning::kDeclaration;
@@ -381,6 +436,7 @@ class Walk {
 
   [[nodiscard]] ByteSpan unquote(ByteSpan s) const {
     const char c = text_[s.begin];
+    if (c == ':' && s.end - s.begin >= 2) return {s.begin + 1, s.end};  // Ruby's :name
     if (s.end - s.begin >= 2 && (c == '"' || c == '\'' || c == '`') && text_[s.end - 1] == c) {
       return {s.begin + 1, s.end - 1};
     }
@@ -431,14 +487,21 @@ class Walk {
     return false;
   }
 
-  void finish() {
-    // Definitions come in the order of their names already, except where a wrapper holds several.
-    const auto by_begin = [](const auto& a, const auto& b) { return a.span.begin < b.span.begin; };
-    std::stable_sort(out_.mentions.begin(), out_.mentions.end(), by_begin);
-    out_.mentions.erase(std::unique(out_.mentions.begin(), out_.mentions.end(),
-                                    [](const auto& a, const auto& b) { return a.span == b.span; }),
-                        out_.mentions.end());
-  }
+  // Lines of positions that ascend.
+  struct Counter {
+    std::string_view text;
+    std::uint32_t line = 0, line_start = 0, at = 0;
+    void go(std::uint32_t to) {
+      while (at < to) {
+        const auto newline = text.find('\n', at);
+        if (newline >= to) break;
+        ++line;
+        at = line_start = static_cast<std::uint32_t>(newline + 1);
+      }
+      at = to;
+    }
+    [[nodiscard]] std::uint32_t column() const { return at - line_start; }
+  };
 
   static constexpr char kOwnerSeparator = '\x1f';
   const Grammar& g_;
@@ -465,6 +528,7 @@ bool keep_out(TSParseState* state) {
 
 struct Extractor::State {
   TSParser* parser = ts_parser_new();
+  Softened soft;
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -499,9 +563,12 @@ Result<Facts> Extractor::extract(Language language, std::string_view text,
   if (!ts_parser_set_language(state_->parser, g->language)) {
     return make_error(Code::kInternal, "the grammar does not fit the tree-sitter core");
   }
+  auto& soft = state_->soft;
+  const bool softened = soften(language, text, soft);
+  std::string_view parsed = softened ? std::string_view(soft.text) : text;
   Deadline deadline{std::chrono::steady_clock::now() + limits.time, limits.stop, false};
   TSInput input{};
-  input.payload = &text;
+  input.payload = &parsed;
   input.encoding = TSInputEncodingUTF8;
   input.read = [](void* payload, std::uint32_t at, TSPoint, std::uint32_t* n) -> const char* {
     const auto& t = *static_cast<std::string_view*>(payload);
@@ -523,7 +590,10 @@ Result<Facts> Extractor::extract(Language language, std::string_view text,
   }
   Facts out;
   const auto root = ts_tree_root_node(tree);
-  Walk(*g, text, out).run(root);
+  Walk walk(*g, text, out);
+  walk.run(root);
+  if (softened) walk.add(soft);
+  walk.finish();
   if (items != nullptr) {
     items->clear();
     const auto n = ts_node_child_count(root);

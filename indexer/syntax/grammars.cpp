@@ -88,6 +88,7 @@ class Compiler {
       }
     }
     std::sort(names_.begin(), names_.end());
+    g_.no_names.insert("_");
     for (const auto& s : file_.settings) {
       if (!setting(s)) return false;
     }
@@ -167,6 +168,11 @@ class Compiler {
       g_.private_prefix = s.words[0];
       return true;
     }
+    if (s.name == "#no-name") {
+      g_.no_names.insert(s.words.begin(), s.words.end());
+      return true;
+    }
+    if (s.name == "#brace-blocks") return g_.brace_blocks = true;
     if (s.name == "#public-uppercase") {
       g_.public_uppercase = true;
       return true;

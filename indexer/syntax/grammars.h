@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +75,8 @@ struct Grammar {
   std::vector<std::pair<NodeType, std::string>> private_if;
   std::string private_prefix;
   bool public_uppercase = false;
+  bool brace_blocks = false;
+  std::set<std::string, std::less<>> no_names;  // words that never name a definition
   std::string error;  // why there are no rules: a file of ours with a mistake; tests look at it
 };
 

@@ -37,6 +37,8 @@
 //   (#public-if TYPE)         exported only with such a child or wrapper
 //   (#private-if TYPE TEXT)   not exported with such a child that holds TEXT
 //   (#private-prefix TEXT)    names that begin so are not exported
+//   (#no-name WORD...)        words that never name a definition; "_" never does
+//   (#brace-blocks)           what is indented in a range with errors is local
 //   (#public-uppercase)       names that begin with a capital are exported, others are not
 #pragma once
 

@@ -64,6 +64,34 @@ TEST(Extract, FindsWhatOtherLanguagesDefine) {
   EXPECT_EQ(outline(Language::kMarkdown, "# A\n\n## B\n"), "section A\nsection A|B\n");
 }
 
+TEST(Soften, LooksThroughMacrosThatTheGrammarCannotPlace) {
+  EXPECT_EQ(outline(Language::kCpp,
+                    "class LIB_EXPORT Cache final : public B {\n  int n_ GUARDED_BY(mu_);\n"
+                    "  void f() EXCLUSIVE_LOCKS_REQUIRED(mu_);\n};\nstruct FILE file;\n"),
+            "class Cache\nfield Cache|n_\nmethod~ Cache|f\nvariable file\n");
+  EXPECT_EQ(outline(Language::kC,
+                    "LIB_EXPORT const t* make(void) LIB_NORETURN;\n"
+                    "static int __init start(void) { return FOO(1); }\n"
+                    "struct s { int a; } __packed;\n"
+                    "const int list[] = {\n#define ITEM(x) x,\n#if A\n  1,\n#endif\n};\n"
+                    "int g(void) {\n#ifdef A\n  if (a) {\n#else\n  if (b) {\n#endif\n  }\n"
+                    "  return 1;\n}\nint h(void) { return 2; }\n"),
+            "function~ make\nfunction start\nstruct s\nfield s|a\nvariable list\nmacro ITEM\n"
+            "function g\nfunction h\n");
+}
+
+TEST(Soften, KeepsThePositionsAndTheMentions) {
+  const std::string text = "class LIB_EXPORT A {\n  int n GUARDED_BY(mu_);\n};\n";
+  Extractor e;
+  const auto facts = e.extract(Language::kCpp, text);
+  ASSERT_TRUE(facts);
+  std::string said;
+  for (const auto& m : facts->mentions)
+    said += text.substr(m.span.begin, m.span.size()) + ":" + std::to_string(m.line) + " ";
+  EXPECT_EQ(said, "LIB_EXPORT:0 GUARDED_BY:1 mu_:1 ");
+  EXPECT_EQ(facts->definitions[0].name.begin, 17U);
+}
+
 TEST(Extract, KeepsSignatureAndDocComment) {
   const std::string text =
       "/// Adds two numbers. And more.\nint add(int a,\n        int b) {\n  return a + b;\n}\n";

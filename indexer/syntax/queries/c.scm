@@ -1,4 +1,6 @@
 ; C
+(#brace-blocks)
+(#no-name if else for while do switch case return sizeof)
 (#comment comment)
 (#through pointer_declarator declarator)
 (#through array_declarator declarator)

@@ -1,4 +1,5 @@
 ; C#
+(#no-name if else for while do switch case return sizeof)
 (#comment comment)
 (#locals method_declaration constructor_declaration local_function_statement lambda_expression accessor_declaration)
 (#private-if modifier private)

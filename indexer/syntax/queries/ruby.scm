@@ -8,6 +8,9 @@
 (class name: (scope_resolution name: (constant) @name)) @definition.class
 (method name: [(identifier) (constant) (setter) (operator)] @name) @definition.function
 (singleton_method name: [(identifier) (constant) (setter) (operator)] @name) @definition.function
+(call method: (identifier) @m arguments: (argument_list (simple_symbol) @name) (#eq? @m "attr_accessor")) @definition.property
+(call method: (identifier) @m arguments: (argument_list (simple_symbol) @name) (#eq? @m "attr_reader")) @definition.property
+(call method: (identifier) @m arguments: (argument_list (simple_symbol) @name) (#eq? @m "attr_writer")) @definition.property
 (alias name: (identifier) @name) @definition.function
 (assignment left: (constant) @name) @definition.constant
 (assignment left: (instance_variable) @name) @definition.field

@@ -1,0 +1,513 @@
+#include "indexer/syntax/soften.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace ambit::indexer {
+namespace {
+
+constexpr std::size_t kMaxNesting = 512;
+constexpr std::size_t kMaxArguments = 512;  // bytes of an annotation's parentheses
+
+bool word_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool word_byte(char c) {
+  return word_start(c) || (c >= '0' && c <= '9');
+}
+bool all_caps(std::string_view w) {
+  return w.size() > 1 &&
+         std::all_of(
+             w.begin(), w.end(),
+             [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }) &&
+         w[0] != '_' && !(w[0] >= '0' && w[0] <= '9');
+}
+
+// Sorted. Annotations of kernels and C libraries that stand between the words of a declaration.
+constexpr std::array kAnnotations = std::to_array<std::string_view>({"____cacheline_aligned",
+                                                                     "____cacheline_aligned_in_smp",
+                                                                     "__acquires",
+                                                                     "__aligned",
+                                                                     "__always_inline",
+                                                                     "__always_unused",
+                                                                     "__bitwise",
+                                                                     "__cacheline_aligned",
+                                                                     "__cacheline_aligned_in_smp",
+                                                                     "__cold",
+                                                                     "__counted_by",
+                                                                     "__cpuidle",
+                                                                     "__cpuinit",
+                                                                     "__deprecated",
+                                                                     "__designated_init",
+                                                                     "__devexit",
+                                                                     "__devinit",
+                                                                     "__exit",
+                                                                     "__exitdata",
+                                                                     "__fastcall",
+                                                                     "__flatten",
+                                                                     "__force",
+                                                                     "__gnu_inline",
+                                                                     "__hot",
+                                                                     "__init",
+                                                                     "__init_memblock",
+                                                                     "__init_or_module",
+                                                                     "__initconst",
+                                                                     "__initdata",
+                                                                     "__initdata_or_module",
+                                                                     "__iomem",
+                                                                     "__irq_entry",
+                                                                     "__kernel",
+                                                                     "__kprobes",
+                                                                     "__latent_entropy",
+                                                                     "__malloc",
+                                                                     "__maybe_unused",
+                                                                     "__meminit",
+                                                                     "__meminitdata",
+                                                                     "__must_check",
+                                                                     "__must_hold",
+                                                                     "__net_exit",
+                                                                     "__net_init",
+                                                                     "__net_initdata",
+                                                                     "__no_sanitize_address",
+                                                                     "__nocast",
+                                                                     "__noclone",
+                                                                     "__noinline",
+                                                                     "__noreturn",
+                                                                     "__notrace_funcgraph",
+                                                                     "__packed",
+                                                                     "__page_aligned_bss",
+                                                                     "__page_aligned_data",
+                                                                     "__percpu",
+                                                                     "__printf",
+                                                                     "__private",
+                                                                     "__pure",
+                                                                     "__randomize_layout",
+                                                                     "__rcu",
+                                                                     "__read_mostly",
+                                                                     "__ref",
+                                                                     "__refdata",
+                                                                     "__releases",
+                                                                     "__ro_after_init",
+                                                                     "__safe",
+                                                                     "__scanf",
+                                                                     "__sched",
+                                                                     "__section",
+                                                                     "__silken",
+                                                                     "__sramdata",
+                                                                     "__unused",
+                                                                     "__used",
+                                                                     "__user",
+                                                                     "__visible",
+                                                                     "__weak",
+                                                                     "asmlinkage",
+                                                                     "noinline",
+                                                                     "noinline_for_stack",
+                                                                     "noinstr",
+                                                                     "notrace"});
+static_assert(std::is_sorted(kAnnotations.begin(), kAnnotations.end()));
+
+// Sorted. Endings of macros that stand in front of a declaration.
+constexpr std::array kFrontEndings = std::to_array<std::string_view>(
+    {"ALWAYS_INLINE", "API", "CONSTEXPR", "DECL", "DEPRECATED", "EXPORT", "EXPORTS", "EXTERN",
+     "FORCEINLINE", "FORCE_INLINE", "IMPORT", "INLINE", "LOCAL", "NODISCARD", "NOINLINE",
+     "NORETURN", "PUBLIC", "UNUSED", "VISIBLE"});
+// Endings of macros with arguments that follow a declarator.
+constexpr std::array kBackEndings = std::to_array<std::string_view>(
+    {"ACQUIRE", "ACQUIRED_AFTER", "ACQUIRED_BEFORE", "ATTRIBUTE", "EXCLUDED", "EXCLUDES",
+     "GUARDED_BY", "LIFETIME_BOUND", "LIKE", "LOCK_FUNCTION", "LOCK_RETURNED", "PRINTF", "RELEASE",
+     "REQUIRED", "REQUIRES", "TRYLOCK_FUNCTION"});
+
+template <std::size_t N>
+bool ends_with_one(std::string_view w, const std::array<std::string_view, N>& endings) {
+  return std::any_of(endings.begin(), endings.end(), [&](std::string_view e) {
+    return w.ends_with(e) && (w.size() == e.size() || w[w.size() - e.size() - 1] == '_');
+  });
+}
+
+enum class Open : char { kParenthesis, kBlock, kList, kEnum };
+
+class Softener {
+ public:
+  Softener(std::string_view text, Softened& out) : text_(text), out_(out) {}
+
+  bool run() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '\n') {
+        fresh_line_ = true;
+        ++at_;
+      } else if (c == ' ' || c == '\t' || c == '\r' || c == '\\') {
+        ++at_;
+      } else if (c == '/' && skip_comment(at_)) {
+      } else if (c == '#' && fresh_line_) {
+        directive();
+      } else if (word_start(c)) {
+        fresh_line_ = false;
+        word();
+      } else if (c >= '0' && c <= '9') {
+        fresh_line_ = false;
+        while (at_ < text_.size() && (word_byte(text_[at_]) || text_[at_] == '\'')) ++at_;
+        last_ = '0';
+      } else if (c == '"' || c == '\'') {
+        fresh_line_ = false;
+        skip_string();
+        last_ = '"';
+      } else {
+        fresh_line_ = false;
+        punctuation(c);
+      }
+    }
+    return changed_;
+  }
+
+ private:
+  bool skip_comment(std::size_t& at) const {
+    if (at + 1 >= text_.size()) return false;
+    if (text_[at + 1] == '/') {
+      const auto end = text_.find('\n', at);
+      at = end == std::string_view::npos ? text_.size() : end;
+      return true;
+    }
+    if (text_[at + 1] == '*') {
+      const auto end = text_.find("*/", at + 2);
+      at = end == std::string_view::npos ? text_.size() : end + 2;
+      return true;
+    }
+    return false;
+  }
+  void skip_string() {
+    const char quote = text_[at_];
+    if (quote == '"' && at_ > 0 && text_[at_ - 1] == 'R') {  // R"tag( … )tag"
+      const auto open = text_.find('(', at_);
+      if (open != std::string_view::npos && open - at_ < 20) {
+        const auto end =
+            text_.find(")" + std::string(text_.substr(at_ + 1, open - at_ - 1)) + "\"", open);
+        if (end != std::string_view::npos) {
+          at_ = text_.find('"', end) + 1;
+          return;
+        }
+      }
+    }
+    ++at_;
+    while (at_ < text_.size() && text_[at_] != quote && text_[at_] != '\n')
+      at_ += text_[at_] == '\\' ? 2 : 1;
+    if (at_ < text_.size() && text_[at_] == quote) ++at_;
+    at_ = std::min(at_, text_.size());
+  }
+  [[nodiscard]] std::size_t skip_space(std::size_t at) const {
+    while (at < text_.size()) {
+      const char c = text_[at];
+      if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+        ++at;
+      } else if (c != '/' || !skip_comment(at)) {
+        break;
+      }
+    }
+    return at;
+  }
+  [[nodiscard]] std::size_t word_end(std::size_t at) const {
+    while (at < text_.size() && word_byte(text_[at])) ++at;
+    return at;
+  }
+  // Behind the parentheses that open at `at`; npos when they do not close soon.
+  [[nodiscard]] std::size_t skip_arguments(std::size_t at) const {
+    int depth = 0;
+    for (const auto end = std::min(text_.size(), at + kMaxArguments); at < end; ++at) {
+      if (text_[at] == '(') ++depth;
+      if (text_[at] == ')' && --depth == 0) return at + 1;
+      if (text_[at] == ';' || text_[at] == '{' || text_[at] == '#') break;
+    }
+    return std::string_view::npos;
+  }
+
+  void blank(std::size_t begin, std::size_t end, bool as_word) {
+    if (!changed_) {
+      changed_ = true;
+      out_.text.assign(text_);
+    }
+    for (auto i = begin; i < end; ++i) {
+      if (out_.text[i] != '\n') out_.text[i] = ' ';
+    }
+    if (as_word) {  // the words in an annotation's arguments are mentions as well
+      for (auto i = begin; i < end;) {
+        if (word_start(text_[i])) {
+          const auto stop = word_end(i);
+          out_.words.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(stop)});
+          i = stop;
+        } else if (text_[i] == '"') {
+          const auto close = text_.find('"', i + 1);
+          i = close == std::string_view::npos ? end : close + 1;
+        } else {
+          i = text_[i] >= '0' && text_[i] <= '9' ? word_end(i) : i + 1;
+        }
+      }
+    }
+  }
+
+  // A directive stays, unless the grammar does not allow one here.
+  void directive() {
+    const auto begin = at_;
+    auto end = begin;
+    for (;;) {
+      end = std::min(text_.find('\n', end), text_.size());
+      auto last = end;
+      if (last > begin && text_[last - 1] == '\r') --last;
+      if (end == text_.size() || text_[last - 1] != '\\') break;
+      ++end;
+    }
+    // A comment may run on behind the line.
+    if (const auto open = text_.substr(begin, end - begin).rfind("/*");
+        open != std::string_view::npos &&
+        text_.substr(begin + open, end - begin - open).find("*/") == std::string_view::npos) {
+      const auto close = text_.find("*/", begin + open);
+      end = close == std::string_view::npos ? text_.size() : close + 2;
+    }
+    at_ = end;
+    auto w = begin + 1;
+    while (w < end && (text_[w] == ' ' || text_[w] == '\t')) ++w;
+    const auto name = text_.substr(w, word_end(w) - w);
+    const auto here = open_.empty() ? Open::kBlock : open_.back();
+    // Each branch of a conditional begins with what was open before it.
+    const bool conditional = name.starts_with("if") || name.starts_with("el") || name == "endif";
+    if (here == Open::kList || here == Open::kParenthesis ||
+        (here == Open::kEnum && !conditional)) {
+      if (name == "define") {
+        auto n = word_end(w);
+        while (n < end && (text_[n] == ' ' || text_[n] == '\t')) ++n;
+        if (word_end(n) > n) {
+          out_.defines.push_back(
+              {static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(word_end(n))});
+        }
+      }
+      blank(begin, end, false);
+    }
+    if (name.starts_with("if")) {
+      if (branches_.size() < kMaxNesting) branches_.push_back({open_, begin, end, 0});
+    } else if (branches_.empty()) {
+    } else if (name.starts_with("el")) {
+      auto& b = branches_.back();
+      if (open_.size() != b.open.size()) {  // #if a / if (x) { / #else / if (y) { / #endif
+        blank(b.begin, b.end, false);
+        at_ = end_of_conditional(end);
+        blank(begin, at_, true);
+        branches_.pop_back();
+        return;
+      }
+      b.last_else = begin;
+      reopen(b.open);
+    } else if (name == "endif") {
+      auto& b = branches_.back();
+      if (open_.size() != b.open.size()) {
+        blank(b.begin, b.end, false);
+        if (b.last_else != 0) {
+          blank(b.last_else, end, true);
+          reopen(b.open);
+        } else {
+          blank(begin, end, false);
+        }
+      }
+      branches_.pop_back();
+    }
+  }
+  void reopen(const std::vector<Open>& open) {
+    open_ = open;
+    control_.resize(open_.size());
+  }
+  // Behind the #endif of the conditional that is open at `at`.
+  [[nodiscard]] std::size_t end_of_conditional(std::size_t at) const {
+    for (int depth = 1; at < text_.size();) {
+      const auto line = std::min(text_.find('\n', at), text_.size());
+      auto w = text_.find_first_not_of(" \t\n", line);
+      if (w == std::string_view::npos) break;
+      at = line + 1;
+      if (text_[w] != '#' ||
+          text_.substr(line + 1, w - line - 1).find('\n') != std::string_view::npos)
+        continue;
+      w = text_.find_first_not_of(" \t", w + 1);
+      if (w == std::string_view::npos) break;
+      if (text_.substr(w).starts_with("if")) ++depth;
+      if (text_.substr(w).starts_with("endif") && --depth == 0)
+        return std::min(text_.find('\n', w), text_.size());
+    }
+    return text_.size();
+  }
+
+  void punctuation(char c) {
+    ++at_;
+    switch (c) {
+      case '(':
+        push(Open::kParenthesis, word_before_ == "if" || word_before_ == "while" ||
+                                     word_before_ == "for" || word_before_ == "switch");
+        break;
+      case '{':
+        push(last_ == '=' || last_ == ',' || last_ == '(' || last_ == '[' ||
+                     (last_ == '{' && !open_.empty() && open_.back() == Open::kList) ||
+                     (last_ == ')' && !open_.empty() &&
+                      (open_.back() == Open::kList || open_.back() == Open::kParenthesis))
+                 ? (last_ == '(' || (last_ == ',' && inside_parenthesis()) ? Open::kBlock
+                                                                           : Open::kList)
+             : enum_pending_ ? Open::kEnum
+                             : Open::kBlock,
+             false);
+        enum_pending_ = false;
+        break;
+      case ')':
+      case '}':
+        control_closed_ = !open_.empty() && c == ')' && control_.back();
+        if (!open_.empty()) {
+          open_.pop_back();
+          control_.resize(open_.size());
+        }
+        break;
+      case ';':
+        enum_pending_ = false;
+        // Parentheses do not reach over a statement: the text was not balanced.
+        while (!open_.empty() && open_.back() == Open::kParenthesis && !for_header()) {
+          open_.pop_back();
+          control_.resize(open_.size());
+        }
+        break;
+      default:
+        break;
+    }
+    last_ = c;
+    word_before_ = {};
+    after_class_key_ = false;
+  }
+  [[nodiscard]] bool inside_parenthesis() const {
+    return !open_.empty() && open_.back() == Open::kParenthesis;
+  }
+  [[nodiscard]] bool for_header() const { return control_.back(); }
+  void push(Open o, bool control) {
+    if (open_.size() >= kMaxNesting) return;
+    open_.push_back(o);
+    control_.resize(open_.size());
+    control_.back() = control;
+  }
+
+  void word() {
+    const auto begin = at_;
+    const auto end = word_end(begin);
+    const auto w = text_.substr(begin, end - begin);
+    at_ = end;
+    if (annotation(w, begin, end)) return;  // as if it were not there
+    if (w == "enum") enum_pending_ = true;
+    after_class_key_ = w == "class" || w == "struct" || w == "union" || w == "enum";
+    last_ = w == "return" ? '=' : 'a';
+    word_before_ = w;
+  }
+
+  bool annotation(std::string_view w, std::size_t begin, std::size_t end) {
+    if (w.size() < 3) return false;
+    const char c = w[0];
+    if (c == '_' || c == 'n' || c == 'a') {
+      if (!std::binary_search(kAnnotations.begin(), kAnnotations.end(), w)) return false;
+      const auto next = skip_space(end);
+      auto stop = end;
+      if (next < text_.size() && text_[next] == '(') {
+        // __aligned(8), __section(".x"), but not __free(x) used as a function.
+        if (last_ != 'a' && last_ != ')' && last_ != '}' && last_ != '*' && last_ != ']')
+          return false;
+        if (word_before_ == "return") return false;
+        stop = skip_arguments(next);
+        if (stop == std::string_view::npos || !ends_declarator(stop)) {
+          // asmlinkage (…) is not a call either way: only the word goes.
+          if (w != "asmlinkage" && w != "__force") return false;
+          stop = end;
+        }
+      } else if (next >= text_.size() || text_[next] == '.' || text_[next] == '-' ||
+                 text_[next] == '[') {
+        return false;
+      }
+      blank(begin, stop, true);
+      at_ = stop;
+      return true;
+    }
+    if (!all_caps(w)) return false;
+    const auto next = skip_space(end);
+    if (next >= text_.size()) return false;
+    if (after_class_key_) return class_macro(begin, end, next);
+    if (text_[next] == '(') {
+      const bool back = ends_with_one(w, kBackEndings);
+      const bool after_declarator = (last_ == ')' && !control_closed_) || word_before_ == "const" ||
+                                    word_before_ == "override" || word_before_ == "noexcept" ||
+                                    word_before_ == "final";
+      if (!after_declarator && !(back && (last_ == 'a' || last_ == ']'))) return false;
+      if (inside_parenthesis() || word_before_ == "return" || word_before_ == "else") return false;
+      const auto stop = skip_arguments(next);
+      if (stop == std::string_view::npos || !ends_declarator(stop)) return false;
+      blank(begin, stop, true);
+      at_ = stop;
+      return true;
+    }
+    if (word_start(text_[next]) || text_[next] == '~') {
+      if (!ends_with_one(w, kFrontEndings) || inside_parenthesis()) return false;
+      blank(begin, end, true);
+      return true;
+    }
+    // const foo_t* f(void) LIB_NORETURN;
+    if ((text_[next] == ';' || text_[next] == '{') && last_ == ')' && !control_closed_ &&
+        w.find('_') != std::string_view::npos && !inside_parenthesis()) {
+      blank(begin, end, true);
+      return true;
+    }
+    return false;
+  }
+  // class LIB_EXPORT Name final : Base {   struct ALIGNED(8) Name {
+  bool class_macro(std::size_t begin, std::size_t end, std::size_t next) {
+    if (text_[next] == '(') {
+      end = skip_arguments(next);
+      if (end == std::string_view::npos) return false;
+      next = skip_space(end);
+    }
+    if (next >= text_.size() || !word_start(text_[next])) return false;
+    auto after = skip_space(word_end(next));
+    // Qualified names and template arguments.
+    if (after >= text_.size()) return false;
+    const bool final_word = text_.substr(after).starts_with("final");
+    const bool base = text_[after] == ':' && (after + 1 >= text_.size() || text_[after + 1] != ':');
+    if (text_[after] != '{' && !base && !final_word) return false;
+    blank(begin, end, true);
+    at_ = end;
+    return true;
+  }
+  [[nodiscard]] bool ends_declarator(std::size_t at) const {
+    at = skip_space(at);
+    if (at >= text_.size()) return true;
+    const char c = text_[at];
+    if (c == ';' || c == '{' || c == '=' || c == ',' || c == ':' || c == '*') return true;
+    return word_start(c);
+  }
+
+  std::string_view text_;
+  Softened& out_;
+  std::size_t at_ = 0;
+  bool changed_ = false;
+  bool fresh_line_ = true;
+  bool after_class_key_ = false;
+  bool enum_pending_ = false;
+  bool control_closed_ = false;  // the last ')' closed an if, for, while or switch
+  char last_ = ';';              // 'a': a word, '0': a number, '"': a string, else punctuation
+  std::string_view word_before_;
+  std::vector<Open> open_;
+  std::vector<bool> control_;  // of each that is open: belongs to if, for, while, switch
+  struct Branch {
+    std::vector<Open> open;          // before the #if
+    std::size_t begin = 0, end = 0;  // of the #if's line
+    std::size_t last_else = 0;
+  };
+  std::vector<Branch> branches_;
+};
+
+}  // namespace
+
+bool soften(Language language, std::string_view text, Softened& out) {
+  if (language != Language::kC && language != Language::kCpp && language != Language::kCuda)
+    return false;
+  out.words.clear();
+  out.defines.clear();
+  return Softener(text, out).run();
+}
+
+}  // namespace ambit::indexer

@@ -1,0 +1,25 @@
+// Words that the C and C++ grammars cannot place, because they are macros: annotations such as
+// LIB_EXPORT, GUARDED_BY(mu) or __init, and directives inside of lists and parentheses. Parsing
+// them costs more than anything else in such a file (error recovery), and what stands around them
+// is then not understood. They are blanked in a copy, so every position stays what it was.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "indexer/syntax/languages.h"
+#include "indexer/types.h"
+
+namespace ambit::indexer {
+
+struct Softened {
+  std::string text;               // as long as the original
+  std::vector<ByteSpan> words;    // identifiers that were blanked, in order: still mentions
+  std::vector<ByteSpan> defines;  // names in blanked #define lines, in order: still macros
+};
+
+// False when there is nothing to blank (other languages too); `out` is then unspecified.
+[[nodiscard]] bool soften(Language language, std::string_view text, Softened& out);
+
+}  // namespace ambit::indexer
