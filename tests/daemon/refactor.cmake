@@ -1,0 +1,5 @@
+ambit_test(refactor_tests SOURCES
+  refactor/edits_test.cpp
+  refactor/journal_test.cpp
+  refactor/undo_test.cpp
+  LIBS ambit_daemon)
