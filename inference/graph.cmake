@@ -5,9 +5,13 @@ target_sources(ambit_inference PRIVATE
   model_config.cpp
   weights/names.cpp
   weights/safetensors.cpp
+  weights/gguf.cpp
+  weights/gguf_names.cpp
+  weights/checkpoint.cpp
   weights/binding.cpp
   ops/thread_pool.cpp
   ops/quantize_cpu.cpp
+  ops/block_formats.cpp
   ops/gemm_reference.cpp
   ops/gemm_simd.cpp
   ops/norm_cpu.cpp
@@ -46,5 +50,5 @@ target_sources(ambit_inference PRIVATE
 target_link_libraries(ambit_inference
   PRIVATE nlohmann_json::nlohmann_json PkgConfig::HWY PkgConfig::XXHASH)
 # Tiles live in registers only when their small loops are unrolled, which -O2 does not do.
-set_source_files_properties(ops/gemm_simd.cpp ops/rows_simd.cpp ops/attention_simd.cpp
+set_source_files_properties(ops/block_formats.cpp ops/gemm_simd.cpp ops/rows_simd.cpp ops/attention_simd.cpp
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")

@@ -51,8 +51,7 @@ Result<std::shared_ptr<const inference::Tokenizer>> tokenizer_of(const std::stri
     AMBIT_TRY(found, checkpoint(option));
     path = found;
   }
-  if (!fs::is_directory(path, error)) path = path.parent_path();
-  return inference::Tokenizer::load(path / "tokenizer.json");
+  return inference::checkpoint_tokenizer(path);
 }
 
 Result<std::string> standard_input() {

@@ -3,10 +3,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "daemon/support/file.h"
-#include "inference/model_config.h"
 #include "inference/tokenizer/tokenizer.h"
-#include "inference/weights/safetensors.h"
+#include "inference/weights/checkpoint.h"
 
 namespace ambit::daemon {
 
@@ -14,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr std::uint64_t kLongestConfig = std::uint64_t{16} << 20U;
 
 struct Tally {
   std::uint64_t tensors = 0, bytes = 0;
@@ -65,22 +61,17 @@ std::string as_lines(const Json& info) {
 }  // namespace
 
 Result<std::string> model_info(const fs::path& path, bool json) {
-  std::error_code error;
-  const fs::path folder = fs::is_directory(path, error) ? path : path.parent_path();
-  AMBIT_TRY(text, read_file(folder / "config.json", kLongestConfig));
   // Checked by the reader that the engine uses; then shown as it is in the file.
-  AMBIT_TRY(checked, inference::ModelConfig::parse(text));
-  const Json config = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  AMBIT_TRY(weights, inference::Safetensors::open(path));
+  AMBIT_TRY(checkpoint, inference::open_checkpoint(path));
+  const Json config = Json::parse(checkpoint.config_json, nullptr, /*allow_exceptions=*/false);
   Json tokenizer;
-  if (fs::exists(folder / "tokenizer.json", error)) {
-    AMBIT_TRY(loaded, inference::Tokenizer::load(folder / "tokenizer.json"));
-    tokenizer["vocab_size"] = loaded->vocab_size();
-    tokenizer["special_token_ids"] = special_ids(loaded->special());
+  if (const auto loaded = inference::checkpoint_tokenizer(path); loaded.has_value()) {
+    tokenizer["vocab_size"] = (*loaded)->vocab_size();
+    tokenizer["special_token_ids"] = special_ids((*loaded)->special());
   }
   std::map<std::string, Tally> dtypes;
-  for (const auto& [name, tensor] : weights.tensors()) {
-    Tally& tally = dtypes[std::string(inference::to_string(tensor.type))];
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    Tally& tally = dtypes[std::string(inference::dtype_name(tensor))];
     ++tally.tensors;
     tally.bytes += tensor.data.size();
   }
@@ -89,11 +80,12 @@ Result<std::string> model_info(const fs::path& path, bool json) {
     by_dtype[dtype] = {{"tensors", tally.tensors}, {"bytes", tally.bytes}};
   }
   const Json info = {{"path", path.string()},
-                     {"tensors", weights.tensors().size()},
-                     {"bytes", weights.bytes()},
+                     {"format", checkpoint.format},
+                     {"tensors", checkpoint.tensors.size()},
+                     {"bytes", checkpoint.bytes},
                      {"by_dtype", by_dtype},
                      {"quantisation", quantisation(dtypes, config)},
-                     {"draft_blocks", checked.draft_blocks()},
+                     {"draft_blocks", checkpoint.config.draft_blocks()},
                      {"tokenizer", tokenizer},
                      {"config", config}};
   return json ? info.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n" : as_lines(info);

@@ -4,6 +4,7 @@
 #include "inference/engine/local_backend.h"
 #include "inference/scripted/scripted_backend.h"
 #include "inference/tokenizer/tokenizer.h"
+#include "inference/weights/checkpoint.h"
 
 namespace ambit::daemon {
 
@@ -60,9 +61,10 @@ Result<ModelSpec> resolve_model(const std::string& setting) {
   } else {
     spec.path = bundled_model();
     if (spec.path.empty()) {
-      return make_error(Code::kUnavailable,
-                        "there is no model: set `model` in " + user_config_file().string() +
-                            " or AMBIT_MODEL to a folder with config.json and weights");
+      return make_error(
+          Code::kUnavailable,
+          "there is no model: set `model` in " + user_config_file().string() +
+              " or AMBIT_MODEL to a folder with config.json and weights, or a .gguf file");
     }
   }
   if (!std::filesystem::exists(spec.path, error)) {
@@ -91,10 +93,7 @@ Result<std::shared_ptr<inference::Backend>> open_backend(const ModelSpec& spec, 
 
 Result<std::shared_ptr<const inference::Tokenizer>> load_tokenizer(const ModelSpec& spec) {
   if (spec.kind == ModelSpec::Kind::kScripted) return inference::Tokenizer::bytes();
-  std::error_code error;
-  const auto folder =
-      std::filesystem::is_directory(spec.path, error) ? spec.path : spec.path.parent_path();
-  return inference::Tokenizer::load(folder / "tokenizer.json");
+  return inference::checkpoint_tokenizer(spec.path);
 }
 
 std::shared_ptr<inference::Backend> unavailable_backend(Error problem) {

@@ -124,8 +124,13 @@ double bytes_per_token(const ModelConfig& c, const ModelWeights& w) {
     switch (m.type) {
       case ops::MatrixType::kF32:
         return 4 * n;
+      case ops::MatrixType::kF16:
       case ops::MatrixType::kBf16:
         return 2 * n;
+      case ops::MatrixType::kBlocks: {
+        const auto shape = ops::block_shape(m.blocks);
+        return n * static_cast<double>(shape.bytes) / static_cast<double>(shape.values);
+      }
       case ops::MatrixType::kFp8Block128:
         return n;
       case ops::MatrixType::kFp4Group32:

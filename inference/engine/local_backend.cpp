@@ -480,8 +480,7 @@ Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path&
   LocalOptions o = options;
   AMBIT_TRY(model, Model::open(path, o.model));
   if (o.tokenizer == nullptr) {
-    const auto folder = std::filesystem::is_directory(path) ? path : path.parent_path();
-    AMBIT_TRY(tokenizer, Tokenizer::load(folder / "tokenizer.json"));
+    AMBIT_TRY(tokenizer, checkpoint_tokenizer(path));
     o.tokenizer = std::move(tokenizer);
   }
   if (o.name.empty()) {

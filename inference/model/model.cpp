@@ -41,11 +41,9 @@ std::vector<float> frequencies(const ModelConfig& c, bool compressed) {
 
 Result<std::unique_ptr<Model>> Model::open(const std::filesystem::path& path,
                                            const ModelOptions& options) {
-  std::error_code ec;
-  const auto folder = std::filesystem::is_directory(path, ec) ? path : path.parent_path();
-  AMBIT_TRY(config, ModelConfig::load(folder / "config.json"));
-  AMBIT_TRY(weights, bind_safetensors(path, config));
-  return std::make_unique<Model>(std::move(config), std::move(weights), options);
+  AMBIT_TRY(checkpoint, open_checkpoint(path));
+  AMBIT_TRY(weights, bind_weights(checkpoint));
+  return std::make_unique<Model>(std::move(checkpoint.config), std::move(weights), options);
 }
 
 Model::Model(ModelConfig config, ModelWeights weights, const ModelOptions& options)

@@ -1,6 +1,7 @@
 // y = x · wᵀ with w in the checkpoint's own format, multiplied as it is stored: F32, BF16, FP8 E4M3
 // with one E8M0 scale per 128 × 128 block, FP4 E2M1 (two a byte, the low nibble first) with one
-// E8M0 scale per row and 32 columns (design notes section 4). Accumulation is fp32. The bits of
+// E8M0 scale per row and 32 columns (design notes section 4), F16, and the blocks of
+// block_formats.h. Accumulation is fp32. The bits of
 // y[r] depend on x[r] and w alone: not on how many rows a call has, not on threads.
 #pragma once
 
@@ -8,11 +9,12 @@
 #include <cstdint>
 #include <string>
 
+#include "inference/ops/block_formats.h"
 #include "inference/ops/thread_pool.h"
 
 namespace ambit::inference::ops {
 
-enum class MatrixType : std::uint8_t { kF32, kBf16, kFp8Block128, kFp4Group32 };
+enum class MatrixType : std::uint8_t { kF32, kF16, kBf16, kFp8Block128, kFp4Group32, kBlocks };
 
 // A view: the bytes belong to the checkpoint's mapping or to whoever made it.
 struct Matrix {
@@ -21,6 +23,8 @@ struct Matrix {
   std::size_t cols = 0;
   const std::byte* data = nullptr;
   const std::uint8_t* scales = nullptr;  // E8M0; [⌈rows/128⌉, ⌈cols/128⌉] or [rows, cols/32]
+  BlockFormat blocks = BlockFormat::kQ8_0;  // of kBlocks: scales are among the data
+  // Trained with inputs rounded to FP8, so that release numerics rounds them.
   [[nodiscard]] bool is_quantised() const {
     return type == MatrixType::kFp8Block128 || type == MatrixType::kFp4Group32;
   }

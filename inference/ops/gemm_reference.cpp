@@ -14,6 +14,18 @@ void unpack_row(const Matrix& w, std::size_t row, float* out) {
     case MatrixType::kF32:
       std::memcpy(out, bytes + row * w.cols * 4, w.cols * 4);
       return;
+    case MatrixType::kF16:
+      for (std::size_t i = 0; i < w.cols; ++i) {
+        std::uint16_t bits = 0;
+        std::memcpy(&bits, bytes + (row * w.cols + i) * 2, 2);
+        out[i] = half_value(bits);
+      }
+      return;
+    case MatrixType::kBlocks: {
+      const BlockShape shape = block_shape(w.blocks);
+      unpack_blocks(w.blocks, bytes + row * (w.cols / shape.values * shape.bytes), w.cols, out);
+      return;
+    }
     case MatrixType::kBf16:
       for (std::size_t i = 0; i < w.cols; ++i) {
         std::uint16_t bits = 0;

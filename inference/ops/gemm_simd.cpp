@@ -82,6 +82,10 @@ const float* fp32_row(const Matrix& w, std::size_t row, float* out) {
   switch (w.type) {
     case MatrixType::kF32:
       return reinterpret_cast<const float*>(w.data) + row * w.cols;
+    case MatrixType::kF16:
+    case MatrixType::kBlocks:
+      unpack_row(w, row, out);
+      return out;
     case MatrixType::kBf16: {
       const D d;
       const U u;

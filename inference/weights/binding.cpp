@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-#include "inference/weights/safetensors.h"
+#include "inference/ops/block_formats.h"
 
 namespace ambit::inference {
 namespace {
@@ -19,9 +19,9 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 // Looks tensors up and remembers the first problem; after one everything comes back empty.
 class Binder {
  public:
-  Binder(const Safetensors& file, ModelWeights& out) : file_(file), out_(out) {}
+  Binder(const TensorMap& tensors, ModelWeights& out) : tensors_(tensors), out_(out) {}
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
-  [[nodiscard]] bool has(const std::string& name) const { return file_.find(name) != nullptr; }
+  [[nodiscard]] bool has(const std::string& name) const { return find(name) != nullptr; }
 
   // `name`.weight with its .scale, or a plain tensor when `name` itself exists.
   ops::Matrix matrix(const std::string& name, size_t rows, size_t cols) {
@@ -41,6 +41,13 @@ class Binder {
       case TensorType::kBf16:
         m.type = ops::MatrixType::kBf16;
         break;
+      case TensorType::kF16:
+        m.type = ops::MatrixType::kF16;
+        break;
+      case TensorType::kBlocks:
+        m.type = ops::MatrixType::kBlocks;
+        m.blocks = t->blocks;
+        break;
       case TensorType::kF8E4m3:
         m.type = ops::MatrixType::kFp8Block128;
         m.scales = scale(name + ".scale", (rows + 127) / 128, (cols + 127) / 128);
@@ -52,7 +59,7 @@ class Binder {
         m.scales = scale(name + ".scale", rows, cols / 32);
         break;
       default:
-        fail(weight, "has dtype " + std::string(to_string(t->type)) + ", which no matrix can have");
+        fail(weight, "has dtype " + std::string(dtype_name(*t)) + ", which no matrix can have");
     }
     if (reinterpret_cast<std::uintptr_t>(m.data) % alignof(float) != 0 &&
         m.type == ops::MatrixType::kF32) {
@@ -94,8 +101,12 @@ class Binder {
   }
 
  private:
+  [[nodiscard]] const Tensor* find(const std::string& name) const {
+    const auto it = tensors_.find(name);
+    return it == tensors_.end() ? nullptr : &it->second;
+  }
   const Tensor* tensor(const std::string& name) {
-    const Tensor* t = file_.find(name);
+    const Tensor* t = find(name);
     if (t == nullptr) fail(name, "is missing");
     return t;
   }
@@ -103,7 +114,7 @@ class Binder {
     const Tensor* t = tensor(name);
     if (t == nullptr || !expect_shape(name, *t, {rows, cols})) return nullptr;
     if (bytes_of(t->type) != 1) {
-      fail(name, "has dtype " + std::string(to_string(t->type)) + ", not F8_E8M0");
+      fail(name, "has dtype " + std::string(dtype_name(*t)) + ", not F8_E8M0");
       return nullptr;
     }
     return reinterpret_cast<const std::uint8_t*>(t->data.data());
@@ -125,8 +136,17 @@ class Binder {
         std::memcpy(&bits, t.data.data() + i * 2, 2);
         v[i] = std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
       }
+    } else if (t.type == TensorType::kF16) {
+      for (size_t i = 0; i < n; ++i) {
+        std::uint16_t bits = 0;
+        std::memcpy(&bits, t.data.data() + i * 2, 2);
+        v[i] = ops::half_value(bits);
+      }
+    } else if (t.type == TensorType::kBlocks) {
+      ops::unpack_blocks(t.blocks, reinterpret_cast<const std::uint8_t*>(t.data.data()), n,
+                         v.data());
     } else {
-      fail(name, "has dtype " + std::string(to_string(t.type)) + ", not F32 or BF16");
+      fail(name, "has dtype " + std::string(dtype_name(t)) + ", which no vector can have");
     }
     return v.data();
   }
@@ -137,7 +157,7 @@ class Binder {
     }
   }
 
-  const Safetensors& file_;
+  const TensorMap& tensors_;
   ModelWeights& out_;
   std::optional<Error> error_;
 };
@@ -221,14 +241,12 @@ BlockWeights bind_block(Binder& b, const std::string& at, const ModelConfig& c, 
 
 }  // namespace
 
-Result<ModelWeights> bind_safetensors(const std::filesystem::path& path, const ModelConfig& c) {
-  AMBIT_TRY(opened, Safetensors::open(path));
-  AMBIT_CHECK_OK(opened.use_released_names());
-  auto file = std::make_shared<Safetensors>(std::move(opened));
+Result<ModelWeights> bind_weights(const Checkpoint& checkpoint) {
+  const ModelConfig& c = checkpoint.config;
   ModelWeights w;
-  w.files = file;
-  w.bytes = file->bytes();
-  Binder b(*file, w);
+  w.files = checkpoint.files;
+  w.bytes = checkpoint.bytes;
+  Binder b(checkpoint.tensors, w);
   const size_t n = c.hc_mult;
   const size_t wide = n * c.hidden_size;
   w.embed = b.matrix("embed", c.vocab_size, c.hidden_size);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <deque>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "daemon/support/result.h"
 #include "inference/model_config.h"
 #include "inference/ops/gemm.h"
+#include "inference/weights/checkpoint.h"
 
 namespace ambit::inference {
 
@@ -85,8 +85,7 @@ struct ModelWeights {
   std::deque<std::vector<std::int32_t>> tables;
 };
 
-// path: as Safetensors::open. Tensor names: the released ones, or those of weights/names.h.
-[[nodiscard]] Result<ModelWeights> bind_safetensors(const std::filesystem::path& path,
-                                                    const ModelConfig& config);
+// The checkpoint's files stay mapped as long as the result lives.
+[[nodiscard]] Result<ModelWeights> bind_weights(const Checkpoint& checkpoint);
 
 }  // namespace ambit::inference

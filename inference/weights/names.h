@@ -3,16 +3,13 @@
 // (self_attn, mlp, weight_scale_inv). Data is never copied: a piece of a stack is a view of it.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "daemon/support/result.h"
-#include "inference/weights/safetensors.h"
+#include "inference/weights/tensor.h"
 
 namespace ambit::inference {
-
-using TensorMap = std::map<std::string, Tensor, std::less<>>;
 
 // The released name; a released name is its own. Names of stacked experts come back translated up
 // to the stack ("layers.0.ffn.experts.gate_up_proj").

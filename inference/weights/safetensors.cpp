@@ -6,8 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "inference/weights/names.h"
-
 namespace ambit::inference {
 namespace {
 
@@ -92,6 +90,11 @@ std::string_view to_string(TensorType type) {
   return "?";
 }
 
+std::string_view dtype_name(const Tensor& tensor) {
+  return tensor.type == TensorType::kBlocks ? ops::to_string(tensor.blocks)
+                                            : to_string(tensor.type);
+}
+
 Result<void> Safetensors::add(const std::filesystem::path& file) {
   AMBIT_TRY(mapped, MappedFile::open(file));
   const auto bytes = mapped.bytes();
@@ -156,12 +159,6 @@ Result<Safetensors> Safetensors::open(const std::filesystem::path& path) {
     }
   }
   return s;
-}
-
-Result<void> Safetensors::use_released_names() {
-  AMBIT_TRY(renamed, with_released_names(tensors_));
-  tensors_ = std::move(renamed);
-  return {};
 }
 
 const Tensor* Safetensors::find(std::string_view name) const {

@@ -158,7 +158,7 @@ class Mutation : public testing::TestWithParam<std::size_t> {};
 double largest_difference(const Mistake* mistake) {
   const auto folder = golden::folder("f32-a");
   auto config = ModelConfig::load(*folder / "config.json").value();
-  auto weights = bind_safetensors(*folder, config).value();
+  auto weights = bind_weights(open_checkpoint(*folder).value()).value();
   if (mistake != nullptr) mistake->plant(config, weights);
   Model model(config, std::move(weights), {.numerics = Numerics::kPlain, .mtp = false});
   const auto vectors = Safetensors::open(*folder / "vectors.safetensors").value();

@@ -145,6 +145,13 @@ void rewrite(const std::filesystem::path& from, const std::filesystem::path& to,
     if (const std::string as = name(n); !as.empty()) add(as, t.type, t.shape, bytes(t));
   }
   write(to / "model.safetensors", file_of(header.dump(), data));
+  std::filesystem::copy_file(from / "config.json", to / "config.json",
+                             std::filesystem::copy_options::overwrite_existing);
+}
+
+Result<ModelWeights> bind(const std::filesystem::path& path) {
+  AMBIT_TRY(checkpoint, open_checkpoint(path));
+  return bind_weights(checkpoint);
 }
 
 bool same(const ops::Matrix& a, const ops::Matrix& b) {
@@ -184,10 +191,8 @@ TEST_F(Weights, BindTheTransformersNamesToTheSameValues) {
                    : std::string();
       },
       true);
-  const auto config = ModelConfig::load(*folder / "config.json");
-  ASSERT_TRUE(config) << config.error().message;
-  const auto want = bind_safetensors(*folder, *config);
-  const auto got = bind_safetensors(dir_, *config);
+  const auto want = bind(*folder);
+  const auto got = bind(dir_);
   ASSERT_TRUE(want) << want.error().message;
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_TRUE(same(want->embed, got->embed));
@@ -217,10 +222,8 @@ TEST_F(Weights, AcceptAModelPrefixAndTheOlderScaleName) {
         return "model." + n;
       },
       false);
-  const auto config = ModelConfig::load(*folder / "config.json");
-  ASSERT_TRUE(config);
-  const auto want = bind_safetensors(*folder, *config);
-  const auto got = bind_safetensors(dir_, *config);
+  const auto want = bind(*folder);
+  const auto got = bind(dir_);
   ASSERT_TRUE(want) << want.error().message;
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_TRUE(same(want->layers[1].attn.wq_a, got->layers[1].attn.wq_a));
@@ -232,21 +235,19 @@ TEST_F(Weights, AcceptAModelPrefixAndTheOlderScaleName) {
 TEST_F(Weights, NameTheTensorThatIsMissing) {
   const auto folder = golden::folder("f32-a");
   if (!folder) GTEST_SKIP() << "the golden checkpoint f32-a is not here";
-  const auto config = ModelConfig::load(*folder / "config.json");
-  ASSERT_TRUE(config);
   for (const char* lost : {"layers.2.attn.indexer.wq_b.weight", "layers.0.ffn.gate.tid2eid",
                            "layers.5.ffn.experts.7.w2.weight", "hc_head_scale", "embed.weight"}) {
     rewrite(
         *folder, dir_, [&](const std::string& n) { return n == lost ? "" : n; }, false);
-    const auto r = bind_safetensors(dir_, *config);
+    const auto r = bind(dir_);
     ASSERT_FALSE(r) << lost;
     EXPECT_NE(r.error().message.find(std::string(lost).substr(0, std::string(lost).rfind('.'))),
               std::string::npos)
         << r.error().message;
   }
-  auto wrong = *config;
-  wrong.q_lora_rank = 47;
-  const auto r = bind_safetensors(*folder, wrong);
+  auto wrong = open_checkpoint(*folder).value();
+  wrong.config.q_lora_rank = 47;
+  const auto r = bind_weights(wrong);
   ASSERT_FALSE(r);
   EXPECT_NE(r.error().message.find("wq_a"), std::string::npos) << r.error().message;
 }

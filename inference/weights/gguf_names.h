@@ -1,0 +1,22 @@
+// What a GGUF file of arch `deepseek4` means (design notes section 5): its keys as the official
+// configuration, its tensors under the released names. Both spellings in use are read: llama.cpp's
+// and ds4's. Draft blocks behind the last layer are left out: GGUF files keep them apart.
+#pragma once
+
+#include <string>
+
+#include "daemon/support/result.h"
+#include "inference/weights/gguf.h"
+#include "inference/weights/tensor.h"
+
+namespace ambit::inference {
+
+// In the form of config.json. kUnsupported for another architecture, another routing function, or
+// a clamp that differs between layers; kCorrupt names the key that is missing.
+[[nodiscard]] Result<std::string> gguf_config(const Gguf& file);
+
+// Stacks of experts come cut into experts; all are views. kUnsupported for a name that is not
+// known.
+[[nodiscard]] Result<TensorMap> gguf_tensors(const Gguf& file);
+
+}  // namespace ambit::inference
