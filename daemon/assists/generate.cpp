@@ -2,6 +2,7 @@
 #include <mutex>
 
 #include "daemon/assists/assist.h"
+#include "daemon/scheduling/model_spec.h"
 
 namespace ambit::daemon {
 
@@ -16,7 +17,7 @@ Result<Generated> generate(const AssistContext& context, inference::GenerateRequ
     std::optional<inference::GenerateResult> result;
   };
   auto tokenizer = context.scheduler->backend()->tokenizer();
-  if (!tokenizer) return make_error(Code::kUnavailable, "the model is still loading; try again");
+  if (!tokenizer) return why_not_ready(*context.scheduler->backend());
   auto wait = std::make_shared<Wait>(std::move(tokenizer));
   Job job;
   job.request = std::move(request);

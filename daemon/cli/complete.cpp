@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/daemon_client.h"
+#include "daemon/cli/local_daemon.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
 #include "daemon/session/documents.h"
@@ -12,10 +13,12 @@
 namespace ambit::daemon {
 
 int complete_command(const Arguments& arguments) {
-  Options options("complete", "FILE:LINE:COL [--n N] [--json]", "Complete at a position.");
+  Options options("complete", "FILE:LINE:COL [--n N] [--json] [--no-daemon]",
+                  "Complete at a position.");
   auto& where = options.positional("FILE:LINE:COL", Options::kRequired);
   auto& items = options.integer("--n", 1, 1, 16, "how many items");
   auto& as_json = options.flag("--json", "print one JSON document");
+  auto& alone = options.flag("--no-daemon", "answer in this process; leave the daemon alone");
   auto& model = options.text("--model", "", "SPEC", "instead of the configured model");
   if (auto done = options.parse(arguments)) return *done;
   const auto column_at = where.rfind(':');
@@ -32,10 +35,10 @@ int complete_command(const Arguments& arguments) {
   auto text = read_file(file, std::uint64_t{64} << 20);
   if (!text) return report(text.error());
   const auto offset = offset_at(*text, {line - 1, column - 1}, PositionEncoding::kUtf8);
-  auto fd = connect_or_start(model);
-  if (!fd) return report(fd.error());
+  auto daemon = CommandDaemon::reach(model, alone);
+  if (!daemon) return report(daemon.error());
   auto result =
-      ask_daemon(fd->get(), "ambit/complete",
+      ask_daemon(daemon->fd(), "ambit/complete",
                  {{"path", file.string()}, {"text", *text}, {"offset", offset}, {"items", items}});
   if (!result) return report(result.error());
   if (as_json) {

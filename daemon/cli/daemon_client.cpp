@@ -53,6 +53,9 @@ Result<FileDescriptor> connect_or_start(const std::string& model) {
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return make_error(Code::kUnavailable, "the daemon cannot be started");
   write_end.reset();
+  // What was spawned forks the daemon and ends at once.
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
   // One line: "ready", or what is wrong.
   std::string line;
   char c = 0;

@@ -1,4 +1,4 @@
-// `ambit status`, `ambit stop`, `ambit version`.
+// `ambit status`, `ambit version`.
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -22,18 +22,6 @@ int status_command(const Arguments& arguments) {
   if (!status) return report(status.error());
   std::puts(status->dump(2).c_str());
   return kExitDone;
-}
-
-int stop_command(const Arguments& arguments) {
-  Options options("stop", "", "Stop the daemon.");
-  auto& model = options.text("--model", "", "SPEC", "of the daemon with this model");
-  if (auto done = options.parse(arguments)) return *done;
-  auto path = daemon_socket(model);
-  if (!path) return report(path.error());
-  auto fd = connect_local(*path);
-  if (!fd) return kExitDone;  // nothing runs
-  auto reply = ask_daemon(fd->get(), "ambit/stop", nullptr);
-  return reply ? kExitDone : report(reply.error());
 }
 
 int version_command(const Arguments&) {

@@ -1,6 +1,8 @@
 #include "daemon/net/local_socket.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -45,6 +47,22 @@ Result<FileDescriptor> connect_local(const std::filesystem::path& path) {
                       "no daemon answers at " + text + " (" + std::strerror(errno) + ")");
   }
   AMBIT_CHECK_OK(check_peer(fd.get()));
+  return fd;
+}
+
+Result<FileDescriptor> connect_loopback(std::uint16_t port) {
+  FileDescriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return make_error(Code::kIo, std::string("no socket: ") + std::strerror(errno));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return make_error(Code::kUnavailable, "nobody listens at port " + std::to_string(port) +
+                                              " of this machine (" + std::strerror(errno) + ")");
+  }
+  const int on = 1;  // small messages, one at a time
+  (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;
 }
 

@@ -1,6 +1,7 @@
 // Unix sockets as file descriptors: connecting, the peer check, descriptors that close themselves.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <utility>
 
@@ -30,6 +31,10 @@ class FileDescriptor {
 // Connects and checks that the other side runs as this user. kUnavailable when nobody listens,
 // kPermission when a stranger does.
 [[nodiscard]] Result<FileDescriptor> connect_local(const std::filesystem::path& path);
+
+// Connects to a TCP port of this machine (LSP's --socket: the editor listens there). kUnavailable
+// when nobody listens.
+[[nodiscard]] Result<FileDescriptor> connect_loopback(std::uint16_t port);
 
 // kPermission unless the process at the other end runs as this user.
 [[nodiscard]] Result<void> check_peer(int fd);

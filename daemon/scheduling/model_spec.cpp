@@ -96,6 +96,12 @@ Result<std::shared_ptr<const inference::Tokenizer>> load_tokenizer(const ModelSp
   return inference::checkpoint_tokenizer(spec.path);
 }
 
+Error why_not_ready(const inference::Backend& backend) {
+  const auto info = backend.describe();
+  return make_error(Code::kUnavailable,
+                    info.problem.empty() ? "the model is still loading; try again" : info.problem);
+}
+
 std::shared_ptr<inference::Backend> unavailable_backend(Error problem) {
   return std::make_shared<UnavailableBackend>(std::move(problem));
 }

@@ -31,6 +31,9 @@ struct ModelSpec {
 [[nodiscard]] Result<std::shared_ptr<const inference::Tokenizer>> load_tokenizer(
     const ModelSpec& spec);
 
+// Why a backend without a tokenizer cannot be asked: its own problem, or that it is not ready yet.
+[[nodiscard]] Error why_not_ready(const inference::Backend& backend);
+
 // A backend that only says why there is none: state kUnavailable, every request refused with
 // `problem`.
 [[nodiscard]] std::shared_ptr<inference::Backend> unavailable_backend(Error problem);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/scheduling/model_spec.h"
+
 namespace ambit::daemon {
 
 namespace {
@@ -51,7 +53,7 @@ Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
                                                 const CurrentFile& file, FimOrder order,
                                                 std::int64_t context_limit) {
   const auto tokenizer = context.scheduler->backend()->tokenizer();
-  if (!tokenizer) return make_error(Code::kUnavailable, "the model is still loading");
+  if (!tokenizer) return why_not_ready(*context.scheduler->backend());
   const auto& special = tokenizer->special();
   if (special.fim_begin < 0 || special.fim_hole < 0 || special.fim_end < 0) {
     return make_error(Code::kUnsupported,

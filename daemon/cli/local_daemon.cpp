@@ -1,0 +1,64 @@
+#include "daemon/cli/local_daemon.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "daemon/cli/daemon_client.h"
+#include "daemon/paths.h"
+#include "daemon/support/file.h"
+#include "daemon/support/trace.h"
+
+namespace ambit::daemon {
+
+ServerOptions server_options(const Config& config) {
+  IndexSupport index;
+  index.open = [threads = config.integer("index.threads"),
+                max_bytes = config.integer("index.max_file_bytes")](const auto& root) {
+    indexer::IndexOptions wanted;
+    wanted.cache_directory = cache_directory() / "index";
+    wanted.threads = threads > 0 ? static_cast<unsigned>(threads)
+                                 : std::max(1U, std::thread::hardware_concurrency() / 2);
+    wanted.max_file_bytes = static_cast<std::uint64_t>(max_bytes);
+    return indexer::RepoIndex::open(root, wanted);
+  };
+  index.make_packer = [](const std::string& repository) {
+    indexer::PackerOptions wanted;
+    wanted.repository = repository;
+    return indexer::make_packer(wanted);
+  };
+  return {config, std::move(index)};
+}
+
+void open_log(const Config& config) {
+  if (!config.flag("log.file")) return;
+  const auto folder = state_directory() / "log";
+  if (file_system().make_private_directory(folder)) set_log_file(folder / "daemon.log");
+}
+
+Result<std::unique_ptr<LocalDaemon>> LocalDaemon::start(const std::string& model) {
+  AMBIT_TRY(config, Config::load());
+  if (!model.empty()) AMBIT_CHECK_OK(config.set("model", model, "command line"));
+  return std::make_unique<LocalDaemon>(server_options(config));
+}
+
+Result<FileDescriptor> LocalDaemon::connect() {
+  AMBIT_TRY(ends, socket_pair());
+  server_.add_client(std::move(ends.second));
+  return std::move(ends.first);
+}
+
+Result<CommandDaemon> CommandDaemon::reach(const std::string& model, bool alone) {
+  CommandDaemon out;
+  if (alone) {
+    AMBIT_TRY(local, LocalDaemon::start(model));
+    AMBIT_TRY(fd, local->connect());
+    out.local_ = std::move(local);
+    out.fd_ = std::move(fd);
+    return out;
+  }
+  AMBIT_TRY(fd, connect_or_start(model));
+  out.fd_ = std::move(fd);
+  return out;
+}
+
+}  // namespace ambit::daemon
