@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "daemon/handlers/features.h"
 #include "daemon/paths.h"
 #include "daemon/scheduling/engine_client.h"
 #include "daemon/session/session.h"
@@ -58,6 +59,8 @@ FimOrder fim_order_of(const std::filesystem::path& model) {
 
 Server::Server(ServerOptions options)
     : config_(std::move(options.config)),
+      features_(options.features ? std::move(options.features)
+                                 : std::make_shared<const Features>(builtin_features())),
       runtime_(2, cpu_threads()),
       workspaces_(config_, std::move(options.index)) {
   open_model();
@@ -102,8 +105,10 @@ Server::~Server() {
     waiting_for_model_.clear();
   }
   for (auto& [id, session] : sessions) session->end();
-  // The engine's thread posts to the runtime and sessions, so it ends first.
+  // The engine's thread posts to the runtime and sessions, so it ends first. Workers may wait for
+  // it and for strands, so they are joined while the runtime still runs.
   if (engine_ != nullptr) engine_->shut_down();
+  workers_.join();
   runtime_.stop();
 }
 
@@ -229,7 +234,7 @@ std::string Server::status_json() {
   std::lock_guard lock(mutex_);
   out["sessions"] = json::array();
   for (const auto& [id, session] : sessions_) {
-    out["sessions"].push_back({{"id", id}, {"client", session->client_name()}});
+    out["sessions"].push_back({{"id", id}, {"client", session->client_info().name}});
   }
   out["completions"] = {{"answered", completions_}, {"from_cache", from_cache_}};
   out["last_empty_answers"] = json::array();

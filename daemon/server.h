@@ -18,6 +18,7 @@
 #include "daemon/net/runtime.h"
 #include "daemon/scheduling/model_spec.h"
 #include "daemon/scheduling/scheduler.h"
+#include "daemon/session/workers.h"
 #include "daemon/workspace/workspace.h"
 #include "inference/backend.h"
 
@@ -25,10 +26,12 @@ namespace ambit::daemon {
 
 class EngineClient;
 class Session;
+struct Features;
 
 struct ServerOptions {
   Config config;
   IndexSupport index;
+  std::shared_ptr<const Features> features = nullptr;  // null: builtin_features()
 };
 
 class Server {
@@ -51,6 +54,9 @@ class Server {
   [[nodiscard]] FimOrder fim_order() const { return fim_order_; }
   [[nodiscard]] std::string status_json();
 
+  [[nodiscard]] const Features& features() const { return *features_; }
+  [[nodiscard]] Workers& workers() { return workers_; }
+
   // Wakes the model; calls back on a cpu thread once it is ready or cannot be (then it is asked
   // with describe()).
   void when_model_settled(std::function<void()> then);
@@ -64,6 +70,7 @@ class Server {
   void tell_everybody(const std::string& line);
 
   const Config config_;
+  const std::shared_ptr<const Features> features_;
   Runtime runtime_;
   WorkspaceRegistry workspaces_;
   std::shared_ptr<inference::Backend> backend_;
@@ -72,6 +79,8 @@ class Server {
   std::shared_ptr<TokenCache> tokens_ = std::make_shared<TokenCache>();
   FimOrder fim_order_ = FimOrder::kPsm;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+
+  Workers workers_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

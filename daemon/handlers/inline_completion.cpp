@@ -3,6 +3,7 @@
 // the reason is kept for status.
 #include <nlohmann/json.hpp>
 
+#include "daemon/handlers/convert.h"
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
 #include "lsp/uri.h"
@@ -28,10 +29,6 @@ struct Asked {
   Clock::time_point start;
 };
 
-json position_json(Position p) {
-  return {{"line", p.line}, {"character", p.character}};
-}
-
 // The replacement range starts at the start of the line, so that ghost text stays steady while it
 // is typed.
 json item_json(const Asked& asked, const std::string& rest, std::size_t replace_after,
@@ -41,9 +38,7 @@ json item_json(const Asked& asked, const std::string& rest, std::size_t replace_
       asked.cursor == 0 ? std::string::npos : text.find_last_of("\r\n", asked.cursor - 1);
   const std::size_t line_start = line_break == std::string::npos ? 0 : line_break + 1;
   const std::string line = text.substr(line_start, asked.cursor - line_start);
-  const json range = {
-      {"start", position_json(position_at(text, line_start, encoding))},
-      {"end", position_json(position_at(text, asked.cursor + replace_after, encoding))}};
+  const json range = range_json(text, line_start, asked.cursor + replace_after, encoding);
   const std::string whole = line + rest;
   if (asked.as_list) {
     return {{"label", rest.substr(0, rest.find('\n'))},
@@ -140,12 +135,12 @@ void generate(Session& session, Asked asked, std::stop_source stop) {
 }
 
 // Ends the older request of the same document: clients differ in whether they cancel it.
-void supersede(Session& session, DocumentState& state) {
+void supersede(Session& session, DocumentState& state, std::string_view why = kSuperseded) {
   state.stop.request_stop();
   if (state.pause) state.pause->cancel();
   if (!state.in_flight) return;
   state.in_flight = false;
-  session.fail(state.request, lsp::ErrorCode::kRequestCancelled, std::string(kSuperseded));
+  session.fail(state.request, lsp::ErrorCode::kRequestCancelled, std::string(why));
 }
 
 void handle(Session& session, const lsp::RequestId& id, const json& params, bool as_list) {
@@ -154,9 +149,7 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
   asked.start = Clock::now();
   asked.as_list = as_list;
   asked.uri = params.at("textDocument").at("uri").get<std::string>();
-  const auto& where = params.at("position");
-  const Position position{where.at("line").get<std::uint32_t>(),
-                          where.at("character").get<std::uint32_t>()};
+  const Position position = position_of(params.at("position"));
   const Document* document = session.documents.find(asked.uri);
   if (document == nullptr) return answer_nothing(session, asked, "the document is not open");
   if (!asked.uri.starts_with("file:") && !asked.uri.starts_with("untitled:")) {
@@ -192,22 +185,20 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
   }
   state.request = id;
   state.in_flight = true;
-  state.stop = session.begin_request(id);
-  // A cancel during the pause must be answered at once, not when the pause is over.
+  // A cancel is answered at once, in the pause as well as while the model runs.
+  state.stop =
+      session.begin_request(id, [uri = asked.uri, generation = asked.generation](Session& s) {
+        const auto found = s.states.find(uri);
+        if (found == s.states.end() || found->second.generation != generation) return;
+        supersede(s, found->second, "cancelled");
+      });
   const auto delay = asked.invoked
                          ? std::chrono::milliseconds(0)
                          : session.debounce.delay(config.integer("completion.debounce_min_ms"),
                                                   config.integer("completion.debounce_max_ms"));
   if (!state.pause) state.pause = std::make_unique<Timer>(session.strand);
   state.pause->start(delay, [weak = session.weak_from_this(), asked, stop = state.stop] {
-    const auto self = weak.lock();
-    if (!self) return;
-    if (stop.stop_requested()) {
-      CompletionOutcome outcome;
-      outcome.cancelled = true;
-      return finished(*self, asked, outcome);
-    }
-    generate(*self, asked, stop);
+    if (const auto self = weak.lock()) generate(*self, asked, stop);
   });
 }
 

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/handlers/features.h"
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
 #include "daemon/support/trace.h"
@@ -11,21 +12,6 @@ namespace ambit::daemon {
 using nlohmann::json;
 
 namespace {
-
-// A member of nested objects; null when any level is missing.
-json at_path(const json& value, std::initializer_list<const char*> keys) {
-  const json* at = &value;
-  for (const char* key : keys) {
-    if (!at->is_object() || !at->contains(key)) return nullptr;
-    at = &(*at)[key];
-  }
-  return *at;
-}
-
-bool truth(const json& value, std::initializer_list<const char*> keys) {
-  const json found = at_path(value, keys);
-  return found.is_boolean() && found.get<bool>();
-}
 
 void flatten(const json& value, const std::string& prefix,
              std::vector<std::pair<std::string, SettingValue>>& out) {
@@ -62,9 +48,11 @@ void take_settings(Session& session, const json& settings) {
 void pull_settings(Session& session) {
   if (!session.client.configuration) return;
   session.ask("workspace/configuration", {{"items", json::array({{{"section", "ambit"}}})}},
-              [weak = session.weak_from_this()](const json& result) {
+              [weak = session.weak_from_this()](const Answer& answer) {
                 const auto self = weak.lock();
-                if (self && result.is_array() && !result.empty()) take_settings(*self, result[0]);
+                if (self && answer && answer->value().is_array() && !answer->value().empty()) {
+                  take_settings(*self, answer->value().front());
+                }
               });
 }
 
@@ -73,6 +61,12 @@ void add_folder(Session& session, const json& uri) {
   if (const auto path = lsp::path_from_uri(uri.get<std::string>())) {
     session.folders.push_back(*path);
   }
+}
+
+json content_schemes(const Features& features) {
+  json schemes = json::array();
+  for (const auto& content : features.contents) schemes.push_back(content.scheme);
+  return schemes;
 }
 
 json capabilities(const Session& session) {
@@ -85,44 +79,44 @@ json capabilities(const Session& session) {
       {"openClose", true}, {"change", 2}, {"save", {{"includeText", false}}}, {"willSave", false}};
   out["inlineCompletionProvider"] = true;
   if (fallback) out["completionProvider"] = {{"resolveProvider", true}};
-  out["executeCommandProvider"] = {
-      {"commands", json::array({"ambit.inline.accepted", "ambit.status"})}};
+  const ClientInfo& client = session.client;
+  const Features& features = session.server.features();
+  json commands = json::array();
+  for (const auto& command : features.commands) commands.push_back(command.name);
+  if (!features.actions.empty()) {
+    commands.push_back(kActionCommand);
+    json kinds = json::array();
+    for (const auto& provider : features.actions) kinds.push_back(provider.kind);
+    out["codeActionProvider"] = {{"codeActionKinds", std::move(kinds)},
+                                 {"resolveProvider", client.resolves_edits()},
+                                 {"workDoneProgress", true}};
+  }
+  out["executeCommandProvider"] = {{"commands", std::move(commands)}, {"workDoneProgress", true}};
+  if (client.pull.present) {
+    out["diagnosticProvider"] = {{"identifier", "ambit-review"},
+                                 {"interFileDependencies", true},
+                                 {"workspaceDiagnostics", true}};
+  }
   out["workspace"] = {{"workspaceFolders", {{"supported", true}, {"changeNotifications", true}}}};
+  if (client.text_document_content && !client.dynamic_content) {
+    out["workspace"]["textDocumentContent"] = {{"schemes", content_schemes(features)}};
+  }
   return out;
 }
 
 }  // namespace
 
 void on_initialize(Session& session, const lsp::RequestId& id, const json& params) {
-  const json caps = params.is_object() ? params.value("capabilities", json::object()) : json();
-  const json name = at_path(params, {"clientInfo", "name"});
-  session.client.name = name.is_string() ? name.get<std::string>() : "";
-  const json encodings = at_path(caps, {"general", "positionEncodings"});
-  if (encodings.is_array()) {
-    for (const auto& encoding : encodings) {
-      if (encoding == "utf-8") session.client.encoding = PositionEncoding::kUtf8;
-    }
-  }
-  session.client.inline_completion =
-      at_path(caps, {"textDocument", "inlineCompletion"}).is_object();
-  session.client.document_changes =
-      truth(caps, {"workspace", "workspaceEdit", "documentChanges"}) ||
-      session.client.name == "Neovim";
-  session.client.work_done_progress = truth(caps, {"window", "workDoneProgress"});
-  session.client.configuration = truth(caps, {"workspace", "configuration"});
-  session.client.dynamic_watch =
-      truth(caps, {"workspace", "didChangeWatchedFiles", "dynamicRegistration"});
-  session.client.diagnostic_refresh = truth(caps, {"workspace", "diagnostics", "refreshSupport"});
-  session.client.show_document = truth(caps, {"window", "showDocument", "support"});
-  const json folders = at_path(params, {"workspaceFolders"});
+  session.set_client(read_client(params));
+  const json folders = member(params, {"workspaceFolders"});
   if (folders.is_array() && !folders.empty()) {
-    for (const auto& folder : folders) add_folder(session, at_path(folder, {"uri"}));
-  } else if (const json root = at_path(params, {"rootUri"}); root.is_string()) {
+    for (const auto& folder : folders) add_folder(session, member(folder, {"uri"}));
+  } else if (const json root = member(params, {"rootUri"}); root.is_string()) {
     add_folder(session, root);
-  } else if (const json path = at_path(params, {"rootPath"}); path.is_string()) {
+  } else if (const json path = member(params, {"rootPath"}); path.is_string()) {
     session.folders.push_back(path.get<std::string>());
   }
-  take_settings(session, at_path(params, {"initializationOptions"}));
+  take_settings(session, member(params, {"initializationOptions"}));
   session.initialized = true;
   session.reply(id, {{"capabilities", capabilities(session)},
                      {"serverInfo", {{"name", "ambit"}, {"version", version()}}}});
@@ -136,6 +130,12 @@ void on_initialized(Session& session, const json&) {
          {"method", "workspace/didChangeWatchedFiles"},
          {"registerOptions", {{"watchers", json::array({{{"globPattern", "**/*"}}})}}}});
   }
+  if (session.client.text_document_content && session.client.dynamic_content) {
+    registrations.push_back(
+        {{"id", "ambit.content"},
+         {"method", "workspace/textDocumentContent"},
+         {"registerOptions", {{"schemes", content_schemes(session.server.features())}}}});
+  }
   if (!registrations.empty()) {
     session.ask("client/registerCapability", {{"registrations", registrations}});
   }
@@ -145,7 +145,8 @@ void on_initialized(Session& session, const json&) {
 
 void on_shutdown(Session& session, const lsp::RequestId& id, const json&) {
   session.shut_down = true;
-  for (auto& [uri, state] : session.states) state.stop.request_stop();
+  session.stop_all();
+  session.diagnostics.finish();
   session.reply(id, nullptr);
 }
 
@@ -153,19 +154,17 @@ void on_exit(Session& session, const json&) {
   session.end();
 }
 
-void on_ignored(Session&, const json&) {}
-
 void on_configuration_changed(Session& session, const json& params) {
   if (params.is_object() && params.contains("settings")) take_settings(session, params["settings"]);
   pull_settings(session);
 }
 
 void on_folders_changed(Session& session, const json& params) {
-  for (const auto& folder : at_path(params, {"event", "removed"})) {
+  for (const auto& folder : member(params, {"event", "removed"})) {
     const auto path = lsp::path_from_uri(folder.at("uri").get<std::string>());
     if (path) std::erase(session.folders, *path);
   }
-  for (const auto& folder : at_path(params, {"event", "added"})) {
+  for (const auto& folder : member(params, {"event", "added"})) {
     add_folder(session, folder.at("uri"));
     if (!session.folders.empty()) (void)session.workspace_of(session.folders.back());
   }

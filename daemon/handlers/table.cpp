@@ -34,7 +34,7 @@ constexpr std::array kNotifications{
     NotificationHandler{"workspace/didChangeConfiguration", on_configuration_changed},
     NotificationHandler{"workspace/didChangeWorkspaceFolders", on_folders_changed},
     NotificationHandler{"workspace/didChangeWatchedFiles", on_watched_files},
-    NotificationHandler{"window/workDoneProgress/cancel", on_ignored},
+    NotificationHandler{"window/workDoneProgress/cancel", on_progress_cancel},
 };
 
 }  // namespace

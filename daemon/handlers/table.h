@@ -26,7 +26,6 @@ void on_initialize(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_initialized(Session&, const nlohmann::json&);
 void on_shutdown(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_exit(Session&, const nlohmann::json&);
-void on_ignored(Session&, const nlohmann::json&);
 void on_configuration_changed(Session&, const nlohmann::json&);
 void on_folders_changed(Session&, const nlohmann::json&);
 void on_watched_files(Session&, const nlohmann::json&);
@@ -38,9 +37,11 @@ void on_close(Session&, const nlohmann::json&);
 // inline_completion.cpp
 void on_inline_completion(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_completion(Session&, const lsp::RequestId&, const nlohmann::json&);
-// commands.cpp
+// code_action.cpp
 void on_code_action(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_code_action_resolve(Session&, const lsp::RequestId&, const nlohmann::json&);
+// execute_command.cpp
+void on_progress_cancel(Session&, const nlohmann::json&);
 void on_execute_command(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_document_diagnostic(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_workspace_diagnostic(Session&, const lsp::RequestId&, const nlohmann::json&);

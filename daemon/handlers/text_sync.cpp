@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "daemon/handlers/convert.h"
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
 #include "daemon/support/trace.h"
@@ -8,18 +9,6 @@
 namespace ambit::daemon {
 
 using nlohmann::json;
-
-namespace {
-
-Position position(const json& value) {
-  const auto number = [&](const char* key) {
-    const auto n = value.at(key).get<std::int64_t>();
-    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(n, 0, 2147483647));
-  };
-  return {number("line"), number("character")};
-}
-
-}  // namespace
 
 void on_open(Session& session, const json& params) {
   const auto& item = params.at("textDocument");
@@ -46,8 +35,9 @@ void on_change(Session& session, const json& params) {
     if (!change.contains("range") || change["range"].is_null()) {
       session.documents.replace(*document, text);
     } else {
-      session.documents.replace(*document, position(change["range"].at("start")),
-                                position(change["range"].at("end")), text, session.client.encoding);
+      session.documents.replace(*document, position_of(change["range"].at("start")),
+                                position_of(change["range"].at("end")), text,
+                                session.client.encoding);
     }
   }
   document->version = params.at("textDocument").value("version", document->version + 1);

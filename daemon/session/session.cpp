@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
@@ -13,7 +14,17 @@ namespace ambit::daemon {
 using nlohmann::json;
 
 Session::Session(Server& s, std::uint64_t session_id)
-    : server(s), id(session_id), strand(s.runtime()) {}
+    : server(s),
+      id(session_id),
+      strand(s.runtime()),
+      diagnostics(
+          {[this](const std::string& method, const json& params) { notify(method, params); },
+           [this] {
+             if (client.diagnostic_refresh) ask("workspace/diagnostic/refresh", nullptr);
+           },
+           [this](const lsp::RequestId& request, const json& result) { reply(request, result); }},
+          std::random_device()()),
+      calls_(strand) {}
 
 Session::~Session() = default;
 
@@ -23,13 +34,7 @@ void Session::start(FileDescriptor fd, std::function<void(std::uint64_t)> on_end
   events.on_frame = [self = shared_from_this()](lsp::FrameEvent event) {
     self->on_frame(std::move(event));
   };
-  events.on_closed = [self = shared_from_this()] {
-    for (auto& [request, stop] : self->running_) stop.request_stop();
-    for (auto& [uri, state] : self->states) state.stop.request_stop();
-    self->states.clear();
-    self->workspaces_.clear();
-    if (auto on_end_now = std::exchange(self->on_end_, {})) on_end_now(self->id);
-  };
+  events.on_closed = [self = shared_from_this()] { self->finish(); };
   // Assigned on the strand, where every use of it is.
   strand.post([self = shared_from_this(), events = std::move(events),
                shared = std::make_shared<FileDescriptor>(std::move(fd))] {
@@ -41,7 +46,22 @@ void Session::start(FileDescriptor fd, std::function<void(std::uint64_t)> on_end
 void Session::end() {
   strand.post([self = shared_from_this()] {
     if (self->connection_) self->connection_->close();
+    self->finish();
   });
+}
+
+// Once, whether the client left or we end it.
+void Session::finish() {
+  auto on_end_now = std::exchange(on_end_, {});
+  if (!on_end_now) return;
+  connection_.reset();
+  stop_all();
+  calls_.end_all();
+  running_.clear();
+  states.clear();
+  tokens_.clear();
+  workspaces_.clear();
+  on_end_now(id);
 }
 
 void Session::post(std::function<void(Session&)> job) {
@@ -56,18 +76,31 @@ void Session::show_message(int type, const std::string& text) {
   });
 }
 
-std::string Session::client_name() const {
-  std::lock_guard lock(name_mutex_);
-  return client.name;
+ClientInfo Session::client_info() const {
+  std::lock_guard lock(client_mutex_);
+  return shared_client_;
+}
+
+void Session::set_client(ClientInfo info) {
+  client = info;
+  diagnostics.set_client(client);
+  std::lock_guard lock(client_mutex_);
+  shared_client_ = std::move(info);
+}
+
+void Session::stop_all() {
+  for (auto& [request, running] : running_) running.stop.request_stop();
+  for (auto& [uri, state] : states) state.stop.request_stop();
+  for (auto& [token, stop] : tokens_) stop.request_stop();
 }
 
 void Session::reply(const lsp::RequestId& request, const json& result) {
-  end_request(request);
+  running_.erase(request);
   if (connection_) connection_->send(lsp::encode_result(request, lsp::Json(result)));
 }
 
 void Session::fail(const lsp::RequestId& request, lsp::ErrorCode code, const std::string& message) {
-  end_request(request);
+  running_.erase(request);
   if (connection_) connection_->send(lsp::encode_error(request, {code, message, {}}));
 }
 
@@ -75,20 +108,90 @@ void Session::notify(const std::string& method, const json& params) {
   if (connection_) connection_->send(lsp::encode_notification(method, lsp::Json(params)));
 }
 
-void Session::ask(const std::string& method, const json& params,
-                  std::function<void(const json&)> then) {
-  if (!connection_) return;
-  const std::int64_t number = next_ask_++;
-  asked_.emplace(number, std::move(then));
-  connection_->send(lsp::encode_request(number, method, lsp::Json(params)));
+void Session::ask(const std::string& method, const json& params, OnAnswer then,
+                  std::chrono::milliseconds limit) {
+  auto job = [method, params, then = std::move(then), limit](Session& s) {
+    if (!s.connection_) {
+      if (then) then(make_error(Code::kCancelled, "the editor is gone"));
+      return;
+    }
+    const auto number = s.calls_.add(limit, then);
+    if (number) {
+      s.connection_->send(lsp::encode_request(*number, method, lsp::Json(params)));
+    }
+  };
+  if (strand.running_here()) return job(*this);
+  post(std::move(job));
 }
 
-std::stop_source Session::begin_request(const lsp::RequestId& request) {
-  return running_.insert_or_assign(request, std::stop_source()).first->second;
+Answer Session::ask_and_wait(const std::string& method, const json& params,
+                             std::chrono::milliseconds limit, std::stop_token stop) {
+  struct Wait {
+    std::promise<Answer> promise;
+    std::int64_t number = 0;  // strand
+  };
+  auto wait = std::make_shared<Wait>();
+  auto future = wait->promise.get_future();
+  post([wait, method, params, limit](Session& s) {
+    const auto settled = [wait](Answer answer) { wait->promise.set_value(std::move(answer)); };
+    if (!s.connection_) return settled(make_error(Code::kCancelled, "the editor is gone"));
+    const auto number = s.calls_.add(limit, settled);
+    if (!number) return;
+    wait->number = *number;
+    s.connection_->send(lsp::encode_request(*number, method, lsp::Json(params)));
+  });
+  // Posted behind the call above, so its number is known when this runs.
+  std::stop_callback cancel(stop, [this, weak = std::weak_ptr(wait)] {
+    post([weak](Session& s) {
+      const auto asked = weak.lock();
+      if (!asked || !s.calls_.settle(asked->number, make_error(Code::kCancelled, "cancelled"))) {
+        return;
+      }
+      s.notify("$/cancelRequest", {{"id", asked->number}});
+    });
+  });
+  wait.reset();
+  try {
+    return future.get();
+  } catch (const std::future_error&) {
+    return make_error(Code::kCancelled, "the editor is gone");
+  }
 }
 
-void Session::end_request(const lsp::RequestId& request) {
-  running_.erase(request);
+void Session::set_diagnostics(std::string uri, std::string source,
+                              std::optional<std::int64_t> version, json items) {
+  post([uri = std::move(uri), source = std::move(source), version,
+        items = std::move(items)](Session& s) { s.diagnostics.set(uri, source, version, items); });
+}
+
+void Session::clear_diagnostics(std::string source) {
+  post([source = std::move(source)](Session& s) { s.diagnostics.clear(source); });
+}
+
+std::stop_source Session::begin_request(const lsp::RequestId& request,
+                                        std::function<void(Session&)> on_cancel) {
+  auto& running = running_[request];
+  running = {std::stop_source(), std::move(on_cancel)};
+  return running.stop;
+}
+
+void Session::watch_token(const json& token, std::stop_source stop) {
+  tokens_.insert_or_assign(token.dump(), std::move(stop));
+}
+
+void Session::forget_token(const json& token) {
+  tokens_.erase(token.dump());
+}
+
+void Session::cancel_token(const json& token) {
+  if (const auto found = tokens_.find(token.dump()); found != tokens_.end()) {
+    auto stop = found->second;
+    stop.request_stop();
+  }
+}
+
+std::string Session::new_token() {
+  return "ambit-" + std::to_string(id) + "-" + std::to_string(next_token_++);
 }
 
 void Session::on_frame(lsp::FrameEvent event) {
@@ -113,11 +216,7 @@ void Session::on_frame(lsp::FrameEvent event) {
 void Session::dispatch(lsp::Message message) {
   if (const auto* response = std::get_if<lsp::Response>(&message)) {
     const auto* number = response->id ? std::get_if<std::int64_t>(&*response->id) : nullptr;
-    const auto found = number != nullptr ? asked_.find(*number) : asked_.end();
-    if (found == asked_.end()) return;
-    auto then = std::move(found->second);
-    asked_.erase(found);
-    if (then) then(response->error ? json() : response->result.value());
+    if (number != nullptr) calls_.settle(*number, answer_of(*response));
     return;
   }
   if (const auto* note = std::get_if<lsp::Notification>(&message)) {
@@ -134,7 +233,9 @@ void Session::dispatch(lsp::Message message) {
         return;
       }
       if (const auto found = running_.find(request); found != running_.end()) {
-        found->second.request_stop();
+        auto running = found->second;  // on_cancel may end the request
+        running.stop.request_stop();
+        if (running.on_cancel) running.on_cancel(*this);
       }
       return;
     }
@@ -156,6 +257,17 @@ void Session::dispatch(lsp::Message message) {
   }
   if (initialized && request.method == "initialize") {
     return fail(request.id, lsp::ErrorCode::kInvalidRequest, "initialize was sent already");
+  }
+  // Ids are for one request at a time: a second one would take the first one's cancel and reply.
+  if (running_.contains(request.id)) {
+    if (connection_) {
+      connection_->send(lsp::encode_error(
+          request.id, lsp::ResponseError{
+                          lsp::ErrorCode::kInvalidRequest,
+                          "the id " + lsp::to_string(request.id) + " belongs to a running request",
+                          {}}));
+    }
+    return;
   }
   const auto* handler = find_request(request.method);
   if (handler == nullptr) {

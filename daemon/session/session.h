@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <set>
@@ -17,6 +18,9 @@
 #include "daemon/net/connection.h"
 #include "daemon/net/runtime.h"
 #include "daemon/scheduling/debounce.h"
+#include "daemon/session/calls.h"
+#include "daemon/session/client_info.h"
+#include "daemon/session/diagnostics.h"
 #include "daemon/session/documents.h"
 #include "daemon/workspace/workspace.h"
 #include "lsp/message.h"
@@ -24,18 +28,6 @@
 namespace ambit::daemon {
 
 class Server;
-
-struct ClientInfo {
-  std::string name;
-  PositionEncoding encoding = PositionEncoding::kUtf16;
-  bool inline_completion = false;
-  bool document_changes = false;
-  bool work_done_progress = false;
-  bool configuration = false;
-  bool dynamic_watch = false;
-  bool diagnostic_refresh = false;
-  bool show_document = false;
-};
 
 // What a document's completions remember.
 struct DocumentState {
@@ -56,21 +48,66 @@ class Session : public std::enable_shared_from_this<Session> {
   void start(FileDescriptor fd, std::function<void(std::uint64_t id)> on_end);
   void end();                                            // any thread
   void show_message(int type, const std::string& text);  // any thread
-  [[nodiscard]] std::string client_name() const;         // any thread
+  [[nodiscard]] ClientInfo client_info() const;          // any thread
+
+  // Posts to the strand; dropped when the session is gone. Any thread.
+  void post(std::function<void(Session&)> job);
+  // Runs `job` on the strand and waits for what it returns: how a worker looks at documents,
+  // settings and the assist context. kCancelled when the session is gone. Not from an io thread,
+  // which may be the one that has to run it.
+  template <class T>
+  [[nodiscard]] Result<T> on_strand(std::function<T(Session&)> job) {
+    auto promise = std::make_shared<std::promise<T>>();
+    auto future = promise->get_future();
+    post([promise = std::move(promise), job = std::move(job)](Session& s) {
+      try {
+        promise->set_value(job(s));
+      } catch (...) {
+        promise->set_exception(std::current_exception());
+      }
+    });
+    try {
+      return future.get();
+    } catch (const std::future_error&) {
+      return make_error(Code::kCancelled, "the editor is gone");
+    } catch (const std::exception& error) {
+      return make_error(Code::kInternal, error.what());
+    }
+  }
+
+  // A request of ours. `then`, if any, is called once on the strand, also when the time is over
+  // (limit zero: none) or the session ends. Any thread, never blocks.
+  void ask(const std::string& method, const nlohmann::json& params, OnAnswer then = {},
+           std::chrono::milliseconds limit = std::chrono::milliseconds(0));
+  // The same for worker threads: waits. When `stop` fires, the client is told with $/cancelRequest
+  // and the answer is kCancelled.
+  [[nodiscard]] Answer ask_and_wait(const std::string& method, const nlohmann::json& params,
+                                    std::chrono::milliseconds limit, std::stop_token stop);
+  // Diagnostics of one source for one document; see session/diagnostics.h. Any thread.
+  void set_diagnostics(std::string uri, std::string source, std::optional<std::int64_t> version,
+                       nlohmann::json items);
+  void clear_diagnostics(std::string source);  // any thread
 
   // For handlers; all on the strand.
   void reply(const lsp::RequestId& id, const nlohmann::json& result);
   void fail(const lsp::RequestId& id, lsp::ErrorCode code, const std::string& message);
   void notify(const std::string& method, const nlohmann::json& params);
-  // A request of ours; `then` gets the result, or null on an error.
-  void ask(const std::string& method, const nlohmann::json& params,
-           std::function<void(const nlohmann::json&)> then = {});
-  // Posts to the strand; dropped when the session is gone.
-  void post(std::function<void(Session&)> job);  // any thread
 
-  // The stop source of a request of ours that runs, by its id; cancelled by $/cancelRequest.
-  std::stop_source begin_request(const lsp::RequestId& id);
-  void end_request(const lsp::RequestId& id);
+  // Makes a request of the client cancellable until its reply: $/cancelRequest fires the stop
+  // source, then calls on_cancel, which may answer at once; so does the end of the session, without
+  // on_cancel.
+  std::stop_source begin_request(const lsp::RequestId& id,
+                                 std::function<void(Session&)> on_cancel = {});
+
+  // Progress tokens, for session/progress.cpp; cancelled by window/workDoneProgress/cancel.
+  void watch_token(const nlohmann::json& token, std::stop_source stop);
+  void forget_token(const nlohmann::json& token);
+  void cancel_token(const nlohmann::json& token);
+  [[nodiscard]] std::string new_token();
+
+  void set_client(ClientInfo info);
+  // After shutdown or the end of the stream: everything that runs for this client stops.
+  void stop_all();
 
   // The workspace of a path; null in single-file mode.
   [[nodiscard]] std::shared_ptr<Workspace> workspace_of(const std::string& path);
@@ -82,7 +119,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Server& server;
   const std::uint64_t id;
   const Strand strand;
-  ClientInfo client;
+  ClientInfo client;  // strand; other threads take client_info()
+  Diagnostics diagnostics;
   Documents documents;
   std::map<std::string, DocumentState> states;  // by URI
   Debounce debounce;
@@ -94,14 +132,21 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   void on_frame(lsp::FrameEvent event);
   void dispatch(lsp::Message message);
+  void finish();
 
   std::shared_ptr<Connection> connection_;
   std::function<void(std::uint64_t)> on_end_;
-  std::map<lsp::RequestId, std::stop_source> running_;
-  std::map<std::int64_t, std::function<void(const nlohmann::json&)>> asked_;
-  std::int64_t next_ask_ = 1;
+  struct Running {
+    std::stop_source stop;
+    std::function<void(Session&)> on_cancel;
+  };
+  std::map<lsp::RequestId, Running> running_;
+  Calls calls_;
+  std::map<std::string, std::stop_source> tokens_;  // by their JSON
+  std::uint64_t next_token_ = 1;
   std::map<std::string, std::shared_ptr<Workspace>> workspaces_;  // by root: kept alive
-  mutable std::mutex name_mutex_;
+  mutable std::mutex client_mutex_;
+  ClientInfo shared_client_;  // guarded by client_mutex_
 };
 
 }  // namespace ambit::daemon

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ extern char** environ;
 namespace ambit::testing {
 
 using Clock = std::chrono::steady_clock;
+using json = nlohmann::json;
 
 namespace {
 
@@ -27,9 +29,24 @@ int milliseconds_until(Clock::time_point deadline) {
 
 }  // namespace
 
+namespace {
+
+json editor_capabilities() {
+  return {{"textDocument", {{"inlineCompletion", json::object()}}},
+          {"workspace", {{"configuration", true}, {"workspaceFolders", true}}},
+          {"general", {{"positionEncodings", {"utf-16"}}}}};
+}
+
+}  // namespace
+
+LspClient::LspClient(int socket, const MetaModel* model)
+    : capabilities(editor_capabilities()), model_(model), in_(socket), out_(socket), socket_(true) {
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
 LspClient::LspClient(std::vector<std::string> command, std::vector<std::string> environment,
                      const MetaModel* model)
-    : model_(model) {
+    : capabilities(editor_capabilities()), model_(model) {
   ::signal(SIGPIPE, SIG_IGN);
   std::array<int, 2> to{}, from{};
   if (::pipe2(to.data(), O_CLOEXEC) != 0 || ::pipe2(from.data(), O_CLOEXEC) != 0) return;
@@ -93,6 +110,12 @@ int LspClient::request(const std::string& method, const json& params) {
   json message = {{"jsonrpc", "2.0"}, {"id", next_id_}, {"method", method}};
   if (!params.is_null()) message["params"] = params;
   check(Sender::kClient, message);
+  return request_unchecked(method, params);
+}
+
+int LspClient::request_unchecked(const std::string& method, const json& params) {
+  json message = {{"jsonrpc", "2.0"}, {"id", next_id_}, {"method", method}};
+  if (!params.is_null()) message["params"] = params;
   methods_[std::to_string(next_id_)] = method;
   send(message);
   return next_id_++;
@@ -106,7 +129,8 @@ void LspClient::notify(const std::string& method, const json& params) {
 }
 
 void LspClient::close_input() {
-  if (in_ >= 0) ::close(in_);
+  if (in_ >= 0 && socket_) ::shutdown(in_, SHUT_WR);
+  if (in_ >= 0 && !socket_) ::close(in_);
   in_ = -1;
 }
 
@@ -148,12 +172,45 @@ void LspClient::take(const std::string& body) {
     notifications_.push_back(message);
     return;
   }
+  requests_.push_back(message);
+  if (on_request) {
+    const json members = on_request(message);
+    if (members.is_null()) return;
+    if (members != "default") return respond(message, members);
+  }
   json result = nullptr;
   if (message["method"] == "workspace/configuration") {
     result = json::array();
     for (std::size_t i = 0; i < message["params"]["items"].size(); ++i) result.push_back(settings);
   }
-  send({{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}});
+  respond(message, {{"result", result}});
+}
+
+void LspClient::respond(const json& request, const json& members) {
+  json reply = {{"jsonrpc", "2.0"}, {"id", request["id"]}};
+  reply.update(members);
+  check(Sender::kClient, reply, request["method"]);
+  send(reply);
+}
+
+LspClient::json LspClient::server_request(const std::string& method) {
+  const auto deadline = Clock::now() + kDeadline;
+  while (true) {
+    for (auto it = requests_.begin(); it != requests_.end(); ++it) {
+      if ((*it)["method"] != method) continue;
+      json found = *it;
+      requests_.erase(it);
+      return found;
+    }
+    if (!read_some(deadline)) return nullptr;
+  }
+}
+
+int LspClient::unread(const std::string& method) const {
+  int n = 0;
+  for (const auto& message : notifications_) n += message["method"] == method ? 1 : 0;
+  for (const auto& message : requests_) n += message["method"] == method ? 1 : 0;
+  return n;
 }
 
 LspClient::json LspClient::reply(const json& id) {
@@ -200,12 +257,11 @@ std::optional<int> LspClient::wait_exit() {
 }
 
 LspClient::json LspClient::start(const std::string& root_uri) {
-  const json capabilities = {{"textDocument", {{"inlineCompletion", json::object()}}},
-                             {"workspace", {{"configuration", true}, {"workspaceFolders", true}}},
-                             {"general", {{"positionEncodings", {"utf-16"}}}}};
-  const auto result = call("initialize", {{"processId", static_cast<int>(::getpid())},
-                                          {"rootUri", root_uri},
-                                          {"capabilities", capabilities}});
+  json params = {{"processId", static_cast<int>(::getpid())},
+                 {"rootUri", root_uri.empty() ? json() : json(root_uri)},
+                 {"capabilities", capabilities}};
+  if (!client_info.is_null()) params["clientInfo"] = client_info;
+  const auto result = call("initialize", params);
   notify("initialized", json::object());
   return result;
 }

@@ -1,0 +1,88 @@
+#include "daemon/handlers/features.h"
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/server.h"
+
+namespace ambit::daemon {
+
+using nlohmann::json;
+
+namespace {
+
+Result<lsp::Json> status(FeatureRun& run, const json&) {
+  auto text = run.session->on_strand<std::string>(
+      [](Session& session) { return session.server.status_json(); });
+  if (!text) return text.error();
+  return lsp::Json::parse(*text);
+}
+
+// The text arrives as a didChange of its own; the item stays in the cache for type-through.
+Result<lsp::Json> accepted(FeatureRun&, const json&) {
+  return lsp::Json();
+}
+
+// A wrong argument shows as an exception of the JSON library; it ends this request alone.
+Result<lsp::Json> guarded(const std::function<Result<lsp::Json>(FeatureRun&)>& work,
+                          FeatureRun& run) {
+  try {
+    return work(run);
+  } catch (const json::exception&) {
+    return make_error(Code::kInvalidArgument, "an argument is missing or has the wrong type");
+  } catch (const std::exception& error) {
+    return make_error(Code::kInternal, error.what());
+  }
+}
+
+Result<std::string> status_document(FeatureRun& run, const std::string& uri) {
+  if (uri != "ambit-status:/status.json") {
+    return make_error(Code::kInvalidArgument, "there is no document " + uri);
+  }
+  auto answer = status(run, nullptr);
+  if (!answer) return answer.error();
+  return answer->value().dump(2) + "\n";
+}
+
+}  // namespace
+
+Features builtin_features() {
+  Features out;
+  out.commands = {{"ambit.inline.accepted", accepted}, {"ambit.status", status}};
+  out.actions = {};
+  out.contents = {{"ambit-status", status_document}};
+  return out;
+}
+
+lsp::ErrorCode error_code(Code code) {
+  switch (code) {
+    case Code::kCancelled:
+      return lsp::ErrorCode::kRequestCancelled;
+    case Code::kInvalidArgument:
+      return lsp::ErrorCode::kInvalidParams;
+    default:
+      return lsp::ErrorCode::kRequestFailed;
+  }
+}
+
+void run_feature(Session& session, const lsp::RequestId& id, const json& params,
+                 std::function<Result<lsp::Json>(FeatureRun&)> work) {
+  const auto stop = session.begin_request(id);
+  const auto refused = !session.server.workers().start(
+      [self = session.shared_from_this(), id, params, stop, work = std::move(work)] {
+        Progress progress(self, params, stop);
+        FeatureRun run{self, progress, stop.get_token()};
+        auto result = guarded(work, run);
+        if (!result && stop.stop_requested()) result = make_error(Code::kCancelled, "cancelled");
+        progress.end();  // before the reply: the client's token is valid until then
+        self->post([id, result = std::move(result)](Session& s) {
+          if (result) return s.reply(id, result->value());
+          s.fail(id, error_code(result.error().code), result.error().message);
+        });
+      });
+  if (refused) {
+    session.fail(id, lsp::ErrorCode::kRequestFailed,
+                 "too much is running already; wait for it or cancel it");
+  }
+}
+
+}  // namespace ambit::daemon
