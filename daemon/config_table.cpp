@@ -41,6 +41,11 @@ const std::array kSettings{
             "Sampling temperature of the first item; 0 always takes the likeliest token."},
     Setting{"completion.timeout_ms", 10000_i, 100, 600000, "", "ms", true,
             "A completion that takes longer is dropped."},
+    Setting{"completion.memory", Text("auto"), 0, 0, "auto|lead|draft|off", "", true,
+            "What the repository's own text does: `lead` lets it answer when it is sure and help "
+            "the model when it is not, `draft` only guesses ahead so that the model writes the "
+            "same answer faster, `auto` is `lead` with a small model and `draft` with a large "
+            "one."},
     Setting{"completion.fallback", Text("auto"), 0, 0, "auto|on|off", "", true,
             "Offer completions in the ordinary completion list as well: `auto` does so for editors "
             "without inline completion."},

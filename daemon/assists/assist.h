@@ -13,6 +13,7 @@
 #include "daemon/scheduling/scheduler.h"
 #include "indexer/context/pack.h"
 #include "indexer/index.h"
+#include "inference/memory/repository_memory.h"
 
 namespace ambit::daemon {
 
@@ -21,8 +22,11 @@ namespace ambit::daemon {
 struct AssistContext {
   std::shared_ptr<const indexer::Snapshot> snapshot;  // with the session's unsaved text; never null
   std::shared_ptr<indexer::Packer> packer;            // may be null: no context is packed
-  std::shared_ptr<Scheduler> scheduler;               // never null
-  std::shared_ptr<TokenCache> tokens;                 // never null
+  // May be null: no repository. building: not all of it has been read yet.
+  std::shared_ptr<const inference::MemoryView> memory;
+  bool memory_building = false;
+  std::shared_ptr<Scheduler> scheduler;  // never null
+  std::shared_ptr<TokenCache> tokens;    // never null
   Config config;
   std::filesystem::path root;           // of the repository; empty in single-file mode
   std::string repository;               // its name, for prompts

@@ -122,6 +122,7 @@ void generate(Session& session, Asked asked, std::stop_source stop) {
   request.text = asked.text;
   request.cursor = asked.cursor;
   request.items = asked.invoked ? context->config.integer("completion.items") : 1;
+  request.asked = asked.invoked;
   request.order = session.server.fim_order();
   auto weak = session.weak_from_this();
   session.server.when_model_settled([context, request, asked, weak] {
@@ -227,7 +228,10 @@ void on_complete(Session& session, const lsp::RequestId& id, const json& params)
   session.server.when_model_settled([weak = session.weak_from_this(), workspace, id, path, text,
                                      offset, items, stop] {
     // A command waits for the index; ghost text does not.
-    if (workspace) (void)workspace->wait_indexed(std::chrono::seconds(120));
+    if (workspace) {
+      (void)workspace->wait_indexed(std::chrono::seconds(120));
+      (void)workspace->memory()->wait_built(std::chrono::seconds(20));
+    }
     const auto self = weak.lock();
     if (!self) return;
     self->post([=](Session& inner) {
@@ -239,6 +243,7 @@ void on_complete(Session& session, const lsp::RequestId& id, const json& params)
       request.text = text;
       request.cursor = offset;
       request.items = items;
+      request.asked = true;
       request.order = inner.server.fim_order();
       inner.server.runtime().work([context, request, id, weak] {
         complete(context, request, [id, weak](CompletionOutcome outcome) {
@@ -250,7 +255,8 @@ void on_complete(Session& session, const lsp::RequestId& id, const json& params)
             }
             json out = {{"items", json::array()}, {"reason", outcome.reason}};
             for (const auto& item : outcome.items) {
-              out["items"].push_back({{"text", item.text}, {"logprob", item.logprob}});
+              out["items"].push_back(
+                  {{"text", item.text}, {"logprob", item.logprob}, {"source", item.source}});
             }
             json spans = json::array();
             for (const auto& span : outcome.pack.spans) {

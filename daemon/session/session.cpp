@@ -316,6 +316,9 @@ std::shared_ptr<AssistContext> Session::assist_context(const std::string& path,
   context->root = workspace->root();
   context->repository = workspace->name();
   context->packer = workspace->packer();
+  const auto memory = workspace->memory();
+  context->memory = memory->view();
+  context->memory_building = memory->building();
   indexer::Buffers buffers;
   std::vector<std::pair<std::uint64_t, std::string>> recent;
   for (const auto& [uri, document] : documents.all()) {

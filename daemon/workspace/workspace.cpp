@@ -45,6 +45,16 @@ std::shared_ptr<indexer::Packer> Workspace::packer() const {
   return packer_;
 }
 
+std::shared_ptr<MemoryKeeper> Workspace::memory() {
+  std::lock_guard lock(mutex_);
+  if (!memory_) {
+    memory_ = std::make_shared<MemoryKeeper>();
+    // Without an index there is nothing to read; saying so ends the wait for it.
+    if (snapshot_ || settled_) memory_->follow(snapshot_ ? snapshot_ : bare_);
+  }
+  return memory_;
+}
+
 WorkspaceStatus Workspace::status() const {
   std::lock_guard lock(mutex_);
   return status_;
@@ -73,6 +83,7 @@ void Workspace::run(const std::stop_token& stop) {
     status_.state = std::move(state);
     status_.problem = std::move(problem);
     settled_ = true;
+    if (memory_ && !snapshot_) memory_->follow(bare_);
     changed_.notify_all();
   };
   {
@@ -93,6 +104,7 @@ void Workspace::run(const std::stop_token& stop) {
       std::lock_guard lock(mutex_);
       snapshot_ = fresh;
       packer = packer_;
+      if (memory_) memory_->follow(fresh);
       if (report) {
         status_.files = report->files;
         status_.definitions = report->definitions;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/workspace/memory_keeper.h"
 #include "indexer/context/pack.h"
 #include "indexer/index.h"
 
@@ -44,6 +45,8 @@ class Workspace {
   [[nodiscard]] std::shared_ptr<const indexer::Snapshot> snapshot() const;
   [[nodiscard]] std::shared_ptr<indexer::Packer> packer() const;
   [[nodiscard]] WorkspaceStatus status() const;
+  // What the repository says; the first call starts reading it. Never null.
+  [[nodiscard]] std::shared_ptr<MemoryKeeper> memory();
 
   // These paths (absolute) may have changed; indexed in the background, in batches.
   void changed(const std::vector<std::filesystem::path>& paths);
@@ -63,6 +66,7 @@ class Workspace {
   mutable std::condition_variable_any changed_;
   std::shared_ptr<const indexer::Snapshot> snapshot_;
   std::shared_ptr<indexer::Packer> packer_;
+  std::shared_ptr<MemoryKeeper> memory_;
   WorkspaceStatus status_;
   std::vector<std::string> pending_;
   bool settled_ = false;

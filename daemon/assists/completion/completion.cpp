@@ -1,9 +1,11 @@
 #include "daemon/assists/completion/completion.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "daemon/assists/completion/clean.h"
+#include "daemon/assists/completion/memory.h"
 
 namespace ambit::daemon {
 
@@ -108,6 +110,21 @@ CompletionOutcome without_items(std::string reason, Error error = {}) {
   return outcome;
 }
 
+CompletionOutcome from_memory(const AssistContext& context, const CompletionRequest& request,
+                              std::string_view before, std::string_view after,
+                              const Cleaner& cleaner, std::size_t max_lines) {
+  CompletionOutcome outcome;
+  const auto answer = ask_memory(context, request.path, before, after, cleaner, max_lines);
+  outcome.cancelled = context.stop.stop_requested();
+  for (const auto& item : answer.items) {
+    if (outcome.items.size() == static_cast<std::size_t>(request.items)) break;
+    if (item.confidence < (request.asked ? kShowWhenAsked : kShowWhileTyping)) break;
+    outcome.items.push_back({item.text, std::log(item.confidence), "repository"});
+  }
+  if (outcome.items.empty()) outcome.reason = answer.reason;
+  return outcome;
+}
+
 }  // namespace
 
 void complete(std::shared_ptr<const AssistContext> context, CompletionRequest request,
@@ -116,6 +133,18 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   const std::string_view text = *request.text;
   const auto before = text.substr(0, request.cursor), after = text.substr(before.size());
   const auto info = context->scheduler->backend()->describe();
+  std::string before_lf(before), after_lf(after);
+  std::erase(before_lf, '\r');
+  std::erase(after_lf, '\r');
+  Cleaner::Options options;
+  options.max_lines = static_cast<std::size_t>(context->config.integer("completion.max_lines"));
+  auto cleaner = std::make_unique<Cleaner>(request.path, before_lf, after_lf, options);
+  if (memory_role(context->config, info) == MemoryRole::kLead) {
+    auto outcome = from_memory(*context, request, before_lf, after_lf, *cleaner, options.max_lines);
+    outcome.total_ms = ms_since(start);
+    done(std::move(outcome));
+    return;
+  }
   auto prompt =
       make_completion_prompt(*context, {request.path, before, after}, request.order, info.context);
   if (!prompt) {
@@ -136,12 +165,7 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   batch->done = std::move(done);
   batch->start = start;
   batch->left = request.items;
-  std::string before_lf(before), after_lf(after);
-  std::erase(before_lf, '\r');
-  std::erase(after_lf, '\r');
-  Cleaner::Options options;
-  options.max_lines = static_cast<std::size_t>(context->config.integer("completion.max_lines"));
-  batch->cleaner = std::make_unique<Cleaner>(request.path, before_lf, after_lf, options);
+  batch->cleaner = std::move(cleaner);
   batch->outcome.pack = std::move(prompt->pack);
   batch->outcome.prompt_tokens = static_cast<std::int64_t>(prompt->ids.size());
   batch->outcome.prompt_ms = ms_since(start);

@@ -1,4 +1,5 @@
-// From a cursor to items: pack, prompt, generate, clean. Asynchronous: the cpu work runs where
+// From a cursor to items: what the repository itself says when that is sure; else pack, prompt,
+// generate, clean. Asynchronous: the cpu work runs where
 // complete() is called (a cpu thread), the model streams on its own thread, and `done` is called
 // there too: it must only post.
 #pragma once
@@ -18,12 +19,14 @@ struct CompletionRequest {
   std::shared_ptr<const std::string> text;  // of the document
   std::size_t cursor = 0;                   // byte offset in it
   std::int64_t items = 1;
+  bool asked = false;  // by hand: less sure items are worth showing
   FimOrder order = FimOrder::kPsm;
 };
 
 struct CompletionItem {
-  std::string text;    // inserted at the cursor; never empty
-  double logprob = 0;  // mean per token
+  std::string text;                   // inserted at the cursor; never empty
+  double logprob = 0;                 // mean per token; of a text from the repository: of the whole
+  std::string_view source = "model";  // or "repository"; static text
 };
 
 struct CompletionOutcome {

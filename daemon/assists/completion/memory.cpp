@@ -1,0 +1,74 @@
+#include "daemon/assists/completion/memory.h"
+
+#include <algorithm>
+
+#include "indexer/secrets.h"
+#include "inference/memory/weights.h"
+
+namespace ambit::daemon {
+
+namespace {
+
+// Weights below this are a model for a laptop; V4-Flash has 160 GB.
+constexpr std::uint64_t kSmallModelBytes = std::uint64_t{2} << 30U;
+constexpr std::size_t kBeam = 4, kMostOpenFiles = 4;
+
+}  // namespace
+
+MemoryRole memory_role(const Config& config, const inference::BackendInfo& model) {
+  const auto setting = config.text("completion.memory");
+  if (setting == "off") return MemoryRole::kOff;
+  if (setting == "lead") return MemoryRole::kLead;
+  if (setting == "draft") return MemoryRole::kDraft;
+  if (model.leaves_machine || model.backend == "scripted" || model.backend == "remote") {
+    return MemoryRole::kDraft;
+  }
+  return model.weights_bytes < kSmallModelBytes ? MemoryRole::kLead : MemoryRole::kDraft;
+}
+
+MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
+                        std::string_view before, std::string_view after, const Cleaner& cleaner,
+                        std::size_t max_lines) {
+  MemoryAnswer out;
+  auto view = context.memory;
+  if (!view) {
+    // No repository: the file itself is all there is.
+    view = inference::RepositoryMemory().view();
+  }
+  std::vector<std::string> texts;
+  std::vector<inference::MemoryBuffer> open;
+  texts.reserve(kMostOpenFiles);
+  for (const auto& file : context.open_files) {
+    if (file == path || open.size() == kMostOpenFiles) continue;
+    auto text = context.snapshot->text(file);
+    if (!text) continue;
+    std::erase(*text, '\r');
+    texts.push_back(indexer::redact_secrets(*text));
+    open.push_back({file, texts.back()});
+  }
+  const inference::MemoryQuery query(view, {path, before, after}, open);
+  if (query.inside_word()) {
+    out.reason = "the cursor stands inside a word";
+    return out;
+  }
+  for (const auto& guess : query.guess(kBeam, cleaner.single_line() ? 1 : max_lines)) {
+    const auto cleaned = cleaner.clean(guess.text, true);
+    if (cleaned.text.empty()) {
+      if (out.reason.empty()) out.reason = cleaned.reason;
+      continue;
+    }
+    const bool known = std::any_of(out.items.begin(), out.items.end(),
+                                   [&](const auto& item) { return item.text == cleaned.text; });
+    if (!known) out.items.push_back({cleaned.text, inference::guess_confidence(guess)});
+  }
+  std::stable_sort(out.items.begin(), out.items.end(),
+                   [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
+  if (out.reason.empty()) {
+    out.reason = context.memory_building
+                     ? "the repository is still being read, and nothing read so far is sure"
+                     : "nothing in this repository tells how this goes on";
+  }
+  return out;
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,39 @@
+// What the repository's own text offers at a cursor (inference/memory), and when it is worth
+// showing without asking a model.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/assists/assist.h"
+#include "daemon/assists/completion/clean.h"
+#include "inference/backend.h"
+#include "inference/memory/predictor.h"
+
+namespace ambit::daemon {
+
+enum class MemoryRole { kOff, kDraft, kLead };
+
+// What the setting completion.memory means with this model. "auto": lead with a model of ours that
+// is small or not there at all, so that a machine without V4's weights still completes.
+[[nodiscard]] MemoryRole memory_role(const Config& config, const inference::BackendInfo& model);
+
+struct MemoryAnswer {
+  struct Item {
+    std::string text;       // cleaned
+    double confidence = 0;  // that a person would write exactly this
+  };
+  std::vector<Item> items;  // best first
+  std::string_view reason;  // why there is none; static text
+};
+
+// Shown while typing from here on, and when asked for by hand. Chosen on the training repositories
+// (docs/completion.md).
+inline constexpr double kShowWhileTyping = 0.35, kShowWhenAsked = 0.12;
+
+// before, after: with \n line ends. On a cpu thread: milliseconds.
+[[nodiscard]] MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
+                                      std::string_view before, std::string_view after,
+                                      const Cleaner& cleaner, std::size_t max_lines);
+
+}  // namespace ambit::daemon
