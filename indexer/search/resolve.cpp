@@ -1,7 +1,10 @@
 // What does the name under the cursor mean? Locals first, then definitions of that name ranked by
 // scope, imports and distance. No types: the confidence says how sure the syntax alone can be.
 #include <algorithm>
+#include <map>
+#include <set>
 
+#include "indexer/search/receiver.h"
 #include "indexer/search/snapshot.h"
 
 namespace ambit::indexer {
@@ -114,17 +117,36 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   for (const auto& m : p->facts.mentions) {
     if (m.span.begin <= begin && begin < m.span.end) kind = m.kind;
   }
-  // A local of an enclosing function, the innermost and latest before the use.
-  if (!member && qualifier.empty()) {
-    const Local* best = nullptr;
-    for (const auto& l : p->facts.locals) {
-      if (l.within.begin > begin || l.within.end < end) continue;
-      if (text.substr(l.name.begin, l.name.size()) != name) continue;
-      if (best == nullptr || l.within.size() < best->within.size() ||
-          (l.within == best->within && best->name.begin > begin && l.name.begin <= begin)) {
-        best = &l;
+  const Receivers receivers(*this, path, *p);
+  // A key of the object literal that the receiver is.
+  const auto at_key = [&](std::uint32_t at) {
+    Symbol s;
+    s.path = path;
+    s.name = name;
+    s.kind = SymbolKind::kProperty;
+    s.span = s.name_span = {at, at + static_cast<std::uint32_t>(name.size())};
+    s.line = s.end_line = static_cast<std::uint32_t>(
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    const auto newline = text.rfind('\n', at);
+    s.column = at - static_cast<std::uint32_t>(newline == std::string_view::npos ? 0 : newline + 1);
+    s.exported = false;
+    return s;
+  };
+  Receivers::Type receiver;
+  std::vector<std::string> types;  // the receiver's and its bases'
+  if (member) {
+    receiver = receivers.before(begin - (before.ends_with('.') ? 1 : 2));
+    if (receiver.literal != 0) {
+      if (const auto key = receivers.key_of_literal(receiver.literal, name); key != 0) {
+        out.push_back({at_key(key), 0.9F});
+        return out;
       }
     }
+    types = receivers.with_bases(receiver);
+  }
+  // A local of an enclosing function, the innermost and latest before the use.
+  if (!member && qualifier.empty()) {
+    const auto* best = receivers.local(name, begin, end);
     if (best != nullptr) {
       Symbol s;
       s.path = path;
@@ -174,7 +196,47 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
                          names_it);
   }
 
-  auto found = definitions(name, 400);
+  // import { real as name }: the import says what it is called where it is defined.
+  std::string_view called = name;
+  if (!member) {
+    for (const auto& i : p->facts.imports) {
+      const auto statement = text.substr(i.statement.begin, i.statement.size());
+      for (auto at = statement.find(name); at != std::string_view::npos;
+           at = statement.find(name, at + 1)) {
+        if (at < 4 || word(statement[at - 1]) ||
+            (at + name.size() < statement.size() && word(statement[at + name.size()]))) {
+          continue;
+        }
+        auto e = at;
+        while (e > 0 && statement[e - 1] == ' ') --e;
+        if (e < 3 || statement.substr(e - 2, 2) != "as" || word(statement[e - 3])) continue;
+        e -= 2;
+        while (e > 0 && statement[e - 1] == ' ') --e;
+        auto b = e;
+        while (b > 0 && word(statement[b - 1])) --b;
+        if (e > b) called = statement.substr(b, e - b);
+      }
+    }
+  }
+  auto found = definitions(called, 400);
+  // { name: …, other: … }: the type whose members are called like all the keys.
+  const bool keyed = p->language == Language::kTypeScript || p->language == Language::kTsx ||
+                     p->language == Language::kJavaScript;
+  const bool never_plain_member = keyed || p->language == Language::kPython ||
+                                  p->language == Language::kGo || p->language == Language::kRust;
+  const auto keys = keyed && !member ? receivers.keys_around(begin) : std::set<std::string>{};
+  std::map<std::pair<std::string, std::string>, double> overlaps;  // path, scope
+  const auto overlap = [&](const Symbol& s) {
+    const auto [it, fresh] = overlaps.try_emplace({s.path, s.scope}, 0);
+    if (fresh && overlaps.size() < 40) {
+      std::set<std::string> same;
+      for (const auto& other : symbols_in(s.path)) {
+        if (other.scope == s.scope && keys.contains(other.name)) same.insert(other.name);
+      }
+      it->second = static_cast<double>(same.size()) / static_cast<double>(keys.size());
+    }
+    return it->second;
+  };
   struct Ranked {
     double score;
     std::size_t index;
@@ -188,7 +250,9 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
     if (!same_family(language, p->language)) score -= 8;
     const bool same_file = s.path == path;
     if (same_file) score += 6;
-    if (same_file && begin >= s.name_span.begin && begin < s.name_span.end) score += 20;
+    // The definition itself, unless it is one of several places that set the same field.
+    if (same_file && begin >= s.name_span.begin && begin < s.name_span.end)
+      score += member ? 0 : 20;
     if (!same_file && !s.exported) score -= 7;
     if (!same_file && folder_of(s.path) == folder_of(path)) score += 2.5;
     if (!same_file && stem_of(s.path) == stem_of(path)) score += 2;
@@ -212,10 +276,23 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
     const bool is_member =
         !s.scope.empty() && (s.kind == SymbolKind::kMethod || s.kind == SymbolKind::kField ||
                              s.kind == SymbolKind::kProperty || s.kind == SymbolKind::kConstructor);
-    if (member != is_member && p->language != Language::kGo) score -= member ? 1.5 : 3;
+    if (!keys.empty() && is_member) {
+      score += 12 * overlap(s);
+    } else if (member != is_member && (p->language != Language::kGo || !member)) {
+      score -= member ? 1.5 : never_plain_member ? 12 : 3;
+    }
+    for (std::size_t t = 0; t < types.size(); ++t) {
+      const std::string_view scope = s.scope;
+      if (!scope.ends_with(types[t])) continue;
+      if (scope.size() > types[t].size() && word(scope[scope.size() - types[t].size() - 1]))
+        continue;
+      score += std::max(6.0, 14.0 - static_cast<double>(t));
+      break;
+    }
+    if (before.ends_with("new ") && s.kind == SymbolKind::kConstructor) score += 5;
     if (member && (qualifier == "self" || qualifier == "this")) {
       for (const auto& scope : scopes) {
-        if (scope == s.scope) score += 8;
+        if (scope == s.scope) score += 4;
       }
     } else if (!qualifier.empty()) {
       const std::string_view scope = s.scope;
@@ -253,6 +330,18 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.score > b.score; });
+  // new Name: the constructor, where the class writes one.
+  if (!ranked.empty() && before.ends_with("new ")) {
+    const auto& made = found[ranked[0].index];
+    for (auto& s : symbols_in(made.path)) {
+      if (s.kind != SymbolKind::kConstructor || s.name_span.begin < made.span.begin ||
+          s.name_span.end > made.span.end || made.kind != SymbolKind::kClass) {
+        continue;
+      }
+      out.push_back({std::move(s), 0.9F});
+      break;
+    }
+  }
   const auto n = std::min<std::size_t>(ranked.size(), 20);
   for (std::size_t i = 0; i < n; ++i) {
     float confidence = 0.9F;  // the only one of its name; an estimate, not calibrated

@@ -20,6 +20,8 @@
 (variable_declarator name: (array_pattern (identifier) @name)) @definition.variable
 (object_pattern (shorthand_property_identifier_pattern) @name) @local
 (pair key: [(property_identifier) (string)] @name value: [(arrow_function) (function_expression)]) @definition.method
+(program (lexical_declaration (variable_declarator value: (object (pair key: (property_identifier) @name) @definition.property))))
+(export_statement (lexical_declaration (variable_declarator value: (object (pair key: (property_identifier) @name) @definition.property))))
 (assignment_expression left: (member_expression property: (property_identifier) @name)
   right: [(arrow_function) (function_expression)]) @definition.function
 (formal_parameters (identifier) @name) @local

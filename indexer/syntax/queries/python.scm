@@ -25,6 +25,7 @@
 (parameters (list_splat_pattern (identifier) @name)) @local
 (parameters (dictionary_splat_pattern (identifier) @name)) @local
 (lambda_parameters (identifier) @name) @local
+(typed_parameter type: (identifier) @name) @reference.type
 (typed_parameter (identifier) @name) @local
 (typed_parameter (list_splat_pattern (identifier) @name)) @local
 (typed_parameter (dictionary_splat_pattern (identifier) @name)) @local

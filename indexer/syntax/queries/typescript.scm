@@ -1,4 +1,6 @@
 ; TypeScript and TSX
+(#through as_expression _)
+(#through satisfies_expression _)
 (#comment comment)
 (#wrapper export_statement ambient_declaration)
 (#public-if export_statement)
@@ -33,6 +35,8 @@
 (variable_declarator name: (array_pattern (identifier) @name)) @definition.variable
 (object_pattern (shorthand_property_identifier_pattern) @name) @local
 (pair key: [(property_identifier) (string)] @name value: [(arrow_function) (function_expression)]) @definition.method
+(program (lexical_declaration (variable_declarator value: (object (pair key: (property_identifier) @name) @definition.property))))
+(export_statement (lexical_declaration (variable_declarator value: (object (pair key: (property_identifier) @name) @definition.property))))
 (required_parameter pattern: (identifier) @name) @local
 (optional_parameter pattern: (identifier) @name) @local
 (required_parameter pattern: (rest_pattern (identifier) @name)) @local

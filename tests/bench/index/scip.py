@@ -77,7 +77,7 @@ def definitions(path, sources):
 def pairs(path, sources, with_locals):
     """[((path, line, column), [(path, line) of the definition, …])] for uses whose definition lies
     in the repository. Columns are UTF-8 bytes from 1."""
-    where, uses = {}, []
+    where, uses, also = {}, [], []
     for name, line, column, end, symbol, is_definition in _occurrences(path):
         local = symbol.startswith("local ") or _parameter(symbol)
         key = (name, symbol) if local else symbol
@@ -86,14 +86,22 @@ def pairs(path, sources, with_locals):
                 where.setdefault(key, []).append((name, line))
         elif with_locals or not local:
             uses.append((name, line, column, end, key))
-    out = []
+        else:
+            also.append((name, line, column, end, key))
+    # One place may mean several things ({ name } is a variable and a property): each is right.
+    meant = {}
+    for name, line, column, end, key in uses + also:
+        meant.setdefault((name, line, column, end), []).extend(where.get(key, []))
+    out, seen = [], set()
     for name, line, column, end, key in uses:
+        place = (name, line, column, end)
         text = sources.line(name, line)
         word = text[column - 1:end - 1].strip("'\"`")
-        if key not in where or not word.replace("$", "_").isidentifier():
+        if place in seen or key not in where or not word.replace("$", "_").isidentifier():
             continue
+        seen.add(place)
         if (name, line) in where[key]:
             continue
         bytes_before = len(text[:column - 1].encode())
-        out.append(((name, line, bytes_before + 1), where[key]))
+        out.append(((name, line, bytes_before + 1), sorted(set(meant[place]))))
     return out

@@ -1,0 +1,468 @@
+#include "indexer/search/receiver.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ambit::indexer {
+namespace {
+
+constexpr int kMaxDepth = 4;
+constexpr std::size_t kMaxBack = 2000;  // bytes that an expression may reach back
+constexpr std::size_t kMaxBases = 12;
+
+bool word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '$' || static_cast<unsigned char>(c) >= 0x80;
+}
+bool space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+std::size_t skip(std::string_view s, std::size_t at) {
+  while (at < s.size() && space(s[at])) ++at;
+  return at;
+}
+std::string_view word_at(std::string_view s, std::size_t at) {
+  auto end = at;
+  while (end < s.size() && word(s[end])) ++end;
+  return s.substr(at, end - at);
+}
+
+// Types that only hold another one.
+constexpr std::array kHolders = std::to_array<std::string_view>(
+    {"Arc",         "Awaitable", "Box",        "ClassVar", "Cow",        "Final",   "MutexGuard",
+     "NonNullable", "Option",    "Optional",   "Partial",  "Pin",        "Promise", "Rc",
+     "Readonly",    "Ref",       "RefCell",    "Required", "Result",     "Self",    "Task",
+     "Type",        "ValueTask", "shared_ptr", "type",     "unique_ptr", "weak_ptr"});
+constexpr std::array kQualifiers = std::to_array<std::string_view>(
+    {"abstract", "await",     "async",  "class",    "const", "constexpr", "dyn",
+     "enum",     "export",    "extern", "final",    "impl",  "in",        "inline",
+     "internal", "let",       "mut",    "mutable",  "new",   "out",       "override",
+     "private",  "protected", "public", "readonly", "ref",   "return",    "static",
+     "struct",   "typename",  "union",  "unsigned", "val",   "virtual",   "volatile"});
+
+bool colon_types(Language l) {
+  switch (l) {
+    case Language::kPython:
+    case Language::kTypeScript:
+    case Language::kTsx:
+    case Language::kJavaScript:
+    case Language::kRust:
+    case Language::kKotlin:
+    case Language::kSwift:
+    case Language::kScala:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::string simple_type(std::string_view type) {
+  std::string last;
+  for (std::size_t at = 0; at < type.size();) {
+    const char c = type[at];
+    if (c == '\'' || c == '"') {  // 'a of Rust, a forward reference of Python
+      if (c == '\'' && at + 1 < type.size() && word(type[at + 1]) &&
+          type.find('\'', at + 1) == std::string_view::npos) {
+        at += 1 + word_at(type, at + 1).size();
+        continue;
+      }
+      ++at;
+      continue;
+    }
+    if (word(c)) {
+      const auto w = word_at(type, at);
+      at += w.size();
+      if (std::binary_search(kQualifiers.begin(), kQualifiers.end(), w)) continue;
+      if (w == "None" || w == "null" || w == "undefined" || w == "nil") {
+        if (!last.empty()) break;
+        continue;
+      }
+      const bool path = !last.empty() && at > w.size() &&
+                        (type[at - w.size() - 1] == '.' || type[at - w.size() - 1] == ':');
+      if (!last.empty() && !path) break;
+      last = w;
+      continue;
+    }
+    if (c == '<' || c == '[') {
+      if (std::binary_search(kHolders.begin(), kHolders.end(), last)) {
+        last.clear();
+        ++at;
+        continue;
+      }
+      break;
+    }
+    if (c == '{' || c == '(' || c == '=' || c == ';' || c == ',') {
+      if (!last.empty() || c != '(') break;
+    }
+    if (c == '|' && !last.empty()) break;
+    ++at;
+  }
+  return last;
+}
+
+const Local* Receivers::local(std::string_view name, std::size_t begin, std::size_t end) const {
+  const Local* best = nullptr;
+  for (const auto& l : parsed_.facts.locals) {
+    if (l.within.begin > begin || l.within.end < end) continue;
+    if (text_.substr(l.name.begin, l.name.size()) != name) continue;
+    if (best == nullptr || l.within.size() < best->within.size() ||
+        (l.within == best->within && best->name.begin > begin && l.name.begin <= begin)) {
+      best = &l;
+    }
+  }
+  return best;
+}
+
+std::string Receivers::enclosing_class(std::uint32_t at) const {
+  const auto& all = parsed_.facts.definitions;
+  std::string best;
+  std::uint32_t smallest = 0xFFFFFFFF;
+  for (const auto& d : all) {
+    if (d.span.begin > at || at >= d.span.end || d.span.size() >= smallest) continue;
+    switch (d.kind) {
+      case SymbolKind::kClass:
+      case SymbolKind::kStruct:
+      case SymbolKind::kInterface:
+      case SymbolKind::kTrait:
+      case SymbolKind::kUnion:
+      case SymbolKind::kEnum:
+        best = text_.substr(d.name.begin, d.name.size());
+        smallest = d.span.size();
+        break;
+      default:
+        if (!d.owner.empty()) {  // a method written outside of its class
+          const auto cut = d.owner.rfind('\x1f');
+          best = cut == std::string::npos ? d.owner : d.owner.substr(cut + 1);
+          smallest = d.span.size();
+        }
+    }
+  }
+  return best;
+}
+
+std::uint32_t Receivers::key_of_literal(std::uint32_t brace, std::string_view key) const {
+  int depth = 0;
+  bool fresh = false;
+  for (std::size_t at = brace; at < text_.size() && at < brace + 8000U; ++at) {
+    const char c = text_[at];
+    if (c == '{' || c == '(' || c == '[') {
+      ++depth;
+      fresh = depth == 1;
+    } else if (c == '}' || c == ')' || c == ']') {
+      if (--depth == 0) return 0;
+    } else if (c == ',' || c == ';' || c == '\n') {
+      fresh = depth == 1;
+    } else if (c == '/' && at + 1 < text_.size() && text_[at + 1] == '/') {
+      at = std::min(text_.find('\n', at), text_.size()) - 1;
+    } else if (word(c)) {
+      const auto w = word_at(text_, at);
+      if (w == "readonly") {
+        at += w.size() - 1;
+        continue;
+      }
+      if (fresh && w == key) return static_cast<std::uint32_t>(at);
+      fresh = false;
+      at += w.size() - 1;
+    } else if (!space(c)) {
+      fresh = false;
+    }
+  }
+  return 0;
+}
+
+std::set<std::string> Receivers::keys_around(std::size_t at) const {
+  std::set<std::string> out;
+  // A key stands behind { or , and before : or , or }.
+  const auto end = skip(text_, at + word_at(text_, at).size());
+  if (end >= text_.size() || std::string_view(":,}?").find(text_[end]) == std::string_view::npos)
+    return out;
+  auto open = at;
+  int depth = 0;
+  bool first = true;
+  for (; open > 0 && at - open < kMaxBack; --open) {
+    const char c = text_[open - 1];
+    if (first && !space(c)) {
+      if (c != '{' && c != ',') return out;
+      first = false;
+    }
+    if (c == '}' || c == ')' || c == ']') ++depth;
+    if ((c == '{' || c == '(' || c == '[') && depth-- == 0) break;
+  }
+  if (open == 0 || text_[open - 1] != '{') return out;
+  depth = 0;
+  bool fresh = true;
+  for (auto i = open; i < text_.size() && i < open + kMaxBack; ++i) {
+    const char c = text_[i];
+    if (c == '{' || c == '(' || c == '[') ++depth;
+    if ((c == '}' || c == ')' || c == ']') && depth-- == 0) break;
+    if (c == ',' && depth == 0) {
+      fresh = true;
+    } else if (word(c)) {
+      const auto w = word_at(text_, i);
+      if (fresh && depth == 0) out.emplace(w);
+      fresh = false;
+      i += w.size() - 1;
+    } else if (!space(c)) {
+      fresh = false;
+    }
+  }
+  return out;
+}
+
+// `name: Type = made`, `Type name = made`, `name := made`, `name Type`.
+Receivers::Type Receivers::declared(std::string_view text, std::size_t name_begin,
+                                    std::size_t name_end, Language language, int depth,
+                                    bool own_text) const {
+  auto at = skip(text, name_end);
+  if (at < text.size() && (text[at] == '?' || text[at] == '!')) at = skip(text, at + 1);
+  if (colon_types(language)) {
+    if (at < text.size() && text[at] == ':' && (at + 1 >= text.size() || text[at + 1] != '=')) {
+      const auto begin = skip(text, at + 1);
+      if (begin < text.size() && text[begin] == '{' && own_text)
+        return {"", false, static_cast<std::uint32_t>(begin)};
+      return {simple_type(text.substr(begin, 200)), false, 0};
+    }
+  } else if (language == Language::kGo) {
+    if (at < text.size() && (word(text[at]) || text[at] == '*' || text[at] == '['))
+      return {simple_type(text.substr(at, 200)), false, 0};
+  } else {
+    // The words before the name, back to what ends a statement or a parameter.
+    auto begin = name_begin;
+    int nested = 0;
+    while (begin > 0 && name_begin - begin < 300) {
+      const char c = text[begin - 1];
+      if (c == '>' && (begin < 2 || text[begin - 2] != '-')) ++nested;
+      if (c == '<') --nested;
+      if (nested <= 0 && (c == ';' || c == '{' || c == '}' || c == '(' || c == ',' || c == ')' ||
+                          c == '=' || c == '"')) {
+        break;
+      }
+      --begin;
+    }
+    auto type = simple_type(text.substr(begin, name_begin - begin));
+    if (!type.empty() && type != "auto" && type != "var" && type != "let") return {type, false, 0};
+  }
+  if (at + 1 < text.size() && text[at] == ':' && text[at + 1] == '=') ++at;
+  if (at < text.size() && text[at] == '=' && (at + 1 >= text.size() || text[at + 1] != '=')) {
+    const auto value = skip(text, at + 1);
+    if (value < text.size() && text[value] == '{' && own_text)
+      return {"", false, static_cast<std::uint32_t>(value)};
+    return made_by(text, value, depth);
+  }
+  return {};
+}
+
+// The type of `new T(…)`, `T(…)`, `&T{…}`, `T::new(…)`, `f(…)`, `await a.f(…)`.
+Receivers::Type Receivers::made_by(std::string_view text, std::size_t at, int depth) const {
+  while (at < text.size() && (text[at] == '&' || text[at] == '*' || text[at] == '(')) ++at;
+  bool made = false;
+  std::string last, before;
+  for (;;) {
+    const auto w = word_at(text, at);
+    if (w.empty()) break;
+    at += w.size();
+    if (w == "new" || w == "await" || w == "mut" || w == "yield" || w == "make" || w == "async") {
+      made = made || w == "new";
+      at = skip(text, at);
+      while (at < text.size() && (text[at] == '&' || text[at] == '(')) ++at;
+      continue;
+    }
+    before = std::move(last);
+    last = w;
+    if (at < text.size() && text[at] == '<') {  // make_unique<T>( … ), new Map<K, V>( … )
+      const auto close = text.find('>', at);
+      if (close == std::string_view::npos) break;
+      if (last == "make_unique" || last == "make_shared")
+        return {simple_type(text.substr(at + 1, close - at - 1)), false, 0};
+      at = close + 1;
+    }
+    if (at < text.size() && text[at] == '.') {
+      ++at;
+    } else if (text.substr(at).starts_with("::") || text.substr(at).starts_with("->")) {
+      at += 2;
+    } else {
+      break;
+    }
+  }
+  if (last.empty()) return {};
+  const char next = at < text.size() ? text[at] : '\0';
+  const bool upper = last[0] >= 'A' && last[0] <= 'Z';
+  if (made || next == '{') return {last, false, 0};
+  if (next == '(') {
+    if (upper) return {last, false, 0};
+    // Type::new(), Type.create(): mostly of that type.
+    if (!before.empty() && before[0] >= 'A' && before[0] <= 'Z') {
+      auto type = returned(last, before, depth);
+      if (type.name.empty() || type.name == "Self") type.name = before;
+      return type;
+    }
+    return returned(last, "", depth);
+  }
+  if (upper && !before.empty()) return {before, false, 0};  // Color.RED
+  return {};
+}
+
+Receivers::Type Receivers::returned(std::string_view function, std::string_view of_type,
+                                    int depth) const {
+  if (depth > kMaxDepth) return {};
+  for (const auto& s : snapshot_.definitions(function, 8)) {
+    if (s.kind != SymbolKind::kFunction && s.kind != SymbolKind::kMethod) continue;
+    if (!of_type.empty() && !s.scope.ends_with(of_type)) continue;
+    auto type = of_symbol(s, depth + 1);
+    if (!type.name.empty()) return type;
+  }
+  return {};
+}
+
+// What a signature says: of a variable its type, of a function what it returns.
+Receivers::Type Receivers::of_symbol(const Symbol& s, int depth) const {
+  if (depth > kMaxDepth) return {};
+  const std::string_view signature = s.signature;
+  auto name = signature.find(s.name);
+  while (name != std::string_view::npos &&
+         ((name > 0 && word(signature[name - 1])) ||
+          (name + s.name.size() < signature.size() && word(signature[name + s.name.size()])))) {
+    name = signature.find(s.name, name + 1);
+  }
+  if (name == std::string_view::npos) return {};
+  const auto language = language_of(s.path);
+  const auto end = name + s.name.size();
+  const bool function = s.kind == SymbolKind::kFunction || s.kind == SymbolKind::kMethod;
+  if (!function) return declared(signature, name, end, language, depth, false);
+  auto close = signature.find('(', end);
+  for (int open = 0; close != std::string_view::npos && close < signature.size(); ++close) {
+    if (signature[close] == '(') ++open;
+    if (signature[close] == ')' && --open == 0) break;
+  }
+  if (close == std::string_view::npos || close >= signature.size()) return {};
+  auto at = skip(signature, close + 1);
+  if (signature.substr(at).starts_with("->"))
+    return {simple_type(signature.substr(at + 2)), false, 0};
+  if (colon_types(language)) {
+    if (at < signature.size() && signature[at] == ':')
+      return {simple_type(signature.substr(at + 1)), false, 0};
+    return {};
+  }
+  if (language == Language::kGo) return {simple_type(signature.substr(at)), false, 0};
+  return {simple_type(signature.substr(0, name)), false, 0};
+}
+
+Receivers::Type Receivers::before(std::size_t end, int depth) const {
+  if (depth > kMaxDepth) return {};
+  const auto floor = end > kMaxBack ? end - kMaxBack : 0;
+  const auto back = [&](std::size_t at) {
+    while (at > floor && space(text_[at - 1])) --at;
+    return at;
+  };
+  end = back(end);
+  if (end > floor && (text_[end - 1] == '?' || text_[end - 1] == '!')) end = back(end - 1);
+  bool called = false;
+  while (end > floor && (text_[end - 1] == ')' || text_[end - 1] == ']')) {
+    int open = 0;
+    auto at = end;
+    for (; at > floor; --at) {
+      const char c = text_[at - 1];
+      if (c == ')' || c == ']') ++open;
+      if ((c == '(' || c == '[') && --open == 0) break;
+    }
+    if (at <= floor) return {};
+    called = called || text_[end - 1] == ')';
+    end = back(at - 1);
+  }
+  auto begin = end;
+  while (begin > floor && word(text_[begin - 1])) --begin;
+  const auto name = text_.substr(begin, end - begin);
+  if (name.empty()) return {};
+  if (name == "self" || name == "this" || name == "cls" || name == "Self" || name == "$this")
+    return {enclosing_class(static_cast<std::uint32_t>(begin)), false, 0};
+  if (name == "super" || name == "base")
+    return {enclosing_class(static_cast<std::uint32_t>(begin)), true, 0};
+  const auto left = back(begin);
+  const bool dot = left > floor && text_[left - 1] == '.';
+  const bool arrow = left > floor + 1 && text_.substr(left - 2, 2) == "->";
+  const bool path = left > floor + 1 && text_.substr(left - 2, 2) == "::";
+  if (dot || arrow || path) {
+    const auto of = before(left - (dot ? 1 : 2), depth + 1);
+    if (of.literal != 0) {
+      const auto key = key_of_literal(of.literal, name);
+      if (key == 0) return {};
+      return declared(text_, key, key + name.size(), parsed_.language, depth + 1, true);
+    }
+    if (of.name.empty()) return {};
+    for (const auto& type : with_bases(of)) {
+      for (const auto& s : snapshot_.definitions(name, 200)) {
+        if (s.scope == type || s.scope.ends_with("." + type) || s.scope.ends_with(":" + type)) {
+          auto out = of_symbol(s, depth + 1);
+          if (!out.name.empty()) return out;
+        }
+      }
+    }
+    return {};
+  }
+  if (called) {
+    if (name[0] >= 'A' && name[0] <= 'Z') return {std::string(name), false, 0};
+    return returned(name, "", depth + 1);
+  }
+  if (const auto* l = local(name, begin, end); l != nullptr)
+    return declared(text_, l->name.begin, l->name.end, parsed_.language, depth + 1, true);
+  for (const auto& s : snapshot_.definitions(name, 20)) {
+    switch (s.kind) {
+      case SymbolKind::kClass:
+      case SymbolKind::kStruct:
+      case SymbolKind::kInterface:
+      case SymbolKind::kTrait:
+      case SymbolKind::kEnum:
+      case SymbolKind::kUnion:
+      case SymbolKind::kModule:
+      case SymbolKind::kNamespace:
+      case SymbolKind::kTypeAlias:
+        return {s.name, false, 0};
+      case SymbolKind::kVariable:
+      case SymbolKind::kConstant:
+        if (auto type = of_symbol(s, depth + 1); !type.name.empty()) return type;
+        return {s.name, false, 0};  // an object with keys of its own
+      default:
+        break;
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> Receivers::with_bases(const Type& type) const {
+  std::vector<std::string> out;
+  if (type.name.empty()) return out;
+  out.push_back(type.name);
+  for (std::size_t i = 0; i < out.size() && out.size() < kMaxBases; ++i) {
+    for (const auto& s : snapshot_.definitions(out[i], 6)) {
+      switch (s.kind) {
+        case SymbolKind::kClass:
+        case SymbolKind::kStruct:
+        case SymbolKind::kInterface:
+        case SymbolKind::kTrait:
+        case SymbolKind::kTypeAlias:
+          break;
+        default:
+          continue;
+      }
+      const std::string_view signature = s.signature;
+      auto at = signature.find(s.name);
+      if (at == std::string_view::npos) continue;
+      for (at += s.name.size(); at < signature.size() && out.size() < kMaxBases;) {
+        if (!word(signature[at])) {
+          ++at;
+          continue;
+        }
+        const std::string w(word_at(signature, at));
+        at += w.size();
+        if (w[0] < 'A' || w[0] > 'Z' || std::find(out.begin(), out.end(), w) != out.end()) continue;
+        out.push_back(w);
+      }
+    }
+  }
+  if (type.bases_only) out.erase(out.begin());
+  return out;
+}
+
+}  // namespace ambit::indexer

@@ -1,0 +1,58 @@
+// The type of what stands left of a dot, as far as syntax alone tells: from the declaration of the
+// variable, from what it is made with, from what a function says it returns. Simple names without
+// arguments or path; "" when the syntax does not say.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "indexer/search/snapshot.h"
+
+namespace ambit::indexer {
+
+class Receivers {
+ public:
+  Receivers(const SnapshotImpl& snapshot, std::string_view path, const ParsedText& parsed)
+      : snapshot_(snapshot), path_(path), parsed_(parsed), text_(*parsed.text) {}
+
+  struct Type {
+    std::string name;
+    bool bases_only = false;  // super.x
+    // The value is an object literal that stands here: its keys are what it has. 0: it is not.
+    std::uint32_t literal = 0;
+  };
+  // Of the expression that ends before `end` (the position of "." or "->").
+  [[nodiscard]] Type before(std::size_t end, int depth = 0) const;
+
+  // Names of the type and of what its definition names as bases, nearest first.
+  [[nodiscard]] std::vector<std::string> with_bases(const Type& type) const;
+  // The name of the class around a position, "" outside of one.
+  [[nodiscard]] std::string enclosing_class(std::uint32_t at) const;
+  // The innermost and latest variable of that name which a use at [begin, end) can mean.
+  [[nodiscard]] const Local* local(std::string_view name, std::size_t begin, std::size_t end) const;
+  // The keys of the object literal or pattern in which a key stands at `at`; none when it is no
+  // key.
+  [[nodiscard]] std::set<std::string> keys_around(std::size_t at) const;
+  // Position of `key` among the keys of the literal that opens at `brace`; 0 when it has none.
+  [[nodiscard]] std::uint32_t key_of_literal(std::uint32_t brace, std::string_view key) const;
+
+ private:
+  [[nodiscard]] Type declared(std::string_view text, std::size_t name_begin, std::size_t name_end,
+                              Language language, int depth, bool own_text) const;
+  [[nodiscard]] Type made_by(std::string_view text, std::size_t at, int depth) const;
+  [[nodiscard]] Type of_symbol(const Symbol& s, int depth) const;
+  [[nodiscard]] Type returned(std::string_view function, std::string_view of_type, int depth) const;
+
+  const SnapshotImpl& snapshot_;
+  std::string_view path_;
+  const ParsedText& parsed_;
+  std::string_view text_;
+};
+
+// "std::unique_ptr<Foo>" -> "Foo", "Optional[a.B]" -> "B", "&'a mut Vec<T>" -> "Vec".
+[[nodiscard]] std::string simple_type(std::string_view type);
+
+}  // namespace ambit::indexer
