@@ -12,7 +12,7 @@
 
 namespace ambit::daemon {
 
-Result<OpenIndex> open_index(const std::string& root, const Config& config) {
+Result<OpenIndex> open_index(const std::string& root, const Config& config, std::stop_token stop) {
   indexer::IndexOptions options;
   options.cache_directory = cache_directory() / "index";
   const auto threads = config.integer("index.threads");
@@ -33,7 +33,7 @@ Result<OpenIndex> open_index(const std::string& root, const Config& config) {
   const auto folder = std::filesystem::absolute(root.empty() ? "." : root).lexically_normal();
   AMBIT_TRY(index, indexer::RepoIndex::open(folder, std::move(options)));
   out.index = std::move(index);
-  auto report = out.index->update();
+  auto report = out.index->update(stop);
   if (shown) std::fputs("\r\033[K", stderr);
   if (!report) return report.error();
   out.report = std::move(*report);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,9 @@ struct OpenIndex {
 
 // Opens the repository that holds `root` ("" : the current folder), with the cache and the settings
 // that the daemon uses, and brings the index up to date with the disk. Says on stderr how far it is
-// when that takes long.
-[[nodiscard]] Result<OpenIndex> open_index(const std::string& root, const Config& config);
+// when that takes long. kCancelled after a stop request; what was learnt is kept for the next time.
+[[nodiscard]] Result<OpenIndex> open_index(const std::string& root, const Config& config,
+                                           std::stop_token stop = {});
 
 // FILE:LINE:COL as people give it; line and column start at 1, the column counts UTF-8 bytes.
 struct FilePosition {

@@ -188,6 +188,16 @@ Result<Diff> convert(RawDiff& raw_diff, const DiffOptions& options, std::string 
   return out;
 }
 
+// `git add -N` announces a file without content: git does not commit it. In memory only.
+void drop_announced(git_index* index) {
+  for (std::size_t i = git_index_entrycount(index); i-- > 0;) {
+    const auto* entry = git_index_get_byindex(index, i);
+    if ((entry->flags_extended & GIT_INDEX_ENTRY_INTENT_TO_ADD) == 0) continue;
+    const std::string path = entry->path;
+    (void)git_index_remove(index, path.c_str(), 0);
+  }
+}
+
 Result<std::string> head_tree(const Repo& repo, Tree& tree) {
   const int unborn = git_repository_head_unborn(repo.p);
   if (unborn == 1) return std::string("(empty)");
@@ -220,8 +230,10 @@ Result<Diff> diff_staged(const std::filesystem::path& repository,
   AMBIT_CHECK_OK(open_repo(repository, repo));
   Index index;
   AMBIT_CHECK_OK(open_index(repo, index_file, index));
+  drop_announced(index.p);
   Tree tree;
-  AMBIT_TRY(name, head_tree(repo, tree));
+  AMBIT_TRY(name,
+            options.base.empty() ? head_tree(repo, tree) : resolve_tree(repo, options.base, tree));
   std::vector<char*> specs;
   const auto o = raw_options(options, specs);
   RawDiff diff;
@@ -325,6 +337,57 @@ Result<std::string> staged_tree(const std::filesystem::path& repository,
     return raw::last_error(Code::kInvalidArgument, "the index cannot be written as a tree");
   }
   return raw::hex(id);
+}
+
+Result<std::vector<TreeEntry>> staged_entries(const std::filesystem::path& repository,
+                                              const std::filesystem::path& index_file) {
+  Repo repo;
+  AMBIT_CHECK_OK(open_repo(repository, repo));
+  Index index;
+  AMBIT_CHECK_OK(open_index(repo, index_file, index));
+  std::vector<TreeEntry> out;
+  for (std::size_t i = 0, n = git_index_entrycount(index.p); i < n; ++i) {
+    const auto* entry = git_index_get_byindex(index.p, i);
+    if (git_index_entry_stage(entry) != 0 ||
+        (entry->flags_extended & GIT_INDEX_ENTRY_INTENT_TO_ADD) != 0) {
+      continue;
+    }
+    out.push_back({entry->path, raw::blob_id(entry->id), entry->mode});
+  }
+  return out;
+}
+
+Result<std::vector<TreeEntry>> tree_entries(const std::filesystem::path& repository,
+                                            const std::string& spec) {
+  Repo repo;
+  AMBIT_CHECK_OK(open_repo(repository, repo));
+  Tree tree;
+  AMBIT_TRY(name, resolve_tree(repo, spec, tree));
+  (void)name;
+  Index index;  // an index in memory lists a tree in one go
+  if (git_index_new(&index.p) != 0 || git_index_read_tree(index.p, tree.p) != 0) {
+    return raw::last_error(Code::kInternal, "the tree of '" + spec + "' cannot be read");
+  }
+  std::vector<TreeEntry> out;
+  for (std::size_t i = 0, n = git_index_entrycount(index.p); i < n; ++i) {
+    const auto* entry = git_index_get_byindex(index.p, i);
+    out.push_back({entry->path, raw::blob_id(entry->id), entry->mode});
+  }
+  return out;
+}
+
+std::vector<std::string> merge_heads(const std::filesystem::path& repository) {
+  Repo repo;
+  std::vector<std::string> out;
+  if (!open_repo(repository, repo)) return out;
+  (void)git_repository_mergehead_foreach(
+      repo.p,
+      [](const git_oid* id, void* list) {
+        static_cast<std::vector<std::string>*>(list)->push_back(raw::hex(*id));
+        return 0;
+      },
+      &out);
+  return out;
 }
 
 std::string to_unified(const FileDiff& f) {

@@ -56,6 +56,14 @@ struct DiffOptions {
   std::uint64_t max_file_bytes = std::uint64_t{4} << 20;
   std::size_t max_files = 5000;    // kResourceExhausted above
   std::vector<std::string> paths;  // only below these; empty: all
+  std::string base;                // diff_staged: compare with this revision; empty: HEAD
+};
+
+// One path of a tree or an index. Submodules have mode 0160000, symlinks 0120000.
+struct TreeEntry {
+  std::string path;
+  BlobId blob;
+  std::uint32_t mode = 0;
 };
 
 // What `git commit` would record: HEAD (an empty tree when it is unborn) against the index. Hooks
@@ -85,6 +93,16 @@ struct DiffOptions {
 // The tree that the index would be committed as; written to the object store.
 [[nodiscard]] Result<std::string> staged_tree(const std::filesystem::path& repository,
                                               const std::filesystem::path& index_file);
+
+// What the index holds, by path; conflicts and files that are only announced (`git add -N`) are
+// left out.
+[[nodiscard]] Result<std::vector<TreeEntry>> staged_entries(
+    const std::filesystem::path& repository, const std::filesystem::path& index_file);
+// What a revision holds, by path.
+[[nodiscard]] Result<std::vector<TreeEntry>> tree_entries(const std::filesystem::path& repository,
+                                                          const std::string& spec);
+// Commits that are being merged (MERGE_HEAD), as hex ids; empty outside of a merge.
+[[nodiscard]] std::vector<std::string> merge_heads(const std::filesystem::path& repository);
 
 // As `git diff` prints it.
 [[nodiscard]] std::string to_unified(const FileDiff& file);
