@@ -103,12 +103,20 @@ std::string simple_type(std::string_view type) {
 }
 
 const Local* Receivers::local(std::string_view name, std::size_t begin, std::size_t end) const {
+  // Where every variable is declared, one in a block hides those before it: the latest counts.
+  // Where assignment declares, the first one does.
+  const bool declares = parsed_.language != Language::kPython &&
+                        parsed_.language != Language::kRuby && parsed_.language != Language::kPhp &&
+                        parsed_.language != Language::kLua && parsed_.language != Language::kBash;
   const Local* best = nullptr;
   for (const auto& l : parsed_.facts.locals) {
     if (l.within.begin > begin || l.within.end < end) continue;
     if (text_.substr(l.name.begin, l.name.size()) != name) continue;
-    if (best == nullptr || l.within.size() < best->within.size() ||
-        (l.within == best->within && best->name.begin > begin && l.name.begin <= begin)) {
+    const bool after = l.name.begin > begin;
+    if (best == nullptr || l.within.size() < best->within.size()) {
+      best = &l;
+    } else if (l.within == best->within && !after &&
+               (best->name.begin > begin || (declares && l.name.begin > best->name.begin))) {
       best = &l;
     }
   }

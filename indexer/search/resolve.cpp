@@ -311,6 +311,12 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
     if (kind == ReferenceKind::kCall &&
         (s.kind == SymbolKind::kField || s.kind == SymbolKind::kEnumerator))
       score -= 1;
+    // In C a struct's name stands behind its keyword; a bare name is what typedef made.
+    if (p->language == Language::kC && type) {
+      const bool keyword =
+          before.ends_with("struct ") || before.ends_with("union ") || before.ends_with("enum ");
+      if (keyword != (s.kind == SymbolKind::kTypeAlias)) score += 4;
+    }
     if (s.declaration_only) score -= 2;
     ranked.push_back({score, i});
   }

@@ -211,12 +211,13 @@ Result<std::vector<TextMatch>> SnapshotImpl::search(std::string_view wanted, boo
                         static_cast<unsigned char>(l[i + 2]));
       }
     }
-    std::vector<std::string_view> lists;
+    std::vector<RecordList> lists;
     for (const auto t : trigrams) lists.push_back(base_->segments[s]->texts_with(t));
-    std::sort(lists.begin(), lists.end(), [](auto a, auto b) { return a.size() < b.size(); });
-    for (const auto l : lists) {
+    std::sort(lists.begin(), lists.end(),
+              [](auto a, auto b) { return a.bytes.size() < b.bytes.size(); });
+    for (const auto& l : lists) {
       list.clear();
-      Segment::decode_records(l, list);
+      read_records(l, list);
       if (all) {
         candidates = list;
         all = false;

@@ -10,9 +10,11 @@
 namespace ambit::indexer {
 namespace {
 
-constexpr std::size_t kMaxSegments = 12;
-constexpr std::uint64_t kSmall = std::uint64_t{8} << 20;
-constexpr std::uint64_t kMaxMergedSmall = std::uint64_t{64} << 20;
+// Every segment has its own dictionary of names and trigrams, so few large ones are smaller; a
+// merge holds its result in memory, and what it reads is resident meanwhile.
+constexpr std::size_t kMaxSegments = 6;
+constexpr std::uint64_t kSmall = std::uint64_t{40} << 20;
+constexpr std::uint64_t kMaxMergedSmall = std::uint64_t{80} << 20;
 
 }  // namespace
 
@@ -86,6 +88,12 @@ std::vector<std::shared_ptr<const Segment>> Catalog::segments() const {
 }
 
 bool Catalog::compact_if_worth() {
+  bool any = false;
+  while (compact_once()) any = true;
+  return any;
+}
+
+bool Catalog::compact_once() {
   std::vector<std::size_t> small;
   {
     std::lock_guard lock(mutex_);

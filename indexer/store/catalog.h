@@ -38,6 +38,7 @@ class Catalog {
   [[nodiscard]] Result<void> collect(const std::function<bool(const BlobId&)>& live);
 
  private:
+  bool compact_once();
   [[nodiscard]] Result<std::shared_ptr<const Segment>> store(std::string bytes);
   [[nodiscard]] Result<void> replace(const std::vector<std::size_t>& which,
                                      const std::function<bool(std::size_t, std::uint32_t)>& keep);

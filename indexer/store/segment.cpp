@@ -149,8 +149,7 @@ Result<std::shared_ptr<const Segment>> Segment::adopt(std::shared_ptr<Segment> s
   const std::uint64_t blocks = (h.names + kNamesPerBlock - 1) / kNamesPerBlock;
   if (h.sections[kRecords].size != std::uint64_t{h.records} * sizeof(RecordEntry) ||
       h.sections[kByBlob].size != std::uint64_t{h.records} * 4 ||
-      h.sections[kBlocks].size != blocks * sizeof(BlockEntry) ||
-      h.sections[kTrigrams].size % sizeof(TrigramEntry) != 0) {
+      h.sections[kBlocks].size != blocks * sizeof(BlockEntry)) {
     return bad("has a bad section");
   }
   if (verify_body &&
@@ -193,9 +192,9 @@ std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
   std::vector<StoredDefinition> out;
   if (index >= header_.records) return out;
   const auto& r = record(index);
-  const auto facts = section(kFacts);
-  if (r.facts > facts.size() || r.definitions > kMaxDefinitionsPerRecord) return out;
-  ByteReader in(facts.substr(r.facts));
+  if (r.definitions == 0 || r.definitions > kMaxDefinitionsPerRecord) return out;
+  std::shared_ptr<const std::string> holder;
+  ByteReader in(facts_at(section(kFacts), r.facts, holder));
   out.reserve(std::min<std::uint32_t>(r.definitions, 65536));
   std::uint32_t last_name = 0, last_line = 0;
   for (std::uint32_t i = 0; i < r.definitions && in.ok(); ++i) {
@@ -236,9 +235,9 @@ std::vector<std::string> Segment::imports(std::uint32_t index) const {
   std::vector<std::string> out;
   if (index >= header_.records) return out;
   const auto& r = record(index);
-  const auto facts = section(kFacts);
-  if (r.imports == 0 || r.facts > facts.size() || r.import_bytes > r.facts) return out;
-  ByteReader in(facts.substr(r.facts - r.import_bytes));
+  if (r.imports == 0 || (r.facts & 0xFFFFFFFF) < r.import_bytes) return out;
+  std::shared_ptr<const std::string> holder;
+  ByteReader in(facts_at(section(kFacts), r.facts - r.import_bytes, holder));
   for (std::uint32_t i = 0; i < r.imports && in.ok(); ++i) {
     out.push_back(name(static_cast<std::uint32_t>(in.varint())));
   }
@@ -296,19 +295,27 @@ void Segment::block(std::size_t index, std::vector<std::string>& names,
 }
 
 void Segment::copy_facts(std::uint32_t index, const std::vector<std::uint32_t>& name_ids,
-                         ByteWriter& out, RecordEntry& entry) const {
+                         FactsWriter& writer, RecordEntry& entry) const {
   const auto& r = record(index);
-  const auto facts = section(kFacts);
+  writer.next_record();
+  auto& out = writer.out();
   const auto imports_at = out.size();
-  if (r.facts > facts.size() || r.import_bytes > r.facts) {
+  entry.facts = writer.place();
+  if (r.definitions == 0 && r.imports == 0) {
+    entry.import_bytes = 0;
+    return;
+  }
+  std::shared_ptr<const std::string> holder;
+  const auto facts = facts_at(section(kFacts), r.facts - r.import_bytes, holder);
+  if ((r.facts & 0xFFFFFFFF) < r.import_bytes || holder == nullptr) {
     entry.definitions = entry.imports = entry.import_bytes = 0;
     return;
   }
   const auto translated = [&](std::uint64_t id) { return id < name_ids.size() ? name_ids[id] : 0; };
-  ByteReader in(facts.substr(r.facts - r.import_bytes));
+  ByteReader in(facts);
   for (std::uint32_t i = 0; i < r.imports; ++i) out.varint(translated(in.varint()));
-  entry.facts = out.size();
-  entry.import_bytes = static_cast<std::uint32_t>(entry.facts - imports_at);
+  entry.facts = writer.place();
+  entry.import_bytes = static_cast<std::uint32_t>(out.size() - imports_at);
   for (std::uint32_t i = 0; i < r.definitions && in.ok(); ++i) {
     out.varint(translated(in.varint()));
     const auto bits = in.varint();
@@ -323,18 +330,8 @@ void Segment::copy_facts(std::uint32_t index, const std::vector<std::uint32_t>& 
   }
 }
 
-std::string_view Segment::texts_with(std::uint32_t trigram) const {
-  const auto table = section(kTrigrams);
-  const auto* begin = reinterpret_cast<const TrigramEntry*>(table.data());
-  const auto* end = begin + table.size() / sizeof(TrigramEntry);
-  const auto* it = std::lower_bound(
-      begin, end, trigram, [](const TrigramEntry& e, std::uint32_t t) { return e.trigram < t; });
-  const auto texts = section(kTexts);
-  if (it == end || it->trigram != trigram || it->offset > texts.size() ||
-      it->bytes > texts.size() - it->offset) {
-    return {};
-  }
-  return texts.substr(it->offset, it->bytes);
+RecordList Segment::texts_with(std::uint32_t trigram) const {
+  return TrigramReader(section(kTrigrams), section(kTexts)).find(trigram);
 }
 
 void Segment::decode_records(std::string_view postings, std::vector<std::uint32_t>& out) {

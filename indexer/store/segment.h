@@ -1,17 +1,19 @@
 // A segment: what was learnt from a set of blobs, immutable, in one file or one block of memory.
 //
-// Layout, little-endian, sections in this order, each 8-byte aligned (kSegmentVersion 1):
+// Layout, little-endian, sections in this order, each 8-byte aligned (kSegmentVersion 2):
 //   header       magic, versions, offset and size of every section, XXH3-64 of header and of body
 //   records      one RecordEntry per blob, in the order of the build
 //   by_blob      u32 record numbers sorted by blob id, then language
-//   facts        per record: definitions and imports as varints (segment_builder.cpp)
-//   names        all names, sorted, in blocks of 16, front-coded: varint shared, varint length,
+//   facts        per record: definitions and imports as varints (segment_builder.cpp), compressed
+//                in blocks (facts_blocks.h)
+//   names        all names, sorted, in blocks of 32, front-coded: varint shared, varint length,
 //                bytes, varint bytes of its definitions, varint bytes of its references
 //   blocks       per block of names: u64 offset in names, in definitions, in references
 //   definitions  per name: varint record delta, varint index of the definition, …
 //   references   per name: varint record delta, …
-//   trigrams     sorted: u32 trigram, u32 bytes, u64 offset of its list
-//   texts        per trigram: varint record delta, …
+//   trigrams     sorted, with the sizes of their lists (postings.h)
+//   texts        per trigram: the records whose text has it (postings.h)
+// Version 2: blocks of facts and the lists are compressed.
 // A reader checks versions, sizes and the checksum; whatever does not fit is kCorrupt, and the
 // caller forgets the segment and learns its blobs again.
 #pragma once
@@ -29,13 +31,15 @@
 #include "daemon/support/file.h"
 #include "daemon/support/result.h"
 #include "indexer/filter.h"
+#include "indexer/store/facts_blocks.h"
+#include "indexer/store/postings.h"
 #include "indexer/syntax/extract.h"
 #include "indexer/types.h"
 
 namespace ambit::indexer {
 
-inline constexpr std::uint32_t kSegmentVersion = 1;
-inline constexpr std::size_t kNamesPerBlock = 16;
+inline constexpr std::uint32_t kSegmentVersion = 2;
+inline constexpr std::size_t kNamesPerBlock = 32;
 inline constexpr std::size_t kSectionCount = 9;
 
 struct SegmentHeader {
@@ -66,7 +70,7 @@ enum Section : std::size_t {
 
 struct RecordEntry {
   std::uint8_t blob[32];
-  std::uint64_t facts;
+  std::uint64_t facts;  // the place of its definitions (facts_blocks.h)
   std::uint32_t bytes;
   std::uint32_t definitions;
   std::uint32_t mentions;
@@ -78,13 +82,6 @@ struct RecordEntry {
   std::uint32_t import_bytes;  // they stand right before facts
 };
 static_assert(sizeof(RecordEntry) == 64);
-
-struct TrigramEntry {
-  std::uint32_t trigram;
-  std::uint32_t bytes;
-  std::uint64_t offset;
-};
-static_assert(sizeof(TrigramEntry) == 16);
 
 struct StoredDefinition {
   Definition d;
@@ -123,10 +120,10 @@ class Segment {
   // translated (entry's offset and import length are set).
   void block(std::size_t index, std::vector<std::string>& names,
              std::vector<NamePostings>& postings) const;
-  void copy_facts(std::uint32_t record, const std::vector<std::uint32_t>& name_ids, ByteWriter& out,
-                  RecordEntry& entry) const;
-  // Encoded record list of a trigram, "" when no text has it.
-  [[nodiscard]] std::string_view texts_with(std::uint32_t trigram) const;
+  void copy_facts(std::uint32_t record, const std::vector<std::uint32_t>& name_ids,
+                  FactsWriter& out, RecordEntry& entry) const;
+  // The records whose text has a trigram.
+  [[nodiscard]] RecordList texts_with(std::uint32_t trigram) const;
 
   [[nodiscard]] std::string_view section(Section s) const;
 

@@ -275,13 +275,15 @@ std::string SegmentBuilder::finish() {
   std::vector<std::uint32_t> rank(order.size());
   for (std::uint32_t i = 0; i < order.size(); ++i) rank[order[i]] = i;
 
-  ByteWriter facts;
+  FactsWriter writer;
+  auto& facts = writer.out();
   std::size_t next_definition = 0, next_import = 0;
   for (auto& e : s.records) {
+    writer.next_record();
     const auto imports_at = facts.size();
     for (std::uint32_t i = 0; i < e.imports; ++i) facts.varint(rank[s.import_names[next_import++]]);
-    e.facts = facts.size();
-    e.import_bytes = static_cast<std::uint32_t>(e.facts - imports_at);
+    e.facts = writer.place();
+    e.import_bytes = static_cast<std::uint32_t>(facts.size() - imports_at);
     std::uint32_t last_name = 0, last_line = 0;
     for (std::uint32_t i = 0; i < e.definitions; ++i, ++next_definition) {
       const auto name = s.definition_names[next_definition];
@@ -323,27 +325,24 @@ std::string SegmentBuilder::finish() {
   }
 
   sort_by_trigram(s.trigrams);
-  std::vector<TrigramEntry> table;
-  ByteWriter texts;
+  TrigramWriter trigrams;
+  std::vector<std::uint32_t> list;
   for (std::size_t i = 0; i < s.trigrams.size();) {
     const auto t = static_cast<std::uint32_t>(s.trigrams[i] >> 32);
-    const auto offset = texts.size();
-    std::uint32_t last = 0;
-    for (; i < s.trigrams.size() && s.trigrams[i] >> 32 == t; ++i) {
-      const auto record = static_cast<std::uint32_t>(s.trigrams[i]);
-      texts.varint(record - last);
-      last = record;
-    }
-    table.push_back({t, static_cast<std::uint32_t>(texts.size() - offset), offset});
+    list.clear();
+    for (; i < s.trigrams.size() && s.trigrams[i] >> 32 == t; ++i)
+      list.push_back(static_cast<std::uint32_t>(s.trigrams[i]));
+    trigrams.add(t, list);
   }
+  s.trigrams = {};
 
   Output out;
   out.section(kRecords, as_bytes(s.records));
   out.section(kByBlob, as_bytes(order_by_blob(s.records)));
-  out.section(kFacts, facts.data());
+  out.section(kFacts, writer.finish());
   names.write(out);
-  out.section(kTrigrams, as_bytes(table));
-  out.section(kTexts, texts.data());
+  out.section(kTrigrams, trigrams.table());
+  out.section(kTexts, trigrams.lists());
   auto bytes = out.finish(static_cast<std::uint32_t>(s.records.size()), names.count());
   state_ = std::make_unique<State>();
   return bytes;
@@ -428,7 +427,7 @@ std::string merge_segments(const std::vector<std::shared_ptr<const Segment>>& se
   }
   cursors.clear();
 
-  ByteWriter facts;
+  FactsWriter facts;
   std::size_t next = 0;
   for (std::size_t s = 0; s < segments.size(); ++s) {
     for (std::uint32_t r = 0; r < segments[s]->record_count(); ++r) {
@@ -439,45 +438,44 @@ std::string merge_segments(const std::vector<std::shared_ptr<const Segment>>& se
     name_ids[s] = {};
   }
 
-  std::vector<TrigramEntry> table;
-  ByteWriter texts;
-  std::vector<std::size_t> at(segments.size(), 0);
+  TrigramWriter trigrams;
+  struct Texts {
+    TrigramReader reader;
+    std::uint32_t trigram = kGone;
+    RecordList list;
+  };
+  std::vector<Texts> texts;
+  for (const auto& s : segments) {
+    texts.push_back({TrigramReader(s->section(kTrigrams), s->section(kTexts)), kGone, {}});
+    auto& t = texts.back();
+    if (!t.reader.next(t.trigram, t.list)) t.trigram = kGone;
+  }
+  std::vector<std::uint32_t> kept;
   for (;;) {
     std::uint32_t smallest = kGone;
-    for (std::size_t s = 0; s < segments.size(); ++s) {
-      const auto t = segments[s]->section(kTrigrams);
-      if (at[s] * sizeof(TrigramEntry) >= t.size()) continue;
-      smallest = std::min(smallest, reinterpret_cast<const TrigramEntry*>(t.data())[at[s]].trigram);
-    }
+    for (const auto& t : texts) smallest = std::min(smallest, t.trigram);
     if (smallest == kGone) break;
-    const auto offset = texts.size();
-    std::uint32_t last = 0;
+    kept.clear();
     for (std::size_t s = 0; s < segments.size(); ++s) {
-      const auto t = segments[s]->section(kTrigrams);
-      if (at[s] * sizeof(TrigramEntry) >= t.size()) continue;
-      if (reinterpret_cast<const TrigramEntry*>(t.data())[at[s]].trigram != smallest) continue;
-      ++at[s];
+      auto& t = texts[s];
+      if (t.trigram != smallest) continue;
       list.clear();
-      Segment::decode_records(segments[s]->texts_with(smallest), list);
+      read_records(t.list, list);
       for (const auto r : list) {
-        if (r >= renumber[s].size() || renumber[s][r] == kGone) continue;
-        texts.varint(renumber[s][r] - last);
-        last = renumber[s][r];
+        if (r < renumber[s].size() && renumber[s][r] != kGone) kept.push_back(renumber[s][r]);
       }
+      if (!t.reader.next(t.trigram, t.list)) t.trigram = kGone;
     }
-    if (texts.size() != offset) {
-      table.push_back({smallest, static_cast<std::uint32_t>(texts.size() - offset), offset});
-    }
+    trigrams.add(smallest, kept);
   }
 
   Output out;
   out.section(kRecords, as_bytes(records));
   out.section(kByBlob, as_bytes(order_by_blob(records)));
-  out.section(kFacts, facts.data());
-  facts.data() = {};
+  out.section(kFacts, facts.finish());
   names.write(out);
-  out.section(kTrigrams, as_bytes(table));
-  out.section(kTexts, texts.data());
+  out.section(kTrigrams, trigrams.table());
+  out.section(kTexts, trigrams.lists());
   return out.finish(static_cast<std::uint32_t>(records.size()), names.count());
 }
 

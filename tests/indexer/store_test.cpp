@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+
 #include <fstream>
 
 #include "indexer/git/repository.h"
@@ -28,6 +31,49 @@ std::string segment_of(const std::vector<std::string>& texts) {
 const std::vector<std::string> kTexts{"#include <a.h>\nint alpha(int x) { return beta(x); }\n",
                                       "/// Doc.\nclass Beta { int gamma; };\nint beta(int);\n",
                                       "void empty() {}\n"};
+
+TEST(Postings, SayWhatWentInWhateverTheDensity) {
+  std::mt19937 random(5);
+  TrigramWriter writer;
+  std::map<std::uint32_t, std::vector<std::uint32_t>> expected;
+  for (std::uint32_t t = 7; t < 4000; t += 1 + random() % 40) {
+    const auto every = 1 + random() % (random() % 2 == 0 ? 3 : 700);
+    std::vector<std::uint32_t> list;
+    for (std::uint32_t r = random() % 50; r < 3000; r += 1 + random() % every) list.push_back(r);
+    writer.add(t, list);
+    if (!list.empty()) expected[t] = list;
+  }
+  const auto table = writer.table();
+  TrigramReader reader(table, writer.lists());
+  std::uint32_t trigram = 0;
+  RecordList list;
+  auto it = expected.begin();
+  for (; reader.next(trigram, list); ++it) {
+    ASSERT_NE(it, expected.end());
+    EXPECT_EQ(trigram, it->first);
+    std::vector<std::uint32_t> records;
+    read_records(list, records);
+    ASSERT_EQ(records, it->second);
+    records.clear();
+    read_records(reader.find(trigram), records);
+    ASSERT_EQ(records, it->second);
+  }
+  EXPECT_EQ(it, expected.end());
+  EXPECT_TRUE(reader.find(6).bytes.empty());
+  EXPECT_TRUE(reader.find(5000).bytes.empty());
+  // Damaged bytes give some numbers or none, and no more than that.
+  for (int i = 0; i < 2000; ++i) {
+    auto bad = table;
+    auto lists = writer.lists();
+    bad[random() % bad.size()] = static_cast<char>(random());
+    lists[random() % lists.size()] = static_cast<char>(random());
+    lists.resize(random() % lists.size());
+    TrigramReader damaged(bad, lists);
+    std::vector<std::uint32_t> records;
+    for (int n = 0; n < 500 && damaged.next(trigram, list); ++n) read_records(list, records);
+    read_records(damaged.find(random() % 4000), records);
+  }
+}
 
 TEST(Segment, GivesBackWhatWentIn) {
   auto s = Segment::from_memory(segment_of(kTexts));

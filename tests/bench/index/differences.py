@@ -197,15 +197,17 @@ def goto(language, text, column, told, gold, found):
     """Why a first answer is wrong."""
     before = text[:column - 1].rstrip()
     if told is None:
-        return "no answer"
-    if gold & set(found[:5]):
-        rank = "the right one is among the next answers"
-    else:
-        rank = "the right one is not among the first five"
+        return "OURS no answer"
+    near = bool(gold & set(found[:5]))
+    if language in ("c", "cpp") and near and all(p.rsplit(".", 1)[-1] in ("h", "hpp")
+                                                 for p, _ in gold) \
+            and told[0].rsplit(".", 1)[-1] not in ("h", "hpp"):
+        return "clangd without an index stops at the declaration; the answer is the body"
+    rank = ": the right one is " + ("among the next answers" if near else "not in the first five")
     if before.endswith(".") or before.endswith("->"):
-        return "member, the receiver's type decides: " + rank
+        return "OURS member, the receiver's type decides" + rank
     if before.endswith("::"):
-        return "qualified name: " + rank
+        return "OURS qualified name" + rank
     if any(path == told[0] for path, _ in gold):
-        return "another definition of the name in the right file: " + rank
-    return "plain name: " + rank
+        return "OURS another definition of the name in the right file" + rank
+    return "OURS plain name" + rank
