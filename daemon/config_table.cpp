@@ -17,7 +17,8 @@ const std::array kSettings{
             "Whether Ambit offers anything at all. When false no model is loaded."},
     Setting{"model", Text(), 0, 0, "", "", false,
             "The model: a folder with config.json and weights, `scripted:FILE` for tests, or "
-            "`remote:PROFILE`. Empty means the model that is shipped with Ambit."},
+            "`remote:KIND@URL#MODEL` for a server (KIND: vllm, vllm-ascend, sglang, llamacpp, ds4, "
+            "deepseek). Empty means the model that is shipped with Ambit."},
     Setting{"completion.enabled", true, 0, 0, "", "", true, "Offer inline completions."},
     Setting{"completion.automatic", true, 0, 0, "", "", true,
             "Offer them while typing; when false only when the editor says that you asked."},
@@ -72,6 +73,21 @@ const std::array kSettings{
             "request starts it again. 0 keeps it."},
     Setting{"engine.state_disk_bytes", 8589934592_i, 0, 1099511627776.0, "", "bytes", false,
             "How much of the disk the saved model state may take; 0 saves nothing."},
+    Setting{"remote.api_key", Text(), 0, 0, "", "", false,
+            "Where the key of a remote model is: `file:PATH` (readable by you alone), `env:NAME` "
+            "or `keyring` (`secret-tool store --label=ambit service ambit server HOST`)."},
+    Setting{"remote.tokenizer", Text(), 0, 0, "", "", false,
+            "tokenizer.json of the remote model. With it token counts are exact and ids are sent "
+            "where the server takes them; without it counts are estimates on the safe side."},
+    Setting{"remote.ca_file", Text(), 0, 0, "", "", false,
+            "Certificates (PEM) of the authority that signed the server's, when it is your own."},
+    Setting{"remote.allow_plain_http", false, 0, 0, "", "", false,
+            "Allow a remote model on another host without encryption. Without it plain http is "
+            "for this machine only; a key is never sent over it."},
+    Setting{"remote.context_tokens", 0_i, 0, 1048576, "", "tokens", false,
+            "The remote model's window; 0 takes what the server says."},
+    Setting{"remote.timeout_s", 300_i, 1, 3600, "", "s", false,
+            "How long a server may be silent before and within an answer."},
     Setting{"daemon.idle_exit_s", 900_i, 0, 604800, "", "s", false,
             "The daemon leaves when no editor was connected for this long; 0 keeps it."},
     Setting{"log.level", Text("warning"), 0, 0, "error|warning|info|debug", "", false,

@@ -63,6 +63,7 @@ Server::Server(ServerOptions options)
                                  : std::make_shared<const Features>(builtin_features())),
       runtime_(2, cpu_threads()),
       workspaces_(config_, std::move(options.index)) {
+  gate_->server = this;
   open_model();
   scheduler_ = std::make_shared<Scheduler>(backend_);
 }
@@ -74,7 +75,10 @@ void Server::open_model() {
     return;
   }
   if (spec->kind == ModelSpec::Kind::kRemote) {
-    auto opened = open_backend(*spec, config_);
+    auto opened = open_backend(*spec, config_, [gate = gate_](const inference::BackendInfo&) {
+      std::lock_guard lock(gate->mutex);
+      if (gate->server != nullptr) gate->server->model_changed();
+    });
     backend_ = opened ? *opened : unavailable_backend(opened.error());
     return;
   }
@@ -105,6 +109,10 @@ Server::~Server() {
     waiting_for_model_.clear();
   }
   for (auto& [id, session] : sessions) session->end();
+  {
+    std::lock_guard lock(gate_->mutex);
+    gate_->server = nullptr;
+  }
   // The engine's thread posts to the runtime and sessions, so it ends first. Workers may wait for
   // it and for strands, so they are joined while the runtime still runs.
   if (engine_ != nullptr) engine_->shut_down();

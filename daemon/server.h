@@ -75,6 +75,12 @@ class Server {
   WorkspaceRegistry workspaces_;
   std::shared_ptr<inference::Backend> backend_;
   EngineClient* engine_ = nullptr;  // backend_, when it is a process
+  // A remote backend tells of changes on threads of its own, and may outlive this object.
+  struct Gate {
+    std::mutex mutex;
+    Server* server = nullptr;
+  };
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::shared_ptr<Scheduler> scheduler_;
   std::shared_ptr<TokenCache> tokens_ = std::make_shared<TokenCache>();
   FimOrder fim_order_ = FimOrder::kPsm;

@@ -21,6 +21,7 @@ Result<Generated> generate(const AssistContext& context, inference::GenerateRequ
   auto wait = std::make_shared<Wait>(std::move(tokenizer));
   Job job;
   job.request = std::move(request);
+  job.request.repository = context.root.string();
   job.stop = context.stop;
   job.owner = context.owner;
   job.what = "command";

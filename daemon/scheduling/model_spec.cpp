@@ -1,6 +1,7 @@
 #include "daemon/scheduling/model_spec.h"
 
 #include "daemon/paths.h"
+#include "daemon/scheduling/remote_model.h"
 #include "inference/engine/local_backend.h"
 #include "inference/scripted/scripted_backend.h"
 #include "inference/tokenizer/tokenizer.h"
@@ -75,7 +76,9 @@ Result<ModelSpec> resolve_model(const std::string& setting) {
   return spec;
 }
 
-Result<std::shared_ptr<inference::Backend>> open_backend(const ModelSpec& spec, const Config&) {
+Result<std::shared_ptr<inference::Backend>> open_backend(
+    const ModelSpec& spec, const Config& config,
+    std::function<void(const inference::BackendInfo&)> on_change) {
   switch (spec.kind) {
     case ModelSpec::Kind::kScripted: {
       AMBIT_TRY(backend, inference::ScriptedBackend::load(spec.path));
@@ -85,10 +88,12 @@ Result<std::shared_ptr<inference::Backend>> open_backend(const ModelSpec& spec, 
       AMBIT_TRY(backend, inference::open_local_backend(spec.path, {}));
       return std::shared_ptr<inference::Backend>(std::move(backend));
     }
-    case ModelSpec::Kind::kRemote:
-      break;
+    case ModelSpec::Kind::kRemote: {
+      AMBIT_TRY(remote, parse_remote_model(spec.profile));
+      return open_remote_model(remote, config, std::move(on_change));
+    }
   }
-  return make_error(Code::kUnsupported, "this build has no remote models; set `model` to a folder");
+  return make_error(Code::kInternal, "a kind of model that nobody knows");
 }
 
 Result<std::shared_ptr<const inference::Tokenizer>> load_tokenizer(const ModelSpec& spec) {

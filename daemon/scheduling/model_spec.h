@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,7 +16,7 @@ struct ModelSpec {
   enum class Kind { kLocal, kScripted, kRemote };
   Kind kind = Kind::kLocal;
   std::filesystem::path path;  // kLocal: folder of the checkpoint; kScripted: the script
-  std::string profile;         // kRemote
+  std::string profile;         // kRemote: what follows "remote:"
   [[nodiscard]] std::string text() const;  // what the setting would say
 };
 
@@ -23,9 +24,11 @@ struct ModelSpec {
 // there is none; kNotFound when the path does not exist.
 [[nodiscard]] Result<ModelSpec> resolve_model(const std::string& setting);
 
-// Makes the backend in this process, and loads it before it returns.
-[[nodiscard]] Result<std::shared_ptr<inference::Backend>> open_backend(const ModelSpec& spec,
-                                                                       const Config& config);
+// Makes the backend in this process; a local or scripted one is loaded before it returns, a remote
+// one sends nothing before it wakes. `on_change` is for remote ones, whose state changes by itself.
+[[nodiscard]] Result<std::shared_ptr<inference::Backend>> open_backend(
+    const ModelSpec& spec, const Config& config,
+    std::function<void(const inference::BackendInfo&)> on_change = {});
 
 // The tokenizer of the same model, without its weights.
 [[nodiscard]] Result<std::shared_ptr<const inference::Tokenizer>> load_tokenizer(

@@ -91,6 +91,7 @@ struct Stream {
     std::string_view reason = cleaned.reason;
     if (result.finish == Finish::kError) {
       reason = "the model failed";
+      if (!result.error.message.empty()) reason = result.error.message;
     } else if (batch->context->stop.stop_requested()) {
       reason = "superseded by newer typing";
     } else if (result.finish == Finish::kDeadline && cleaned.text.empty()) {
@@ -177,6 +178,7 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
     job.what = "completion";
     job.stop = stream->enough.get_token();
     job.request.prompt = prompt->ids;
+    job.request.repository = context->root.string();
     job.request.priority = inference::Priority::kKeystroke;
     job.request.max_new_tokens =
         static_cast<std::int32_t>(context->config.integer("completion.max_tokens"));

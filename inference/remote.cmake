@@ -1,0 +1,15 @@
+# Models on other servers. Asio, Beast and OpenSSL stay inside http.cpp.
+find_package(OpenSSL REQUIRED)
+target_sources(ambit_inference PRIVATE
+  remote/url.cpp
+  remote/event_stream.cpp
+  remote/retry.cpp
+  remote/http.cpp
+  remote/profile.cpp
+  remote/prompt_parts.cpp
+  remote/openai_wire.cpp
+  remote/answer.cpp
+  remote/probe.cpp
+  remote/openai_backend.cpp
+)
+target_link_libraries(ambit_inference PRIVATE OpenSSL::SSL OpenSSL::Crypto)
