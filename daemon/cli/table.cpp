@@ -16,6 +16,8 @@ constexpr std::array kCommands{
     Command{"complete", "complete at FILE:LINE:COL", complete_command},
     Command{"review", "review what is about to be committed", review_command},
     Command{"hook", "install the review as a git hook", hook_command},
+    Command{"refactor", "change the whole repository: plan, preview, apply, undo",
+            refactor_command},
     Command{"status", "what runs: sessions, repositories, model, memory", status_command},
     Command{"index", "the index of a repository: symbols, uses, text", index_command},
     Command{"context", "what a prompt would hold, and why", context_command},

@@ -18,6 +18,7 @@ int lsp_command(const Arguments& arguments);
 int model_command(const Arguments& arguments);
 int review_command(const Arguments& arguments);
 int remote_command(const Arguments& arguments);
+int refactor_command(const Arguments& arguments);
 int serve_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);
 int stop_command(const Arguments& arguments);

@@ -1,5 +1,6 @@
 ambit_test(refactor_tests SOURCES
   refactor/edits_test.cpp
   refactor/journal_test.cpp
+  refactor/rename_test.cpp
   refactor/undo_test.cpp
   LIBS ambit_daemon)
