@@ -72,17 +72,18 @@ void ThreadPool::take(const Call& call, std::size_t worker) {
 void ThreadPool::run_call(const Call& call) {
   call_ = call;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(workers_.size(), std::memory_order_relaxed);
+  inside_.store(kOpen, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
   take(call, 0);
+  inside_.fetch_and(~kOpen, std::memory_order_acq_rel);
   for (int spin = 0;; ++spin) {
-    const std::size_t left = busy_.load(std::memory_order_acquire);
+    const std::uint32_t left = inside_.load(std::memory_order_acquire);
     if (left == 0) return;
     if (spin < kSpins) {
       pause_briefly();
     } else {
-      busy_.wait(left, std::memory_order_acquire);
+      inside_.wait(left, std::memory_order_acquire);
     }
   }
 }
@@ -97,10 +98,17 @@ void ThreadPool::work(std::size_t worker) {
         generation_.wait(seen, std::memory_order_acquire);
       }
     }
-    ++seen;
+    seen = generation_.load(std::memory_order_acquire);
     if (stop_.load()) return;
+    // Joining the call keeps it (and call_) alive until this worker has left it.
+    std::uint32_t state = inside_.load(std::memory_order_acquire);
+    while ((state & kOpen) != 0 &&
+           !inside_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel,
+                                          std::memory_order_acquire)) {
+    }
+    if ((state & kOpen) == 0) continue;
     take(call_, worker);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+    if (inside_.fetch_sub(1, std::memory_order_acq_rel) == 1) inside_.notify_all();
   }
 }
 

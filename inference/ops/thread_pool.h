@@ -1,10 +1,13 @@
 // The engine's threads: a fixed team that runs one parallel loop at a time. Work is cut into pieces
 // that threads take in turn; results must not depend on which thread takes which piece.
-// Waiting threads spin for a moment (the next op follows within microseconds), then sleep.
+// Waiting threads spin for a moment (the next op follows within microseconds), then sleep. A loop
+// ends when its pieces are done: a thread that the system has not let run by then is not waited
+// for, so a busy machine slows a loop down to what the caller does alone and no further.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -25,6 +28,7 @@ class ThreadPool {
   // Calls f(from, to) for pieces that cover [0, n); returns when all are done. Not reentrant.
   template <class F>
   void parallel_for(std::size_t n, const F& f) {
+    if (n == 0) return;
     const std::size_t piece = (n + 4 * size() - 1) / (4 * size());
     run((n + piece - 1) / piece, [&](std::size_t i, std::size_t) {
       f(i * piece, i * piece + piece < n ? i * piece + piece : n);
@@ -61,7 +65,9 @@ class ThreadPool {
   // Each on its own cache line: the caller writes one, workers the other.
   alignas(64) std::atomic<std::uint32_t> generation_ = 0;
   alignas(64) std::atomic<std::size_t> next_ = 0;
-  alignas(64) std::atomic<std::size_t> busy_ = 0;
+  // Whether the call may still be joined (kOpen), plus the number of workers inside it.
+  static constexpr std::uint32_t kOpen = std::uint32_t{1} << 31U;
+  alignas(64) std::atomic<std::uint32_t> inside_ = 0;
   std::atomic<bool> stop_ = false;
   std::vector<std::thread> workers_;
 };

@@ -5,6 +5,7 @@ ambit_test(inference_graph_tests SOURCES
   model/paths_test.cpp
   model/mutation_test.cpp
   ops/ops_test.cpp
+  ops/thread_pool_test.cpp
   kv/disk_store_test.cpp
   engine/local_backend_test.cpp
   engine/commands_test.cpp
