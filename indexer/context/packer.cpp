@@ -55,9 +55,16 @@ namespace context {
 namespace {
 
 constexpr std::size_t kMaxStreams = 64;
-constexpr std::size_t kCandidates = 600;
-constexpr double kMapShare = 0.08;       // of the stable budget
-constexpr double kSkeletonShare = 0.45;  // of the stable budget, at most
+// Definitions that are ranked: as many as could fit, a line of one costs some 10 tokens.
+constexpr std::size_t kLeastCandidates = 600;
+constexpr std::size_t kMostCandidates = 8000;
+constexpr std::int64_t kLeastTokensOfLine = 8;
+constexpr std::size_t kRich = 40;        // definitions that may come with doc and body
+constexpr std::int64_t kRichShare = 40;  // percent of the task part that these may take
+constexpr std::size_t kRepeated = 12;    // that are shown at the cursor although S2 or S3 has them
+constexpr int kMisses = 48;              // definitions that do not fit before the rest is dropped
+constexpr double kMapShare = 0.05;       // of the stable budget
+constexpr double kSkeletonShare = 0.65;  // of the stable budget, at most
 constexpr double kDeltaShare = 0.10;  // of the whole budget: past it the stable part is made again
 constexpr std::uint64_t kMaxFullTextBytes = 256 << 10;
 
@@ -68,9 +75,16 @@ struct Stable {
   struct Frozen {
     BlobId blob;
     bool full = false;
-    std::string text;  // the span's text (S2) or the file's text (S3)
+    std::string text;             // the span's text (S2) or the file's text (S3)
+    std::set<std::string> names;  // S2: whose definitions it shows
+    std::set<std::string> left;   // S2: what the file defined besides
   };
   std::map<std::string, Frozen> files;
+  // Whether a definition of the name in this file is in S2 or S3.
+  [[nodiscard]] bool shows(const std::string& path, const std::string& name) const {
+    const auto it = files.find(path);
+    return it != files.end() && (it->second.full || it->second.names.contains(name));
+  }
 };
 
 struct Stream {
@@ -124,13 +138,7 @@ class PackerImpl final : public Packer {
     Stream fresh;
     Stream& stream = request.stream == 0 ? fresh : stream_of(request.stream);
 
-    const std::int64_t task_budget =
-        request.budget_tokens < options_.min_stable_budget
-            ? request.budget_tokens
-            : std::min<std::int64_t>(
-                  options_.max_task_tokens,
-                  static_cast<std::int64_t>(static_cast<double>(request.budget_tokens) *
-                                            (1.0 - options_.stable_share)));
+    const std::int64_t task_budget = task_share(request.budget_tokens);
     const std::int64_t stable_budget = request.budget_tokens - task_budget;
 
     auto stable = stable_part(stable_budget, request, count, stop);
@@ -170,6 +178,14 @@ class PackerImpl final : public Packer {
   }
 
  private:
+  // The cursor's own part: half of a small window, at most max_task_tokens of a large one.
+  [[nodiscard]] std::int64_t task_share(std::int64_t budget) const {
+    if (budget < options_.min_stable_budget) return budget;
+    const auto share =
+        static_cast<std::int64_t>(static_cast<double>(budget) * (1.0 - options_.stable_share));
+    return std::min(options_.max_task_tokens, std::max(share, budget / 2));
+  }
+
   Stream& stream_of(std::uint64_t id) {
     for (auto it = streams_.begin(); it != streams_.end(); ++it) {
       if (it->id == id) {
@@ -241,25 +257,14 @@ class PackerImpl final : public Packer {
       return rank[a] != rank[b] ? rank[a] > rank[b] : a < b;
     });
 
-    // Outlines in rank order until their share is full, then full texts with what is left.
+    // Definitions that matter around the session's files, one line each, until their share is
+    // full; then full texts with what is left.
     std::vector<PackSpan> skeleton;
     std::vector<PackSpan> full;
-    std::int64_t used = 0;
     const auto skeleton_budget =
         static_cast<std::int64_t>(static_cast<double>(limit) * kSkeletonShare);
-    for (const FileNumber f : order) {
-      if (stop.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
-      if (used > skeleton_budget * 19 / 20) break;
-      const auto symbols = base_->symbols_in(graph_.path(f));
-      if (symbols.empty()) continue;
-      auto span = make_span(graph_.path(f), Region::kSkeleton, Detail::kOutline,
-                            render_outline(graph_.path(f), symbols, {}, {}, {}), count,
-                            "outline of a file near in the symbol graph", rank[f]);
-      if (used + span.tokens > skeleton_budget) continue;
-      used += span.tokens;
-      span.blob = graph_.facts(f).blob;
-      skeleton.push_back(std::move(span));
-    }
+    std::map<std::string, std::set<std::string>> names;
+    AMBIT_TRY(used, skeleton_part(skeleton_budget, request, count, stop, skeleton, names));
     std::int64_t left = limit - out->tokens - used;
     std::set<std::string> in_full;
     for (const FileNumber f : order) {
@@ -280,7 +285,7 @@ class PackerImpl final : public Packer {
       span.blob = graph_.facts(f).blob;
       span.end_line = line_count(*text) == 0 ? 0 : line_count(*text) - 1;
       in_full.insert(span.path);
-      out->files[span.path] = {span.blob, true, std::move(*text)};
+      out->files[span.path] = {span.blob, true, std::move(*text), {}, {}};
       full.push_back(std::move(span));
     }
     // Canonical order, so that a change of rank moves nothing; a file given in full has no outline.
@@ -289,11 +294,92 @@ class PackerImpl final : public Packer {
     std::sort(full.begin(), full.end(), by_path);
     for (PackSpan& s : skeleton) {
       if (in_full.contains(s.path)) continue;
-      out->files[s.path] = {s.blob, false, s.text};
+      std::set<std::string> rest;
+      for (const Symbol& symbol : base_->symbols_in(s.path)) {
+        if (!names[s.path].contains(symbol.name)) rest.insert(symbol.name);
+      }
+      out->files[s.path] = {s.blob, false, s.text, names[s.path], std::move(rest)};
       add(std::move(s));
     }
     for (PackSpan& s : full) add(std::move(s));
     return std::shared_ptr<const Stable>(out);
+  }
+
+  // One line for each definition of these names.
+  static std::string named_outline(const std::string& path, const std::vector<Symbol>& symbols,
+                                   const std::set<std::string>& names) {
+    std::vector<std::uint32_t> chosen;
+    for (std::uint32_t i = 0; i < symbols.size(); ++i) {
+      if (names.contains(symbols[i].name)) chosen.push_back(i);
+    }
+    if (chosen.empty()) return "### " + path + "\n\n";
+    OutlineOptions options;
+    options.docs = false;
+    return render_outline(path, symbols, chosen, {}, options);
+  }
+
+  // Fills S2 for the request's files as they are in the base, best definitions first; the tokens
+  // used.
+  Result<std::int64_t> skeleton_part(std::int64_t budget, const PackRequest& request,
+                                     const TokenCounter& count, std::stop_token stop,
+                                     std::vector<PackSpan>& out,
+                                     std::map<std::string, std::set<std::string>>& names) {
+    auto text = base_->text(request.path);
+    const std::string own = text ? std::move(*text) : std::string();
+    CursorView view{request.path,
+                    own,
+                    0,
+                    base_->references_in(request.path),
+                    base_->symbols_in(request.path),
+                    request.open_files,
+                    true};
+    const auto limit = std::clamp<std::size_t>(
+        static_cast<std::size_t>(budget / kLeastTokensOfLine), kLeastCandidates, kMostCandidates);
+    std::map<std::string, std::vector<Symbol>> symbols;
+    std::map<std::string, std::set<std::uint32_t>> lines;  // shown, by index into symbols
+    std::int64_t left = budget;
+    for (const auto& d : rank_definitions(graph_, view, limit)) {
+      if (stop.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
+      const std::string& path = graph_.path(d.file);
+      const auto [it, fresh] = symbols.try_emplace(path);
+      if (fresh) it->second = base_->symbols_in(path);
+      const auto& all = it->second;
+      const std::uint32_t i = graph_.facts(d.file).definitions[d.definition].symbol;
+      if (i >= all.size() || names[path].contains(all[i].name)) continue;
+      std::int64_t cost = names[path].empty() ? count("### " + path + "\n\n") : 0;
+      std::set<std::uint32_t> more;
+      for (std::uint32_t s = 0; s < all.size(); ++s) {
+        if (all[s].name != all[i].name) continue;
+        more.insert(s);
+        for (const std::uint32_t p : enclosing(all, s)) more.insert(p);
+      }
+      for (const std::uint32_t s : more) {
+        if (!lines[path].contains(s)) cost += count("    " + all[s].signature + "\n");
+      }
+      if (cost > left) continue;
+      left -= cost;
+      lines[path].merge(more);
+      names[path].insert(all[i].name);
+    }
+    std::int64_t used = 0;
+    for (auto it = names.begin(); it != names.end();) {
+      if (it->second.empty()) {
+        it = names.erase(it);
+        continue;
+      }
+      auto span = make_span(it->first, Region::kSkeleton, Detail::kOutline,
+                            named_outline(it->first, symbols[it->first], it->second), count,
+                            "definitions near in the symbol graph");
+      if (used + span.tokens > budget) {  // dearer together than line by line: rare
+        it = names.erase(it);
+        continue;
+      }
+      used += span.tokens;
+      span.blob = graph_.facts(graph_.find(it->first)).blob;
+      out.push_back(std::move(span));
+      ++it;
+    }
+    return used;
   }
 
   // Appends what has changed in frozen files since the log's last entry about them.
@@ -312,7 +398,13 @@ class PackerImpl final : public Packer {
         entry.push_back(make_span(path, Region::kDelta, Detail::kExcerpt,
                                   "### " + path + " (deleted)\n\n", count, "deleted since"));
       } else if (!frozen.full) {
-        std::string outline = render_outline(path, snapshot.symbols_in(path), {}, {}, {});
+        // What it showed, as it is now, and what is new in the file.
+        const auto symbols = snapshot.symbols_in(path);
+        std::set<std::string> names = frozen.names;
+        for (const Symbol& s : symbols) {
+          if (in_outline(s) && !frozen.left.contains(s.name)) names.insert(s.name);
+        }
+        std::string outline = named_outline(path, symbols, names);
         if (outline != frozen.text || logged != stream.delta_blobs.end()) {
           entry.push_back(make_span(path, Region::kDelta, Detail::kOutline, std::move(outline),
                                     count, "a signature changed since"));
@@ -341,32 +433,31 @@ class PackerImpl final : public Packer {
     }
   }
 
+  // Definitions of one file in the task part.
   struct Chosen {
-    FileNumber file;
-    std::vector<std::uint32_t> symbols;
+    FileNumber file = kNoFile;
+    std::vector<Symbol> all;  // of the file
+    std::string text;
+    std::vector<std::uint32_t> symbols;  // indices into all, in the order of the ranking
+    std::set<std::uint32_t> rich;        // of those: with doc comment and short bodies
+    std::set<std::uint32_t> lines;       // symbols and what encloses them
     double best = 0;
     std::string reason;
-    std::vector<std::pair<std::string, std::uint32_t>> keys;
   };
 
   PackSpan render_chosen(const Snapshot& snapshot, const Chosen& c, const TokenCounter& count) {
     const std::string& path = graph_.path(c.file);
-    const auto symbols = snapshot.symbols_in(path);
-    const auto text = snapshot.text(path);
     OutlineOptions options;
     options.bodies = true;
-    auto span = make_span(
-        path, Region::kTask, Detail::kExcerpt,
-        render_outline(path, symbols, c.symbols, text ? std::string_view(*text) : "", options),
-        count, c.reason, c.best);
+    options.rich = &c.rich;
+    auto span =
+        make_span(path, Region::kTask, Detail::kExcerpt,
+                  render_outline(path, c.all, c.symbols, c.text, options), count, c.reason, c.best);
     if (const auto info = snapshot.file(path)) span.blob = info->blob;
-    if (!symbols.empty()) {
-      span.start_line = symbols.front().line;
-      for (const std::uint32_t s : c.symbols) {
-        if (s >= symbols.size()) continue;
-        span.start_line = std::min(span.start_line, symbols[s].line);
-        span.end_line = std::max(span.end_line, symbols[s].end_line);
-      }
+    span.start_line = c.all[c.symbols.front()].line;
+    for (const std::uint32_t s : c.symbols) {
+      span.start_line = std::min(span.start_line, c.all[s].line);
+      span.end_line = std::max(span.end_line, c.all[s].end_line);
     }
     return span;
   }
@@ -381,7 +472,9 @@ class PackerImpl final : public Packer {
         snapshot.references_in(request.path),
         snapshot.symbols_in(request.path),
         request.open_files};
-    const auto ranked = rank_definitions(graph_, view, kCandidates);
+    const auto limit = std::clamp<std::size_t>(
+        static_cast<std::size_t>(budget / kLeastTokensOfLine), kLeastCandidates, kMostCandidates);
+    const auto ranked = rank_definitions(graph_, view, limit);
     if (stop.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
 
     // Keep the last task part when it still holds most of what matters most here.
@@ -395,15 +488,19 @@ class PackerImpl final : public Packer {
     std::vector<std::size_t> missing;
     const std::size_t head = std::min<std::size_t>(ranked.size(), 16);
     for (std::size_t i = 0; i < head; ++i) {
-      if (!stream.shown.contains(key(ranked[i]))) missing.push_back(i);
+      if (!stream.shown.contains(key(ranked[i])) &&
+          (i < kRepeated ||
+           !stream.stable->shows(graph_.path(ranked[i].file), name_of(ranked[i])))) {
+        missing.push_back(i);
+      }
     }
     if (stale || used > budget || missing.size() > head / 2 || stream.task.empty()) {
       stream.task.clear();
       stream.task_blobs.clear();
       stream.shown.clear();
       stream.path = request.path;
-      // A third is kept free for what later cursors need, so that the prefix can stay.
-      const std::int64_t first = request.stream == 0 ? budget : budget * 2 / 3;
+      // A fifth is kept free for what later cursors need, so that the prefix can stay.
+      const std::int64_t first = request.stream == 0 ? budget : budget * 4 / 5;
       choose(stream, snapshot, ranked, 0, ranked.size(), first, count);
     } else if (!missing.empty()) {
       choose(stream, snapshot, ranked, missing.front(), head, budget - used, count);
@@ -411,49 +508,92 @@ class PackerImpl final : public Packer {
     return {};
   }
 
+  [[nodiscard]] const std::string& name_of(const ScoredDefinition& d) const {
+    return graph_.name(graph_.facts(d.file).definitions[d.definition].name);
+  }
   [[nodiscard]] std::pair<std::string, std::uint32_t> key(const ScoredDefinition& d) const {
     return {graph_.path(d.file), graph_.facts(d.file).definitions[d.definition].line};
   }
 
   // Appends definitions [begin, end) of the ranking that are not shown yet, best first under the
-  // budget, grouped by file, the best file last (nearest to the cursor).
+  // budget, grouped by file, the best file last (nearest to the cursor). The first ones come with
+  // their doc comments and short bodies, the rest as one line each, so that many fit.
   void choose(Stream& stream, const Snapshot& snapshot, const std::vector<ScoredDefinition>& ranked,
               std::size_t begin, std::size_t end, std::int64_t budget, const TokenCounter& count) {
     std::map<FileNumber, std::size_t> group_of;
     std::vector<Chosen> groups;
+    std::vector<std::size_t> order;  // group of each definition taken
     std::int64_t left = budget;
     int misses = 0;
-    for (std::size_t i = begin; i < end && misses < 24; ++i) {
+    for (std::size_t i = begin; i < end && misses < kMisses; ++i) {
       const ScoredDefinition& d = ranked[i];
       if (stream.shown.contains(key(d))) continue;
-      const Definition& definition = graph_.facts(d.file).definitions[d.definition];
+      if (i >= kRepeated && stream.stable->shows(graph_.path(d.file), name_of(d))) continue;
+      const std::uint32_t symbol = graph_.facts(d.file).definitions[d.definition].symbol;
+      const std::string& path = graph_.path(d.file);
       const auto [it, fresh] = group_of.try_emplace(d.file, groups.size());
-      Chosen trial = fresh ? Chosen{d.file, {}, d.score, d.reason, {}} : groups[it->second];
-      const std::int64_t before = fresh ? 0 : cost_[d.file];
-      trial.symbols.push_back(definition.symbol);
-      trial.keys.push_back(key(d));
-      const std::int64_t cost = render_chosen(snapshot, trial, count).tokens;
-      if (cost - before > left) {
-        if (fresh) group_of.erase(it);
+      if (fresh) {
+        Chosen& g = groups.emplace_back();
+        g.file = d.file;
+        g.all = snapshot.symbols_in(path);
+        if (auto text = snapshot.text(path)) g.text = std::move(*text);
+        g.best = d.score;
+        g.reason = d.reason;
+      }
+      Chosen& g = groups[it->second];
+      if (symbol >= g.all.size()) continue;
+      const bool rich = i < kRich && left > budget * (100 - kRichShare) / 100;
+      std::int64_t cost = g.symbols.empty() ? count("### " + path + "\n\n") : 0;
+      std::vector<std::uint32_t> lines;
+      for (const std::uint32_t p : enclosing(g.all, symbol)) {
+        if (!g.lines.contains(p)) lines.push_back(p);
+      }
+      for (const std::uint32_t p : lines) cost += count("  " + g.all[p].signature + "\n");
+      if (rich) {
+        Chosen alone = {d.file, g.all, g.text, {symbol}, {symbol}, {}, 0, {}};
+        cost += render_chosen(snapshot, alone, count).tokens;
+      } else if (!g.lines.contains(symbol)) {
+        cost += count("    " + g.all[symbol].signature + "\n");
+      }
+      if (cost > left) {
         ++misses;
         continue;
       }
-      left -= cost - before;
-      cost_[d.file] = cost;
-      if (fresh) {
-        groups.push_back(std::move(trial));
-      } else {
-        groups[it->second] = std::move(trial);
-      }
+      left -= cost;
+      g.symbols.push_back(symbol);
+      if (rich) g.rich.insert(symbol);
+      g.lines.insert(symbol);
+      g.lines.insert(lines.begin(), lines.end());
+      order.push_back(it->second);
     }
-    cost_.clear();
-    std::stable_sort(groups.begin(), groups.end(),
-                     [](const Chosen& a, const Chosen& b) { return a.best < b.best; });
-    for (const Chosen& c : groups) {
-      auto span = render_chosen(snapshot, c, count);
-      stream.task_blobs[span.path] = span.blob;
-      stream.shown.insert(c.keys.begin(), c.keys.end());
-      stream.task.push_back(std::move(span));
+    // The sum above is of lines counted alone. Should their files cost more, the last ones go.
+    std::vector<PackSpan> spans(groups.size());
+    std::int64_t used = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (groups[i].symbols.empty()) continue;
+      spans[i] = render_chosen(snapshot, groups[i], count);
+      used += spans[i].tokens;
+    }
+    while (used > budget && !order.empty()) {
+      Chosen& g = groups[order.back()];
+      PackSpan& span = spans[order.back()];
+      order.pop_back();
+      g.rich.erase(g.symbols.back());
+      g.symbols.pop_back();
+      used -= span.tokens;
+      span = g.symbols.empty() ? PackSpan{} : render_chosen(snapshot, g, count);
+      used += span.tokens;
+    }
+    std::vector<std::size_t> by_score(groups.size());
+    for (std::size_t i = 0; i < groups.size(); ++i) by_score[i] = i;
+    std::stable_sort(by_score.begin(), by_score.end(),
+                     [&](std::size_t a, std::size_t b) { return groups[a].best < groups[b].best; });
+    for (const std::size_t i : by_score) {
+      const Chosen& g = groups[i];
+      if (g.symbols.empty()) continue;
+      stream.task_blobs[spans[i].path] = spans[i].blob;
+      for (const std::uint32_t s : g.symbols) stream.shown.emplace(spans[i].path, g.all[s].line);
+      stream.task.push_back(std::move(spans[i]));
     }
   }
 
@@ -463,7 +603,6 @@ class PackerImpl final : public Packer {
   std::shared_ptr<const Snapshot> base_;
   std::vector<std::shared_ptr<const Stable>> stable_;
   std::list<Stream> streams_;
-  std::unordered_map<FileNumber, std::int64_t> cost_;  // scratch of choose()
 };
 
 }  // namespace

@@ -94,6 +94,19 @@ bool in_outline(const Symbol& s) {
   return s.kind != SymbolKind::kLabel && s.kind != SymbolKind::kSection && !s.signature.empty();
 }
 
+std::vector<std::uint32_t> enclosing(const std::vector<Symbol>& symbols, std::uint32_t c) {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < symbols.size(); ++i) {
+    const Symbol& p = symbols[i];
+    if (i != c && p.span.begin <= symbols[c].span.begin && p.span.end >= symbols[c].span.end &&
+        p.span.size() > symbols[c].span.size() &&
+        (is_type(p.kind) || p.kind == SymbolKind::kNamespace)) {
+      out.push_back(i);
+    }
+  }
+  return out;
+}
+
 std::string render_outline(std::string_view path, const std::vector<Symbol>& symbols,
                            const std::vector<std::uint32_t>& chosen, std::string_view text,
                            const OutlineOptions& options) {
@@ -107,14 +120,7 @@ std::string render_outline(std::string_view path, const std::vector<Symbol>& sym
     for (const std::uint32_t c : chosen) {
       if (c >= symbols.size()) continue;
       with_parents.insert(c);
-      for (std::uint32_t i = 0; i < symbols.size(); ++i) {
-        const Symbol& p = symbols[i];
-        if (i != c && p.span.begin <= symbols[c].span.begin && p.span.end >= symbols[c].span.end &&
-            p.span.size() > symbols[c].span.size() &&
-            (is_type(p.kind) || p.kind == SymbolKind::kNamespace)) {
-          with_parents.insert(i);
-        }
-      }
+      for (const std::uint32_t p : enclosing(symbols, c)) with_parents.insert(p);
     }
     shown.assign(with_parents.begin(), with_parents.end());
   }
@@ -133,9 +139,10 @@ std::string render_outline(std::string_view path, const std::vector<Symbol>& sym
     if (s.span.begin < shown_until && s.span.end <= shown_until) continue;
     while (!open.empty() && open.back().end <= s.span.begin) open.pop_back();
     const std::string indent(open.size() * 2, ' ');
-    if (options.docs && !s.doc.empty()) out += indent + "// " + s.doc + "\n";
+    const bool rich = options.rich == nullptr || options.rich->contains(i);
+    if (rich && options.docs && !s.doc.empty()) out += indent + "// " + s.doc + "\n";
     const std::uint32_t lines = s.end_line >= s.line ? s.end_line - s.line + 1 : 1;
-    if (options.bodies && is_type(s.kind) && lines <= options.max_body_lines &&
+    if (rich && options.bodies && is_type(s.kind) && lines <= options.max_body_lines &&
         s.span.end <= text.size() && asked.contains(i)) {
       // From the line of the name, not from the doc comment, which may be long.
       append_text(out, lines_of(text, s.line, s.end_line));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,10 +33,16 @@ struct OutlineOptions {
   bool docs = true;
   bool bodies = false;  // types of at most max_body_lines are given in full
   std::uint32_t max_body_lines = 24;
+  // Docs and bodies for these only; null: for all.
+  const std::set<std::uint32_t>* rich = nullptr;
 };
 [[nodiscard]] std::string render_outline(std::string_view path, const std::vector<Symbol>& symbols,
                                          const std::vector<std::uint32_t>& chosen,
                                          std::string_view text, const OutlineOptions& options);
+
+// The types and namespaces around symbol i, which an outline of it shows too.
+[[nodiscard]] std::vector<std::uint32_t> enclosing(const std::vector<Symbol>& symbols,
+                                                   std::uint32_t i);
 
 // What an outline shows by default: not locals, labels, sections or parameters.
 [[nodiscard]] bool in_outline(const Symbol& symbol);

@@ -101,6 +101,10 @@ void near_names(const SymbolGraph& graph, const CursorView& view, std::uint32_t 
     const NameId id = graph.find_name(r.name);
     if (id == SymbolGraph::kNoName) continue;
     const float distance = std::fabs(static_cast<float>(r.line) - static_cast<float>(line));
+    if (view.whole) {
+      f.near[id] = 0.6F;
+      continue;
+    }
     const float side = r.line > line ? 0.7F : 1.0F;
     f.near[id] = std::max(f.near[id], 0.2F + side * std::exp(-distance / kReferenceReach));
   }
@@ -232,10 +236,10 @@ std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph, const C
   Features f{std::vector<float>(names), std::vector<float>(names), std::vector<char>(files),
              std::vector<float>(names), std::vector<char>(names),  std::vector<char>(names)};
   near_names(graph, view, cursor_line, f);
-  word_overlap(graph, view, f);
+  if (!view.whole) word_overlap(graph, view, f);
   imports(graph, view, f);
   neighbours(graph, view, f);
-  completing(graph, view, f);
+  if (!view.whole) completing(graph, view, f);
 
   // Walk 1: from the cursor's file, the open files and the definers of the names near the cursor.
   const FileNumber own = graph.find(view.path);

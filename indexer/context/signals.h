@@ -21,6 +21,7 @@ struct CursorView {
   std::vector<Reference> references;    // of this text
   std::vector<Symbol> symbols;          // of this text
   std::vector<std::string> open_files;  // others, most recent first
+  bool whole = false;                   // no cursor: every name of the text counts alike
 };
 
 struct ScoredDefinition {

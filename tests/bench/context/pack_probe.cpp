@@ -1,0 +1,227 @@
+// pack_probe ROOT CACHE TOKENIZER_JSON: packs for the cases on standard input, one JSON object a
+// line, and says on standard output what each pack holds of what the edit needs. The driver
+// (packbench.py) moves the work tree at ROOT to the parent of each commit before it sends a case.
+//
+//   in:  {"path", "new_text", "lines": [inserted, 0-based, in new_text], "at": line in the parent,
+//         "open": [paths], "budgets": [tokens], "methods": [names], "moved": the tree has changed}
+//   out: {"needed": n, "novel": n, "results": {method: {budget: {"needed", "novel", "tokens", "ms",
+//         "recompute"}}}}
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "indexer/context/pack.h"
+#include "inference/tokenizer/tokenizer.h"
+#include "tests/bench/context/baselines.h"
+
+namespace ambit::bench {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Needed {
+  std::string name;
+  std::vector<indexer::Symbol> definitions;
+  bool novel = false;
+};
+
+bool distinctive(std::string_view name) {
+  bool upper = false;
+  bool lower = false;
+  for (const char c : name) {
+    upper |= c >= 'A' && c <= 'Z';
+    lower |= c >= 'a' && c <= 'z';
+  }
+  return name.find('_') != std::string_view::npos || (upper && lower) || name.size() >= 8;
+}
+
+// The identifiers of the inserted lines that are defined in the tree, in at most three files, none
+// of them on screen.
+std::vector<Needed> needed_symbols(const indexer::Snapshot& tree, const Json& c, const View& view) {
+  const std::string path = view.path;
+  std::set<std::uint32_t> lines;
+  for (const auto& l : c["lines"]) lines.insert(l.get<std::uint32_t>());
+  const auto after = tree.with_buffers(
+      {{path, std::make_shared<const std::string>(c["new_text"].get<std::string>())}});
+  std::set<std::string, std::less<>> seen;
+  std::set<std::string, std::less<>> on_screen;
+  const auto look = [&](std::string_view text) {
+    for (const auto id : identifiers(text)) on_screen.insert(std::string(id));
+  };
+  look(view.text);
+  for (const auto& open : view.open_files) {
+    if (const auto text = tree.text(open)) look(*text);
+  }
+  std::vector<Needed> out;
+  for (const auto& r : after->references_in(path)) {
+    if (!lines.contains(r.line) || r.name.size() < 3 || seen.contains(r.name)) continue;
+    if (!distinctive(r.name) && r.kind != indexer::ReferenceKind::kCall) continue;
+    seen.insert(r.name);
+    Needed n;
+    n.name = r.name;
+    n.definitions = tree.definitions(r.name, 64);
+    std::set<std::string> files;
+    bool visible = false;
+    for (const auto& d : n.definitions) {
+      files.insert(d.path);
+      visible |= d.path == path || std::find(view.open_files.begin(), view.open_files.end(),
+                                             d.path) != view.open_files.end();
+    }
+    if (files.empty() || files.size() > 3 || visible) continue;
+    n.novel = !on_screen.contains(r.name);
+    out.push_back(std::move(n));
+  }
+  return out;
+}
+
+bool shows(std::string_view text, std::string_view name) {
+  for (const auto id : identifiers(text)) {
+    if (id == name) return true;
+  }
+  return false;
+}
+
+struct Shown {
+  std::string path;
+  std::uint32_t first = 0, last = 0;
+  std::string text;
+};
+
+Json score(const std::vector<Needed>& needed, const std::vector<Shown>& shown) {
+  int hit = 0;
+  int novel = 0;
+  for (const Needed& n : needed) {
+    bool found = false;
+    for (const auto& d : n.definitions) {
+      for (const Shown& s : shown) {
+        found |= s.path == d.path && s.first <= d.line && d.line <= s.last && shows(s.text, n.name);
+      }
+    }
+    hit += found ? 1 : 0;
+    novel += found && n.novel ? 1 : 0;
+  }
+  return {{"needed", hit}, {"novel", novel}};
+}
+
+int run(const char* root, const char* cache, const char* tokenizer_json) {
+  const auto tokenizer = inference::Tokenizer::load(tokenizer_json);
+  if (!tokenizer) return std::fprintf(stderr, "%s\n", tokenizer.error().message.c_str()), 2;
+  const indexer::TokenCounter count = [&](std::string_view text) {
+    return static_cast<std::int64_t>((*tokenizer)->count(text));
+  };
+  indexer::IndexOptions options;
+  options.cache_directory = cache;
+  auto opened = indexer::RepoIndex::open(root, options);
+  if (!opened) return std::fprintf(stderr, "%s\n", opened.error().message.c_str()), 2;
+  indexer::RepoIndex& index = **opened;
+  Baselines baselines(count);
+  // Ranked anew for every cursor; and as the editor has it: a frozen stable part, a task part.
+  indexer::PackerOptions anew;
+  anew.stable_share = 0;
+  anew.max_task_tokens = std::int64_t{1} << 40;
+  const auto reranked = indexer::make_packer(anew);
+  auto frozen = indexer::make_packer();
+  std::uint64_t stream = 0;
+
+  for (std::string line; std::getline(std::cin, line);) {
+    const Json c = Json::parse(line);
+    if (c["moved"].get<bool>()) {
+      if (const auto r = index.update(); !r) {
+        return std::fprintf(stderr, "%s\n", r.error().message.c_str()), 2;
+      }
+      (void)index.update_history();
+      baselines.read(index.snapshot());
+      reranked->prepare(index.snapshot());
+      // As after opening the editor here: the first case's files decide the stable part.
+      frozen = indexer::make_packer();
+      frozen->prepare(index.snapshot());
+    }
+    const auto tree = index.snapshot();
+    View view;
+    view.path = c["path"].get<std::string>();
+    view.line = c["at"].get<std::uint32_t>();
+    view.open_files = c["open"].get<std::vector<std::string>>();
+    const auto text = tree->text(view.path);
+    if (!text) {
+      std::cout << Json({{"skipped", text.error().message}}).dump() << std::endl;
+      continue;
+    }
+    view.text = *text;
+    const auto needed = needed_symbols(*tree, c, view);
+    Json out = {{"needed", needed.size()}, {"novel", 0}, {"results", Json::object()}};
+    for (const auto& n : needed) out["novel"] = out["novel"].get<int>() + (n.novel ? 1 : 0);
+    if (needed.empty()) {
+      std::cout << out.dump() << std::endl;
+      continue;
+    }
+    std::uint32_t cursor = 0;
+    for (std::uint32_t l = 0; l < view.line && cursor < text->size(); ++l) {
+      const auto n = text->find('\n', cursor);
+      cursor = n == std::string::npos ? static_cast<std::uint32_t>(text->size())
+                                      : static_cast<std::uint32_t>(n + 1);
+    }
+    ++stream;
+    for (const auto& m : c["methods"]) {
+      const auto method = m.get<std::string>();
+      for (const auto& b : c["budgets"]) {
+        const auto budget = b.get<std::int64_t>();
+        const auto start = std::chrono::steady_clock::now();
+        std::vector<Shown> shown;
+        std::int64_t tokens = -1;
+        std::int64_t recompute = -1;
+        if (method == "reranked" || method == "frozen") {
+          indexer::PackRequest request;
+          request.path = view.path;
+          request.cursor = cursor;
+          request.budget_tokens = budget;
+          request.open_files = view.open_files;
+          request.stream = method == "frozen" ? ++stream : 0;
+          const auto pack = (method == "frozen" ? frozen : reranked)->pack(*tree, request, count);
+          if (!pack) return std::fprintf(stderr, "%s\n", pack.error().message.c_str()), 2;
+          for (const auto& s : pack->spans) {
+            const bool whole = s.detail == indexer::Detail::kOutline;
+            shown.push_back(
+                {s.path, whole ? 0 : s.start_line, whole ? 0xFFFFFFFF : s.end_line, s.text});
+          }
+          tokens = pack->tokens;
+          for (const auto& s : pack->spans) {
+            auto& sum = out["results"][method][std::to_string(budget)]["regions"]
+                           [std::string(to_string(s.region))];
+            sum = (sum.is_null() ? 0 : sum.get<std::int64_t>()) + s.tokens;
+          }
+          recompute = pack->predicted_recompute;
+        } else {
+          const auto pieces = method == "aider"      ? baselines.aider(view, budget, false)
+                              : method == "aider+"   ? baselines.aider(view, budget, true)
+                              : method == "bm25"     ? baselines.bm25(view, budget)
+                              : method == "same-dir" ? baselines.same_directory(view, budget)
+                                                     : baselines.recent(view, budget);
+          for (const auto& p : pieces) shown.push_back({p.path, p.first_line, p.last_line, p.text});
+        }
+        const std::chrono::duration<double, std::milli> ms =
+            std::chrono::steady_clock::now() - start;
+        Json result = score(needed, shown);
+        result["ms"] = ms.count();
+        if (tokens > budget) return std::fprintf(stderr, "a pack is over its budget\n"), 1;
+        if (tokens >= 0) result["tokens"] = tokens;
+        if (recompute >= 0) result["recompute"] = recompute;
+        out["results"][method][std::to_string(budget)].update(result);
+      }
+    }
+    std::cout << out.dump() << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace ambit::bench
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: pack_probe ROOT CACHE TOKENIZER_JSON\n");
+    return 2;
+  }
+  return ambit::bench::run(argv[1], argv[2], argv[3]);
+}

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""PackBench: does the pack hold what the next edit needs?
+
+packbench.py PROBE REPOSITORY... [--cases N] [--stride S] [--budgets 2048,8192,32768] [--methods a,b] [--tokenizer F] [--out F]
+
+REPOSITORY is a git repository with its history (bare or not; read only). For each commit (newest first, every S-th, at most
+12 files and 200 inserted lines, no merges, no bots) the tree goes to its parent; for at most three hunks of modified files the
+question is: the identifiers of the inserted lines that are defined elsewhere in the tree (in at most three files, none of them
+visible): does the pack hold the line that defines them? Novel ones do not even occur in what is visible. Prints recall per
+method and budget, macro over repositories, with 95 % bootstrap intervals over commits; --out keeps every case (JSON lines).
+"""
+import argparse, collections, json, os, random, re, shutil, subprocess, sys, tempfile
+
+CODE = {".c", ".h", ".cc", ".cpp", ".hpp", ".cxx", ".py", ".js", ".jsx", ".mjs", ".ts", ".tsx", ".rs", ".go", ".java", ".cs",
+        ".rb", ".php", ".kt", ".swift", ".scala", ".lua"}
+HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+
+
+def git(repo, *args):
+    return subprocess.run(["git", "-C", repo, *args], check=True, capture_output=True).stdout
+
+
+def text(repo, *args):
+    return git(repo, *args).decode("utf-8", "replace")
+
+
+def hunks(repo, commit):
+    """{path: [(line in parent, first new line, [inserted text])]} of modified files, and the number of inserted lines."""
+    out, path, inserted, current = collections.OrderedDict(), None, 0, None
+    for line in text(repo, "diff", "-U0", "--no-renames", "--diff-filter=M", "--no-color", "--no-ext-diff", commit + "^", commit).split("\n"):
+        if line.startswith("+++ b/"):
+            path = line[6:]
+            out[path] = []
+        elif line.startswith("+++ "):
+            path = None
+        elif (m := HUNK.match(line)) and path:
+            old, old_n, new = int(m[1]), int(m[2] or 1), int(m[3])
+            current = (old if old_n == 0 else old - 1, new - 1, [])
+            if m[4] != "0":
+                out[path].append(current)
+        elif line.startswith("+") and path and current:
+            current[2].append(line[1:])
+            inserted += 1
+    return out, inserted
+
+
+def commits(repo, stride):
+    log = text(repo, "log", "--no-merges", "--format=%H %an", "HEAD")
+    for i, line in enumerate(log.split("\n")):
+        commit, _, author = line.partition(" ")
+        if i % stride == 0 and commit and "bot" not in author.lower():
+            yield commit
+
+
+def cases(repo, wanted, stride):
+    """(commit, parent, [case]) until `wanted` cases are out; a case is what pack_probe reads."""
+    made = 0
+    for commit in commits(repo, stride):
+        if made >= wanted:
+            return
+        parents = text(repo, "log", "-1", "--format=%P", commit).split()
+        if len(parents) != 1:
+            continue
+        names = text(repo, "diff", "--name-only", "--no-renames", commit + "^", commit).split("\n")[:-1]
+        if not names or len(names) > 12:
+            continue
+        changed, inserted = hunks(repo, commit)
+        files = [p for p in changed if os.path.splitext(p)[1] in CODE and changed[p]]
+        if not files or inserted > 200 or not text(repo, "diff", "-w", "--shortstat", commit + "^", commit).strip():
+            continue
+        random.Random(commit).shuffle(files)
+        batch = []
+        for i, path in enumerate(files):
+            new = git(repo, "show", f"{commit}:{path}")
+            if len(new) > 1 << 20 or b"\0" in new:
+                continue
+            for at, first, lines in changed[path]:
+                if any(l.strip() for l in lines):
+                    batch.append({"path": path, "new_text": new.decode("utf-8", "replace"), "at": at,
+                                  "lines": list(range(first, first + min(30, len(lines)))), "open": files[max(0, i - 4):i]})
+        if batch:
+            made += yield commit, parents[0], batch
+
+
+def measure(args, repo):
+    work = tempfile.mkdtemp(prefix="packbench.")
+    results = []
+    try:
+        subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", repo, work + "/tree"], check=True)
+        tree = work + "/tree"
+        probe = subprocess.Popen([args.probe, tree, work + "/cache", args.tokenizer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        walk = cases(tree, args.cases, args.stride)
+        step = next(walk, None)
+        while step:
+            commit, parent, batch = step
+            subprocess.run(["git", "-C", tree, "checkout", "-q", "--detach", "--force", parent], check=True)
+            kept = []
+            for i, case in enumerate(batch[:12]):
+                case.update(moved=i == 0, budgets=args.budgets, methods=args.methods)
+                probe.stdin.write(json.dumps(case) + "\n")
+                probe.stdin.flush()
+                answer = probe.stdout.readline()
+                if not answer:
+                    sys.exit("packbench: pack_probe ended")
+                r = json.loads(answer)
+                if r.get("needed"):
+                    kept.append({"repo": os.path.basename(repo.rstrip("/").removesuffix("/repo")), "commit": commit, "path": case["path"], "at": case["at"], **r})
+            kept.sort(key=lambda r: -r["novel"])
+            results += kept[:3]
+            print(f"\r{len(results)} cases", end="", file=sys.stderr)
+            try:
+                step = walk.send(len(kept[:3]))
+            except StopIteration:
+                step = None
+        probe.stdin.close()
+        probe.wait()
+        print(file=sys.stderr)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return results
+
+
+def recall(cases_by_repo, method, budget, key):
+    """Macro over repositories, in percent; repositories without such symbols are left out."""
+    parts = []
+    for all_cases in cases_by_repo.values():
+        n = sum(c[key] for c in all_cases)
+        if n:
+            parts.append(sum(c["results"][method][budget][key] for c in all_cases) / n)
+    return 100 * sum(parts) / len(parts) if parts else float("nan")
+
+
+def resampled(by_repo, rng):
+    out = {}
+    for repo, all_cases in by_repo.items():
+        groups = collections.OrderedDict()
+        for c in all_cases:
+            groups.setdefault(c["commit"], []).append(c)
+        groups = list(groups.values())
+        out[repo] = [c for _ in groups for c in rng.choice(groups)]
+    return out
+
+
+def report(results, args):
+    by_repo = collections.OrderedDict()
+    for r in results:
+        by_repo.setdefault(r["repo"], []).append(r)
+    for repo, all_cases in by_repo.items():
+        print(f"{repo}: {len(all_cases)} cases, {sum(c['needed'] for c in all_cases)} needed, {sum(c['novel'] for c in all_cases)} novel")
+    rng = random.Random(1)
+    samples = [resampled(by_repo, rng) for _ in range(300)]
+    for key in ("needed", "novel"):
+        print(f"\nrecall of {key} definitions, % [95 % interval]")
+        for method in args.methods:
+            row = f"  {method:10}"
+            for budget in map(str, args.budgets):
+                spread = sorted(recall(s, method, budget, key) for s in samples)
+                row += f"  {recall(by_repo, method, budget, key):5.1f} [{spread[7]:5.1f} {spread[-8]:5.1f}]"
+            print(row)
+    print("\npack time, ms, p50 / p95; " + "tokens over budget: none")
+    for method in args.methods:
+        row = f"  {method:10}"
+        for budget in map(str, args.budgets):
+            ms = sorted(c["results"][method][budget]["ms"] for c in results)
+            row += f"  {ms[len(ms) // 2]:7.1f} / {ms[int(len(ms) * 0.95)]:7.1f}"
+        print(row)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("probe")
+    p.add_argument("repositories", nargs="+")
+    p.add_argument("--cases", type=int, default=60)
+    p.add_argument("--stride", type=int, default=3)
+    p.add_argument("--budgets", type=lambda s: [int(x) for x in s.split(",")], default=[2048, 8192, 32768])
+    p.add_argument("--methods", type=lambda s: s.split(","), default=["same-dir", "recent", "bm25", "aider", "aider+", "reranked", "frozen"])
+    here = os.path.dirname(os.path.abspath(__file__))
+    top = os.path.join(here, "../../..")
+    released = os.path.join(top, "../shared/golden/tokenizer/tokenizer.json")
+    p.add_argument("--tokenizer", default=released if os.path.exists(released) else os.path.join(top, "inference/nano/model/tokenizer.json"))
+    p.add_argument("--out")
+    args = p.parse_args()
+    results = []
+    for repo in args.repositories:
+        print(repo, file=sys.stderr)
+        results += measure(args, repo)
+    if args.out:
+        with open(args.out, "w") as f:
+            f.writelines(json.dumps(r) + "\n" for r in results)
+    if not results:
+        sys.exit("packbench: no case was found")
+    report(results, args)
+
+
+if __name__ == "__main__":
+    main()
