@@ -162,7 +162,6 @@ std::string format_sarif(const Report& report, SarifProfile profile) {
     index[std::string(rule.id)] = rule_list.size();
     rule_list.push_back(
         {{"id", rule.id},
-         {"name", rule.id},
          {"shortDescription", {{"text", rule.summary}}},
          {"fullDescription", {{"text", rule.summary}}},
          {"help", {{"text", std::string(rule.summary) + " See docs/review.md."}}},
