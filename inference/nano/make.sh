@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The whole recipe of ambit-nano: make.sh WORK MINUTES [THREADS]. Needs python3 with numpy and torch, apt and npm.
+# The whole recipe of ambit-nano: make.sh WORK MINUTES [PROCESSES]. Needs Debian's python3-torch,
+# python3-numpy, g++ and libopenblas-dev, apt and npm; BUILD names a build of Ambit to evaluate with.
 set -euo pipefail
-if [ $# -lt 2 ]; then echo "usage: make.sh WORK MINUTES [THREADS]" >&2; exit 2; fi
+if [ $# -lt 2 ]; then echo "usage: make.sh WORK MINUTES [PROCESSES]" >&2; exit 2; fi
 here=$(cd "$(dirname "$0")" && pwd); root=$(cd "$here/../.." && pwd); work=$1; minutes=$2
-export NANO_THREADS=${3:-2} OMP_NUM_THREADS=${3:-2}
-python=${PYTHON:-/usr/bin/python3}
+export NANO_THREADS=${3:-2} OMP_NUM_THREADS=1
+python=${PYTHON:-/usr/bin/python3} build=${BUILD:-$root/build/rel}
 mkdir -p "$work" "$here/model"
 [ -f "$work/files.jsonl" ] || "$python" "$here/data/fetch.py" "$work"
 released="$root/../shared/golden/tokenizer/tokenizer.json"
@@ -17,6 +18,11 @@ if [ -d "$root/../shared/golden" ]; then
 else
   echo "make.sh: the graph is not checked: no ../shared/golden here"
 fi
+"$python" "$here/train/fast_test.py" "$here/train/config.json" "$work"
 "$python" "$here/train/train.py" "$work/files.jsonl" "$here/model/tokenizer.json" "$here/train/config.json" "$work/run" "$minutes"
 "$python" "$here/train/export.py" "$work/run/final.pt" "$here/train/config.json" "$here/model" "$root/tests/golden/nano"
-"$python" "$root/tests/bench/nano/evaluate.py" "$work/files.jsonl" "$here/model" | tee "$work/evaluation.json"
+if [ -x "$build/ambit" ]; then
+  "$python" "$root/tests/bench/nano/evaluate.py" "$work/files.jsonl" "$here/model" "$build" | tee "$work/evaluation.json"
+else
+  echo "make.sh: not evaluated: no ambit in $build"
+fi

@@ -3,10 +3,12 @@
     python3 fetch.py WORK    writes WORK/files.jsonl and sources.tsv (beside this file)
 
 Debian sources come through apt (the machine's own sources with deb-src switched on, in a folder of
-their own, so nothing of the system changes); npm packages through `npm pack`. A package whose
+their own, so nothing of the system changes); where a mirror lacks a source's archive, the binary
+package that carries the sources stands in (kind deb); npm packages through `npm pack`. A package whose
 licence field names nothing of kAllowed is refused; a file that speaks of another licence is dropped.
 """
 
+import io
 import json
 import lzma
 import re
@@ -118,6 +120,29 @@ def debian_members(name: str, work: Path, options: list[str]):
     return version, licence_of_debian(copyright_text) if copyright_text else own_licence(files), files
 
 
+def deb_members(name: str, work: Path):
+    """The same of a Debian binary package that carries its sources (Python, Rust crates)."""
+    folder = work / "deb" / name
+    if not list(folder.glob("*.deb")):
+        folder.mkdir(parents=True, exist_ok=True)
+        run("apt-get", "download", name, cwd=folder)
+    package = next(folder.glob("*.deb"))
+    version = run("dpkg-deb", "--field", str(package), "Version").strip()
+    content = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], check=True, capture_output=True).stdout
+    files: dict[str, bytes] = {}
+    copyright_text = ""
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        for member in tar:
+            if not member.isfile() or member.size > MAX_FILE:
+                continue
+            if re.search(r"/usr/share/doc/[^/]+/copyright$", member.name):
+                copyright_text = tar.extractfile(member).read().decode("utf8", "replace")
+            inside = re.search(r"/usr/(?:lib/python3/dist-packages|share/cargo/registry/[^/]+)/(.+)$", member.name)
+            if inside and Path(member.name).suffix in LANGUAGES:
+                files[inside.group(1)] = tar.extractfile(member).read()
+    return version, licence_of_debian(copyright_text), files
+
+
 def own_licence(files: dict[str, bytes]) -> str:
     """What the upstream archive says of itself: Cargo.toml, else the licence file's words."""
     cargo = re.search(rb'(?m)^license\s*=\s*"([^"]+)"', files.get("Cargo.toml", b""))
@@ -195,7 +220,8 @@ def main() -> int:
                 continue
             kind, name, split = line.split()
             try:
-                got = debian_members(name, work, options) if kind == "debian" else npm_members(name, work)
+                got = {"debian": lambda: debian_members(name, work, options), "deb": lambda: deb_members(name, work),
+                       "npm": lambda: npm_members(name, work)}[kind]()
             except (subprocess.CalledProcessError, StopIteration, tarfile.TarError, lzma.LZMAError) as e:
                 detail = getattr(e, "stderr", "") or str(e)
                 print(f"{kind} {name}: not fetched: {(detail.strip().splitlines() or [repr(e)])[-1]}", file=sys.stderr)

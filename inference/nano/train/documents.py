@@ -134,7 +134,7 @@ class Documents:
         if rng.random() < 0.35:  # plain text, from a line start
             start = text.rfind("\n", 0, a) + 1
             start = start if len(text) - start > 600 else 0
-            body = tok.encode(text[start:start + 6 * room])
+            body = tok.encode(text[start:start + 4 * room])
             ids += body[:room]
             if len(body) < room:
                 ids.append(self.eos)
@@ -142,7 +142,7 @@ class Documents:
         middle = tok.encode(text[a:b])[:96] + [self.eos]
         room -= len(middle) + 3
         suffix = tok.encode(cut_end(text[b:b + 900]))[:max(0, min(int(room * rng.uniform(0.0, 0.45)), room))]
-        start = max(0, a - 6 * room)
+        start = max(0, a - 4 * room)
         prefix = tok.encode(text[start:a])
         keep = max(0, room - len(suffix))
         prefix = prefix[len(prefix) - keep:] if len(prefix) > keep else prefix

@@ -1,28 +1,35 @@
 """Trains ambit-nano:  python3 train.py FILES.jsonl TOKENIZER.json CONFIG.json RUN_FOLDER MINUTES [SEED]
 
-Time, not steps, is the budget: warm-up, constant rate, and over the last third of MINUTES a linear
-decay with the checkpoint's rounding in the loop. RUN_FOLDER/stable.pt holds the state before the
-decay (a later run goes on from it), RUN_FOLDER/final.pt the result, log.tsv the losses.
+Time, not steps, is the budget: warm-up, constant rate on short sequences with every visible row
+attended to, and over the last part of MINUTES a linear decay on longer sequences with the indexer's
+choice and the checkpoint's rounding in the loop. RUN_FOLDER/stable.pt holds the state before the
+decay (a later run goes on from it), RUN_FOLDER/final.pt the result, log.tsv the losses: step,
+tokens, nats per weighted token, tokens/s, CPU seconds, rate. NANO_THREADS processes (2) share a
+step's batches; NANO_DECAY is the decay's part of MINUTES (0.35; 0: none); with NANO_CLOCK=cpu the
+minutes are of CPU time of all processes. SIGTERM before the decay saves the state and ends.
 """
 
 import json
 import math
+import multiprocessing
 import os
+import signal
 import sys
 import time
 
 import torch
-import torch.nn.functional as F
 
 import bigram
+import fast
 from documents import Corpus, Documents
 from model import Config, Model, released_name
 from optim import Muon
 from quant import is_fp4, is_fp8, rounded
 from tokenizer import Tokenizer
 
-LENGTH, DECAY_PART = 512, 0.35
-ROWS = int(os.environ.get("NANO_ROWS", "4"))
+DECAY_PART = float(os.environ.get("NANO_DECAY", "0.35"))
+CPU_CLOCK = os.environ.get("NANO_CLOCK") == "cpu"
+SHORT, LONG, BATCH = 256, 640, 2048  # tokens of a sequence, before and in the decay; of a batch
 MUON_LR, ADAM_LR, WORD_LR = 0.02, 3e-3, 3e-3
 
 
@@ -31,18 +38,70 @@ def save(path: str, **state) -> None:
     os.replace(path + ".partial", path)
 
 
+class Worker:
+    """Computes batches of a step until none is left; gradients add up in `flat`."""
+
+    def __init__(self, model: Model, corpus: Corpus, tokens: Tokenizer, seed: int):
+        self.model, self.docs, self.flat = model, Documents(corpus, tokens, SHORT, seed), None
+
+    def grads_into(self, flat: torch.Tensor) -> None:
+        self.flat, at = flat, 0
+        for p in self.model.parameters():
+            p.grad = flat[at:at + p.numel()].view_as(p)
+            at += p.numel()
+
+    def run(self, job: dict, taken) -> dict:
+        model, docs = self.model, self.docs
+        self.flat.zero_()
+        docs.length = job["length"]
+        for layer in [*model.layers, *model.mtp]:
+            layer.attn.teach, layer.attn.dense = job["sparse"], not job["sparse"]
+        losses, loads, trained = [], 0, 0
+        while True:
+            with taken.get_lock():
+                if taken.value >= job["batches"]:
+                    break
+                taken.value += 1
+            rows, weights = docs.batch(job["rows"])
+            ids, w = torch.tensor(rows), torch.tensor(weights)
+            x = model.streams(ids[:, :-1])
+            loss = fast.loss(model, x, ids[:, 1:], w[:, 1:])
+            whole = loss
+            if job["sparse"]:
+                whole = whole + 0.1 * sum(l.attn.index_loss for l in model.layers if l.attn.ratio == 4)
+            if job["draft"]:  # the draft block learns from the trunk, not the trunk from it
+                whole = whole + 0.3 * fast.draft_loss(model, x[:, :-1].detach(), ids[:, 1:-1], ids[:, 2:], w[:, 2:])
+            (whole / job["batches"]).backward()
+            losses.append(loss.item())
+            loads = loads + torch.stack([l.ffn.load for l in model.layers])
+            trained += int((w[:, 1:] > 0).sum())
+        return dict(losses=losses, loads=loads, tokens=trained, cpu=time.process_time())
+
+
+def serve(worker: Worker, pipe, taken) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first process says when to end, or is gone
+    parent = os.getppid()
+    while os.getppid() == parent:
+        if pipe.poll(5):
+            job = pipe.recv()
+            if job is None:
+                return
+            pipe.send(worker.run(job, taken))
+
+
 def main() -> int:
     files, tokenizer, config, folder, minutes = sys.argv[1:6]
     seed = int(sys.argv[6]) if len(sys.argv) > 6 else 1
     torch.manual_seed(seed)
-    torch.set_num_threads(int(os.environ.get("NANO_THREADS", "2")))
+    torch.set_num_threads(1)
     os.makedirs(folder, exist_ok=True)
-    model = Model(Config(json.load(open(config)))).train()
+    model = fast.attach(Model(Config(json.load(open(config)))).train(), folder)
     named = dict(model.named_parameters())
-    matrices = [p for n, p in named.items() if p.dim() == 2 and not any(
-        w in n for w in ("embed", "head.weight", "hc_", "ape", "gate.weight", "weights_proj"))]
-    chosen = {id(p) for p in matrices}
-    muon = Muon(matrices, MUON_LR)
+    matrices = {n: p for n, p in named.items() if p.dim() == 2 and not any(
+        w in n for w in ("embed", "head.weight", "hc_", "ape", "gate.weight", "weights_proj"))}
+    chosen = {id(p) for p in matrices.values()}
+    part = lambda n: "draft" if n.startswith("mtp") else "index" if ".indexer." in n else "trunk"
+    muon = {k: Muon([p for n, p in matrices.items() if part(n) == k], MUON_LR) for k in ("trunk", "index", "draft")}
     # Rows of the vocabulary are met seldom, so they take longer steps.
     words = [named["embed.weight"], named["head.weight"]]
     others = [p for p in named.values() if id(p) not in chosen and all(p is not w for w in words)]
@@ -50,76 +109,107 @@ def main() -> int:
     quantised = [(n, p) for n, p in named.items() if is_fp4(n) or is_fp8(released_name(n))]
 
     step = tokens = 0
+    cpu_before = 0.0
     stable = folder + "/stable.pt"
     if os.path.exists(stable):
         state = torch.load(stable)
         model.load_state_dict(state["model"])
-        muon.state, step, tokens = state["muon"], state["step"], state["tokens"]
+        for k in muon:
+            muon[k].state = state["muon"][k]
         adam.load_state_dict(state["adam"])
+        step, tokens, cpu_before = state["step"], state["tokens"], state["cpu"]
     corpus, tokens_of = Corpus(files, "train"), Tokenizer(tokenizer)
-    docs = Documents(corpus, tokens_of, LENGTH, seed * 7919 + step)
     if step == 0:
         print(f"bigram start: {bigram.start(model, corpus, tokens_of, 1_500_000, 40):.3f} nats", flush=True)
     print(f"{sum(p.numel() for p in named.values()) / 1e6:.2f} M parameters, from step {step}", flush=True)
 
-    begin, saved, decaying, window, last_tokens = time.time(), time.time(), False, [], tokens
-    total = float(minutes) * 60
+    # The other processes see the same parameters; every process has its own gradients.
+    model.share_memory()
+    count, context = int(os.environ.get("NANO_THREADS", "2")), multiprocessing.get_context("fork")
+    size = sum(p.numel() for p in named.values())
+    flats = [torch.zeros(size).share_memory_() for _ in range(count)]
+    taken, pipes = context.Value("i", 0), []
+    for i in range(1, count):
+        here, there = context.Pipe()
+        helper = Worker(model, corpus, tokens_of, seed * 7919 + step * 31 + i)
+        helper.grads_into(flats[i])
+        context.Process(target=serve, args=(helper, there, taken), daemon=True).start()
+        pipes.append(here)
+    worker = Worker(model, corpus, tokens_of, seed * 7919 + step * 31)
+    worker.grads_into(flats[0])
+
+    begin, saved, decaying, window, first_tokens = time.time(), time.time(), False, [], tokens
+    total, cpu = float(minutes) * 60, cpu_before
     log = open(folder + "/log.tsv", "a")
-    everything = lambda: dict(model=model.state_dict(), muon=muon.state, adam=adam.state_dict(), step=step, tokens=tokens)
+    everything = lambda: dict(model=model.state_dict(), muon={k: m.state for k, m in muon.items()},
+                              adam=adam.state_dict(), step=step, tokens=tokens, cpu=cpu)
+    norm, stopped = 0.0, []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     while True:
-        spent = (time.time() - begin) / total
-        if spent >= 1:
+        spent = (cpu - cpu_before if CPU_CLOCK else time.time() - begin) / total
+        if spent >= 1 or stopped:
             break
         if spent > 1 - DECAY_PART and not decaying:
             decaying = True
             save(stable, **everything())
-        if time.time() - saved > 180 and not decaying:
+        if time.time() - saved > 150 and not decaying:
             saved = time.time()
             save(stable, **everything())
         rate = min(1.0, (step + 1) / 40) * (max(0.02, (1 - spent) / DECAY_PART) if decaying else 1.0)
-        rows_now = ROWS if tokens > 400_000 else max(1, ROWS // 2)  # small batches learn faster at first
-        rows, weights = docs.batch(rows_now)
-        ids, w = torch.tensor(rows), torch.tensor(weights)
+        length = LONG if decaying else SHORT
+        early = tokens < 400_000  # small batches learn faster at first
+        job = dict(length=length, rows=max(1, BATCH // (2 if early else 1) // length), sparse=decaying,
+                   batches=2 if tokens < 2_500_000 else 4, draft=step % (3 if decaying else 8) == 0)
         masters = []
         if decaying:  # straight through: forward and backward with what the file will hold
             with torch.no_grad():
                 for name, p in quantised:
-                    masters.append(p.data)
-                    p.data = rounded(name, p.data)
-        x = model.streams(ids[:, :-1])
-        wt = w[:, 1:].flatten()
-        loss = (F.cross_entropy(model.logits(x).flatten(0, 1), ids[:, 1:].flatten(), reduction="none") * wt).sum() / wt.sum()
-        whole = loss + 0.1 * sum(l.attn.index_loss for l in model.layers if l.attn.ratio == 4)
-        if step % 4 == 0:  # the draft block learns from the trunk, not the trunk from it
-            m = model.mtp_logits(x[:, :-1].detach(), ids[:, 1:-1])
-            wm = w[:, 2:].flatten()
-            whole = whole + 0.3 * (F.cross_entropy(m.flatten(0, 1), ids[:, 2:].flatten(), reduction="none") * wm).sum() / wm.sum()
-        for p in named.values():
-            p.grad = None
-        whole.backward()
-        for (_, p), master in zip(quantised, masters):
-            p.data = master
-        torch.nn.utils.clip_grad_norm_([p for p in named.values() if p.grad is not None], 1.0)
+                    masters.append(p.detach().clone())
+                    p.copy_(rounded(name, p))
+        taken.value = 0
+        for pipe in pipes:
+            pipe.send(job)
+        results = [worker.run(job, taken), *[pipe.recv() for pipe in pipes]]
+        for other in flats[1:]:
+            flats[0] += other
+        norm = flats[0].norm().item()
+        if not math.isfinite(norm):
+            print("a gradient is not finite; stopped", file=sys.stderr)
+            break
+        flats[0] *= min(1.0, 1.0 / (norm + 1e-6))
+        with torch.no_grad():
+            for (_, p), master in zip(quantised, masters):
+                p.copy_(master)
         for group in adam.param_groups:
             group["lr"] = group["full"] * rate
         adam.step()
-        muon.step(rate)
-        for layer in model.layers:
+        muon["trunk"].step(rate)
+        if decaying:
+            muon["index"].step(rate)
+        if job["draft"]:
+            muon["draft"].step(rate)
+        loads = sum(r["loads"] for r in results)
+        for i, layer in enumerate(model.layers):
             if not layer.ffn.gate.hashed:
-                load = layer.ffn.load.float()
+                load = loads[i].float()
                 layer.ffn.gate.bias += 0.002 * rate * (load.mean() - load).sign()
-        step, tokens = step + 1, tokens + LENGTH * rows_now
-        window.append(loss.item())
+        step, tokens = step + 1, tokens + sum(r["tokens"] for r in results)
+        cpu = cpu_before + sum(r["cpu"] for r in results)
+        window += [l for r in results for l in r["losses"]]
         if step % 25 == 0:
-            line = f"{step}\t{tokens}\t{sum(window) / len(window):.4f}\t{(tokens - last_tokens) / (time.time() - begin):.0f}\t{rate:.3f}"
+            speed = (tokens - first_tokens) / (time.time() - begin)
+            line = f"{step}\t{tokens}\t{sum(window) / len(window):.4f}\t{speed:.0f}\t{cpu:.0f}\t{rate:.3f}"
             print(line, flush=True)
             log.write(line + "\n")
             log.flush()
             window = []
-            if not math.isfinite(loss.item()):
-                print("the loss is not finite; stopped", file=sys.stderr)
-                return 1
-    save(folder + "/final.pt", model=model.state_dict(), step=step, tokens=tokens)
+    for pipe in pipes:
+        pipe.send(None)
+    if not math.isfinite(norm):
+        return 1
+    if not decaying:
+        save(stable, **everything())
+    save(folder + "/final.pt", model=model.state_dict(), step=step, tokens=tokens, cpu=cpu)
     return 0
 
 

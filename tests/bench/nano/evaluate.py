@@ -1,143 +1,196 @@
-"""Measures ambit-nano on projects that it has not seen, beside two baselines.
+"""Measures ambit-nano on projects that it has not seen, beside the baselines of baselines.py.
 
-    python3 evaluate.py FILES.jsonl MODEL_FOLDER [CASES] [NGRAM_TOKENS]
+    python3 evaluate.py FILES.jsonl MODEL_FOLDER BUILD_FOLDER [CASES] [NGRAM_TOKENS]
 
-Bits per byte: files of the held-out projects, each from its start, 512 tokens at most, by language;
-the n-gram baseline (interpolated, orders 1-5 over the same tokens, Witten-Bell, mixed with a cache of
-the document) sees the same tokens. Line fill: CASES holes that are the rest of a line, SPM, with and
-without the pack. A case is right when greedy decoding gives exactly the line (and then ends): the
-tokens are compared under teacher forcing, which is the same thing. Copy: the line's rest after the
-longest earlier match of the text before the cursor, in the same prompt.
+BUILD_FOLDER holds `ambit` (it writes the completions) and, built with AMBIT_BENCH, `parse_errors`.
+Prints one JSON document:
+
+bits_per_byte: 512 tokens from the start of up to 20 files a language. `nano` alone; `ngram` the
+counts alone; `ngram_cache` with what the document has said so far; `nano_cache` the same mixture
+over nano's distribution. The counts see NGRAM_TOKENS tokens of the training split.
+line, block: CASES holes that are the rest of a line, and CASES that are two to four whole lines;
+greedy, cut to the lines asked for. exact: the same text; similarity: 1 - edit distance / the longer
+length; parses: the file has no more grammar errors than with the true text, of completions that say
+anything. With the pack (spans of other files of the project, as in training) and without.
 """
 
 import collections
 import json
-import math
 import random
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "inference/nano/train"))
-from documents import Corpus, Documents, cut_end  # noqa: E402
+from baselines import Mixed, Ngram, copied_lines  # noqa: E402
+from documents import SHARES, Corpus, Documents, cut_end  # noqa: E402
 from export import load_released  # noqa: E402
+from model import Model  # noqa: E402
 from tokenizer import Tokenizer  # noqa: E402
 
-LENGTH = 512
+LENGTH, PACK = 512, 200
 
 
-class Ngram:
-    """Interpolated n-gram counts with Witten-Bell weights."""
+class NanoAsBase:
+    """The model where `Mixed` expects counts."""
 
-    def __init__(self, order: int, vocab: int):
-        self.order, self.vocab = order, vocab
-        self.counts = [collections.defaultdict(collections.Counter) for _ in range(order)]
+    def __init__(self, model: Model):
+        self.model, self.vocab = model, model.c.vocab_size
 
-    def add(self, ids: list[int], at: int) -> None:
-        for n in range(min(self.order, at + 1)):
-            self.counts[n][tuple(ids[at - n:at])][ids[at]] += 1
-
-    def probability(self, ids: list[int], at: int) -> float:
-        p = 1.0 / self.vocab
-        for n in range(min(self.order, at + 1)):
-            seen = self.counts[n].get(tuple(ids[at - n:at]))
-            if seen is None:
-                break
-            total, kinds = sum(seen.values()), len(seen)
-            p = (seen[ids[at]] + kinds * p) / (total + kinds)
-        return p
+    def text(self, ids: list[int]) -> np.ndarray:
+        with torch.no_grad():
+            p = self.model(torch.tensor([ids]))[0, :-1].double().softmax(-1)
+        return p[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].numpy()
 
 
-def bits_of_ngram(base: Ngram, ids: list[int]) -> float:
-    """Bits of ids[1:], with a cache of the document mixed in (half and half once it has content)."""
-    cache, bits = Ngram(4, base.vocab), 0.0
-    for at in range(1, len(ids)):
-        share = 0.5 if at > 64 else 0.25
-        p = (1 - share) * base.probability(ids, at) + share * cache.probability(ids, at)
-        bits -= math.log2(p)
-        cache.add(ids, at)
-    return bits
+def sample(corpus: Corpus, tok: Tokenizer, rng: random.Random, budget: int, most: int, used: set) -> list[list[int]]:
+    """Files not in `used`, cut to `most` tokens, until `budget` tokens are reached."""
+    out = []
+    for _ in range(100_000):
+        if budget <= 0:
+            break
+        project, index = corpus.draw(rng)
+        if (project.name, index) not in used:
+            used.add((project.name, index))
+            out.append([0] + tok.encode(project.files[index][1][:4 * most])[:most])
+            budget -= len(out[-1])
+    return out
 
 
-def copy_line(before: str) -> str:
-    """The rest of the line after the longest earlier match of the end of `before`."""
-    for size in range(min(60, len(before) - 1), 2, -1):
-        at = before.rfind(before[-size:], 0, len(before) - 1)
-        if at >= 0:
-            rest = before[at + size:]
-            return rest[:rest.find("\n")] if "\n" in rest else rest
-    return ""
+def bits_per_byte(files: str, tok: Tokenizer, models: dict) -> dict:
+    result = {}
+    for language in SHARES:
+        held_out = [f for _, p in Corpus(files, "eval", language).projects.get(language, []) for f in p.files]
+        random.Random(5).shuffle(held_out)
+        bits: collections.Counter = collections.Counter()
+        for _, text in held_out[:20]:
+            ids = [0] + tok.encode(text[:4000])[:LENGTH - 1]
+            bits["bytes"] += sum(len(tok.bytes_of[i]) for i in ids[1:])
+            for name, model in models.items():
+                bits[name] += model.bits(ids) if isinstance(model, Mixed) else -np.log2(model.text(ids)).sum()
+        result[language] = {"files": len(held_out[:20]), "bytes": bits["bytes"],
+                            **{n: round(float(bits[n]) / max(1, bits["bytes"]), 3) for n in models}}
+    total = sum(r["bytes"] for r in result.values())
+    result["all"] = {n: round(sum(r[n] * r["bytes"] for r in result.values()) / total, 3) for n in models}
+    return result
 
 
-def line_case(docs: Documents, rng: random.Random):
-    """(prompt with pack, prompt without, middle ids, text of pack + prefix, middle text)"""
+def case(docs: Documents, rng: random.Random, lines: int) -> dict:
+    """A hole of the rest of one line, or of `lines` whole lines where that is more than one."""
+    tok = docs.tok
     while True:
         project, index = docs.corpus.draw(rng)
         path, text = project.files[index]
-        starts = [i + 1 for i, c in enumerate(text) if c == "\n"]
-        if len(starts) < 20:
+        starts = [0] + [i + 1 for i, c in enumerate(text) if c == "\n"]
+        if len(starts) < 24:
             continue
-        line = rng.randrange(8, len(starts) - 1)
-        a, b = starts[line], starts[line + 1] - 1
+        line = rng.randrange(8, len(starts) - 1 - lines)
+        a, b = starts[line], starts[line + lines] - 1
         body = text[a:b]
-        if len(body.strip()) < 8:
+        if len(body.strip()) < 8 or any(not l.strip() for l in body.split("\n")):
             continue
-        first = a + len(body) - len(body.lstrip()) + rng.randrange(0, len(body.strip()) // 2)
-        middle = docs.tok.encode(text[first:b])
-        if not 1 <= len(middle) <= 40:
+        first = a + len(body) - len(body.lstrip())
+        if lines == 1:
+            first += rng.randrange(0, len(body.strip()) // 2)
+        if len(tok.encode(text[first:b])) > (40 if lines == 1 else 90):
             continue
-        tok = docs.tok
         header = tok.encode(f"### {path}\n")
         suffix = tok.encode(cut_end(text[b:b + 900]))[:100]
-        tail = lambda room: tok.encode(text[max(0, first - 1600):first])[-room:]
-        pack = docs.pack(project, index, text[max(0, first - 200):first], 200)
-        room = LENGTH - len(header) - len(suffix) - len(middle) - 6
-        spm = lambda head, prefix: [docs.bos] + head + header + [docs.begin, docs.hole] + suffix + [docs.end] + prefix
-        prefix = tail(max(32, room - len(pack)))
-        return spm(pack, prefix), spm([], prefix), middle, tok.decode(pack + prefix), text[first:b]
+        room = LENGTH - len(header) - len(suffix) - 90
+        pack = docs.pack(project, index, text[max(0, first - 200):first], PACK)
+        tail = tok.encode(text[max(0, first - 1600):first])
+        spm = lambda head, n: [docs.bos] + head + header + [docs.begin, docs.hole] + suffix + [docs.end] + tail[-n:]
+        return dict(path=path, text=text, first=first, last=b, lines=lines, want=text[first:b],
+                    pack=spm(pack, max(32, room - len(pack))), bare=spm([], max(32, room - len(pack))),
+                    said=tok.decode(pack + tail))
+
+
+def cut(text: str, lines: int) -> str:
+    return "\n".join(text.split("\n")[:lines]).rstrip()
+
+
+def similarity(a: str, b: str) -> float:
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
+    return 1 - row[-1] / max(1, len(a), len(b))
+
+
+class Asked:
+    """A program that answers one line of JSON with one line."""
+
+    def __init__(self, *command: str):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def __call__(self, question: dict):
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+def fill(docs: Documents, rng: random.Random, cases: int, block: bool, engine: Asked, errors: Asked | None,
+         ngram: Mixed) -> dict:
+    score: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    seconds = 0.0
+    for _ in range(cases):
+        c = case(docs, rng, rng.randrange(2, 5) if block else 1)
+        most = 96 if block else 40
+        answers = {}
+        for name, prompt in (("nano_pack", c["pack"]), ("nano_bare", c["bare"])):
+            begin = time.time()
+            ids = engine({"ids": prompt, "predict": most, "temperature": 0})["ids"]
+            seconds += time.time() - begin
+            answers[name] = docs.tok.decode([i for i in ids if i != docs.eos])
+        answers["copy"] = copied_lines(c["said"], c["lines"])
+        if not block:
+            answers["ngram_pack"] = docs.tok.decode(ngram.greedy(c["pack"], 24, docs.eos))
+        for name, answer in answers.items():
+            answer, want = cut(answer, c["lines"]), c["want"].rstrip()
+            s = score[name]
+            s["cases"] += 1
+            s["exact"] += answer == want
+            s["similarity"] += similarity(answer, want)
+            if errors is not None and answer.strip():
+                true, made = (errors({"path": c["path"], "text": c["text"][:c["first"]] + t + c["text"][c["last"]:]})
+                              for t in (c["want"], answer))
+                s["said"] += 1
+                s["parses"] += made <= true
+    result = {n: {"exact": round(s["exact"] / cases, 3), "similarity": round(s["similarity"] / cases, 3),
+                  **({"parses": round(s["parses"] / s["said"], 3)} if s["said"] else {})} for n, s in score.items()}
+    return {"cases": cases, **result, "seconds_per_completion": round(seconds / (2 * cases), 3)}
 
 
 def main() -> int:
-    files, folder = sys.argv[1:3]
-    cases = int(sys.argv[3]) if len(sys.argv) > 3 else 150
-    budget = int(sys.argv[4]) if len(sys.argv) > 4 else 1_500_000
-    model, tok, rng = load_released(folder), Tokenizer(folder + "/tokenizer.json"), random.Random(11)
-    ngram = Ngram(5, model.c.vocab_size)
-    train = Corpus(files, "train")
-    while budget > 0:
-        project, index = train.draw(rng)
-        ids = tok.encode(project.files[index][1][:6000])
-        for at in range(len(ids)):
-            ngram.add(ids, at)
-        budget -= len(ids)
-
-    result: dict = {"bits_per_byte": {}, "line_fill": {}}
-    with torch.no_grad():
-        for language in ("c", "cpp", "python", "typescript", "javascript", "rust", "go"):
-            held_out = [f for _, p in Corpus(files, "eval", language).projects.get(language, []) for f in p.files]
-            random.Random(5).shuffle(held_out)
-            bits = bits_n = size = 0.0
-            for _, text in held_out[:12]:
-                ids = [0] + tok.encode(text[:4000])[:LENGTH - 1]
-                logits = model(torch.tensor([ids]))[0, :-1]
-                bits += F.cross_entropy(logits, torch.tensor(ids[1:]), reduction="sum").item() / math.log(2)
-                bits_n += bits_of_ngram(ngram, ids)
-                size += sum(len(tok.bytes_of[i]) for i in ids[1:])
-            if size:
-                result["bits_per_byte"][language] = {"nano": round(bits / size, 3), "ngram": round(bits_n / size, 3)}
-        docs = Documents(Corpus(files, "eval"), tok, LENGTH, 3)
-        score: collections.Counter = collections.Counter()
-        for _ in range(cases):
-            packed, bare, middle, before, line = line_case(docs, rng)
-            for name, prompt in (("nano_pack", packed), ("nano_no_pack", bare)):
-                ids = prompt + middle + [docs.eos]
-                best = model(torch.tensor([ids]))[0].argmax(-1)[len(prompt) - 1:-1].tolist()
-                score[name] += best == middle + [docs.eos]
-                score[name + "_first_token"] += best[0] == middle[0]
-            score["copy_nearest"] += copy_line(before) == line
-        result["line_fill"] = {"cases": cases, **{k: round(v / cases, 3) for k, v in sorted(score.items())}}
+    if len(sys.argv) < 4:
+        print("usage: evaluate.py FILES.jsonl MODEL_FOLDER BUILD_FOLDER [CASES] [NGRAM_TOKENS]", file=sys.stderr)
+        return 2
+    files, folder, build = sys.argv[1:4]
+    cases = int(sys.argv[4]) if len(sys.argv) > 4 else 150
+    budget = int(sys.argv[5]) if len(sys.argv) > 5 else 3_000_000
+    tok, train, used = Tokenizer(folder + "/tokenizer.json"), Corpus(files, "train"), set()
+    rng = random.Random(11)
+    apart = sample(train, tok, rng, 20_000, LENGTH, used)
+    nano = NanoAsBase(load_released(folder))
+    counts = Ngram(sample(train, tok, rng, budget, 2000, used), nano.vocab)
+    models = {"nano": nano, "ngram": counts, "ngram_cache": Mixed(counts), "nano_cache": Mixed(nano)}
+    for model in models.values():
+        if isinstance(model, Mixed):
+            model.fit(apart)
+    result: dict = {"ngram_tokens": budget, "bits_per_byte": bits_per_byte(files, tok, models)}
+    result["shares_by_context"] = {n: [round(float(s), 2) for s in m.share]
+                                   for n, m in models.items() if isinstance(m, Mixed)}
+    engine = Asked(build + "/ambit", "model", "session", "--model", folder)
+    parser = Path(build) / "parse_errors"
+    errors = Asked(str(parser)) if parser.exists() else None
+    docs, rng = Documents(Corpus(files, "eval"), tok, LENGTH, 3), random.Random(12)
+    for name in ("line", "block"):
+        result[name] = fill(docs, rng, cases, name == "block", engine, errors, models["ngram_cache"])
     print(json.dumps(result, indent=1))
     return 0
 
