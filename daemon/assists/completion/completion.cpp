@@ -142,6 +142,10 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   auto cleaner = std::make_unique<Cleaner>(request.path, before_lf, after_lf, options);
   if (memory_role(context->config, info) == MemoryRole::kLead) {
     auto outcome = from_memory(*context, request, before_lf, after_lf, *cleaner, options.max_lines);
+    if (outcome.items.empty() && info.state == inference::BackendState::kUnavailable) {
+      outcome.reason = info.problem;
+      outcome.error = make_error(Code::kUnavailable, info.problem);
+    }
     outcome.total_ms = ms_since(start);
     done(std::move(outcome));
     return;
