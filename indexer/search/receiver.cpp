@@ -199,6 +199,15 @@ std::set<std::string> Receivers::keys_around(std::size_t at) const {
     if ((c == '{' || c == '(' || c == '[') && depth-- == 0) break;
   }
   if (open == 0 || text_[open - 1] != '{') return out;
+  // `${name}` in a text and `import { name }` are no literals.
+  if (open > 1 && text_[open - 2] == '$') return out;
+  auto line = text_.substr(0, open - 1);
+  if (const auto begin = line.find_last_of(";\n"); begin != std::string_view::npos) {
+    line.remove_prefix(begin + 1);
+  }
+  while (!line.empty() && space(line.front())) line.remove_prefix(1);
+  while (!line.empty() && space(line.back())) line.remove_suffix(1);
+  if (line.starts_with("import") || line == "export" || line == "export type") return out;
   depth = 0;
   bool fresh = true;
   for (auto i = open; i < text_.size() && i < open + kMaxBack; ++i) {
