@@ -30,7 +30,7 @@ def compiled(folder: str) -> ctypes.CDLL:
     if not out.exists() or out.stat().st_mtime < max(s.stat().st_mtime for s in (*sources, here / "fast.h")):
         partial = str(out) + f".{os.getpid()}"
         subprocess.run(["g++", "-std=c++20", "-O3", "-march=native", "-ffast-math", "-fPIC", "-shared",
-                        "-I/usr/include/x86_64-linux-gnu", *map(str, sources), "-o", partial, "-lopenblas"], check=True)
+                        *map(str, sources), "-o", partial, "-lopenblas"], check=True)
         os.replace(partial, out)
     lib = ctypes.CDLL(str(out))
     lib.cross_entropy.restype = ctypes.c_double

@@ -1,15 +1,26 @@
-"""Compares fast.py with the definition, values and gradients:  python3 fast_test.py CONFIG.json [FOLDER]"""
+"""Compares fast.py with the definition, values and gradients:  python3 fast_test.py CONFIG.json [FOLDER]
+
+Exit code 77, with a reason, where PyTorch or OpenBLAS's headers are not installed.
+"""
 
 import json
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-import torch
-import torch.nn.functional as F
+try:
+    import torch
+    import torch.nn.functional as F
+except ImportError as e:
+    print(f"skipped: {e}; apt install python3-torch")
+    sys.exit(77)
+if not any((Path("/usr/include") / p).exists() for p in ("cblas.h", "x86_64-linux-gnu/cblas.h", "aarch64-linux-gnu/cblas.h")):
+    print("skipped: no cblas.h; apt install libopenblas-dev")
+    sys.exit(77)
 
-import fast
-from model import Config, Model
+import fast  # noqa: E402
+from model import Config, Model  # noqa: E402
 
 
 def losses(model: Model, ids: torch.Tensor, weight: torch.Tensor, quick: bool) -> torch.Tensor:
