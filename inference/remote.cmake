@@ -1,6 +1,8 @@
-# Models on other servers. Asio, Beast and OpenSSL stay inside http.cpp.
+# Plans, and models on other servers. Asio, Beast and OpenSSL stay inside http.cpp.
 find_package(OpenSSL REQUIRED)
 target_sources(ambit_inference PRIVATE
+  plan.cpp
+  plan_machine.cpp
   remote/url.cpp
   remote/event_stream.cpp
   remote/retry.cpp

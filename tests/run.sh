@@ -70,7 +70,7 @@ run_setup() { # install what is missing
   bash daemon/setup.sh build test
 }
 run_editors() { # install the real editors of the end-to-end tests into the cache
-  bash daemon/setup.sh editors && bash tests/editors/install.sh
+  bash daemon/setup.sh editors && bash tests/editors/install.sh && bash tests/inference/remote/install.sh
 }
 run_release() { # release build
   build release

@@ -1,0 +1,71 @@
+// What a checkpoint needs and how fast it can be, from its configuration alone: sizes follow from
+// the shapes (design notes, sections 3 and 4), speed from the bytes that a token must read and the
+// multiplications that it costs. Pure arithmetic; the machine is measured in plan_machine.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "daemon/support/result.h"
+#include "inference/model_config.h"
+
+namespace ambit::inference {
+
+// Stored bytes by part, in the number formats that the configuration names: FP8 with a scale per
+// 128 × 128 for linear layers, FP4 with a scale per 32 (or FP8) for routed experts, BF16 and F32
+// for the rest; everything BF16 when the configuration has no quantisation.
+struct Footprint {
+  std::uint64_t attention = 0, compressor = 0, indexer = 0, streams = 0, router = 0;
+  std::uint64_t shared_experts = 0, routed_experts = 0, norms = 0;  // of the backbone
+  std::uint64_t embedding = 0, head = 0, hash_tables = 0;
+  std::uint64_t draft = 0;  // blocks after the backbone, their experts included
+  std::uint64_t one_expert = 0;
+  std::uint64_t active_routed = 0;  // routed experts that one token reads, all layers
+  double active_parameters = 0;     // multiplied for one token, head included
+
+  [[nodiscard]] std::uint64_t total() const {
+    return attention + compressor + indexer + streams + router + shared_experts + routed_experts +
+           norms + embedding + head + hash_tables + draft;
+  }
+  // Read for one token without drafting, state apart: of the embedding one row, of the tables one
+  // entry.
+  [[nodiscard]] std::uint64_t read_per_token() const {
+    return attention + compressor + indexer + streams + router + shared_experts + active_routed +
+           norms + head;
+  }
+};
+
+struct StateBytes {
+  double per_token = 0;       // growth with the context
+  double read_per_token = 0;  // for one token at this context
+};
+
+// config_json: the official config.json, from which `config` was parsed (it names the formats).
+[[nodiscard]] Footprint footprint(const ModelConfig& config, std::string_view config_json);
+
+// The state as it is packed on disk and by CUDA engines: an attention row has FP8 values, BF16 for
+// the rotated ones, and scales; an index key FP4 (584 and 68 bytes in the released models).
+[[nodiscard]] StateBytes packed_state(const ModelConfig& config, std::int64_t context);
+// The same as the CPU engine holds it: fp32 rows.
+[[nodiscard]] StateBytes cpu_state(const ModelConfig& config, std::int64_t context);
+
+struct Machine {
+  std::uint64_t memory_bytes = 0;  // that this process may use
+  double read_gbs = 0;             // GB/s at which the engine streams weights, all threads
+  double multiply_gops = 0;        // 1e9 multiply-adds a second of the engine in prefill
+};
+
+struct Plan {
+  bool fits = false;
+  std::uint64_t weights_bytes = 0, kv_bytes = 0, resident_bytes = 0;
+  double decode_tps = 0, prefill_tps = 0;  // bounds: nothing but weights and state is counted
+  std::string refusal;                     // one sentence when it does not fit
+};
+
+// weights_bytes 0: what the footprint says.
+[[nodiscard]] Plan make_plan(const ModelConfig& config, const Footprint& sizes,
+                             std::uint64_t weights_bytes, std::int64_t context,
+                             const Machine& machine);
+
+}  // namespace ambit::inference

@@ -1,0 +1,105 @@
+// The byte model against what is published of the released checkpoints.
+#include "inference/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "inference/plan_machine.h"
+
+namespace ambit::inference {
+namespace {
+
+constexpr const char* kQuantised = R"({"quantization_config": {"quant_method": "fp8"}})";
+
+ModelConfig flash() {
+  ModelConfig c;
+  c.vocab_size = 129280;
+  c.hidden_size = 4096;
+  c.num_hidden_layers = 43;
+  c.num_attention_heads = 64;
+  c.head_dim = 512;
+  c.qk_rope_head_dim = 64;
+  c.q_lora_rank = 1024;
+  c.o_groups = 8;
+  c.o_lora_rank = 1024;
+  c.sliding_window = 128;
+  c.index_n_heads = 64;
+  c.index_head_dim = 128;
+  c.index_topk = 512;
+  c.n_routed_experts = 256;
+  c.num_experts_per_tok = 6;
+  c.moe_intermediate_size = 2048;
+  c.num_hash_layers = 3;
+  c.compress_ratios = {0, 0};
+  for (int i = 0; i < 20; ++i) c.compress_ratios.insert(c.compress_ratios.end(), {4, 128});
+  c.compress_ratios.insert(c.compress_ratios.end(), {4, 0});
+  return c;
+}
+
+ModelConfig pro() {
+  ModelConfig c = flash();
+  c.hidden_size = 7168;
+  c.num_hidden_layers = 61;
+  c.num_attention_heads = 128;
+  c.q_lora_rank = 1536;
+  c.o_groups = 16;
+  c.index_topk = 1024;
+  c.n_routed_experts = 384;
+  c.moe_intermediate_size = 3072;
+  c.compress_ratios = {128, 128};
+  for (int i = 0; i < 29; ++i) c.compress_ratios.insert(c.compress_ratios.end(), {4, 128});
+  c.compress_ratios.insert(c.compress_ratios.end(), {4, 0});
+  return c;
+}
+
+// Tensor bytes of the index files of the released checkpoints.
+TEST(Plan, SizesAreThoseOfTheReleasedCheckpointsToTheByte) {
+  const auto f = footprint(flash(), kQuantised);
+  EXPECT_EQ(f.total(), 159609485896U);
+  EXPECT_EQ(f.draft, 3593787756U);
+  EXPECT_EQ(f.one_expert, 13369344U);
+  const auto p = footprint(pro(), kQuantised);
+  EXPECT_EQ(p.total(), 864704792696U);
+  EXPECT_EQ(p.draft, 13956587692U);
+  EXPECT_EQ(p.one_expert, 35094528U);
+}
+
+TEST(Plan, ATokenReadsAndMultipliesWhatTheDesignNotesCounted) {
+  EXPECT_NEAR(footprint(flash(), kQuantised).read_per_token() / 1e9, 11.22, 0.005);
+  EXPECT_NEAR(footprint(pro(), kQuantised).read_per_token() / 1e9, 39.67, 0.005);
+  EXPECT_NEAR(footprint(flash(), kQuantised).active_parameters * 2 / 1e9, 26.5, 0.05);
+  EXPECT_NEAR(footprint(pro(), kQuantised).active_parameters * 2 / 1e9, 97.7, 0.1);
+}
+
+TEST(Plan, StateGrowsAsPublished) {
+  EXPECT_NEAR(packed_state(flash(), 1 << 20).per_token, 3514, 0.5);
+  EXPECT_NEAR(packed_state(pro(), 1 << 20).per_token, 5031, 0.5);
+  EXPECT_NEAR(packed_state(flash(), 1 << 20).read_per_token / 1e6, 480, 1);
+  EXPECT_NEAR(packed_state(pro(), 131072).read_per_token / 1e6, 108, 1);
+}
+
+TEST(Plan, RefusesWithASentenceInsteadOfRunningOut) {
+  Machine machine{24'000'000'000, 50, 200};
+  const auto sizes = footprint(flash(), kQuantised);
+  const auto no = make_plan(flash(), sizes, 0, 131072, machine);
+  EXPECT_FALSE(no.fits);
+  EXPECT_NE(no.refusal.find("159.6 GB of weights"), std::string::npos) << no.refusal;
+  EXPECT_EQ(no.refusal.find('\n'), std::string::npos);
+  machine.memory_bytes = 256'000'000'000;
+  const auto yes = make_plan(flash(), sizes, 0, 131072, machine);
+  EXPECT_TRUE(yes.fits);
+  EXPECT_TRUE(yes.refusal.empty());
+  // 11.218 GB of weights and, in fp32, 352 MB of index keys, 22 + 42 MB of rows, 11 MB of windows.
+  EXPECT_NEAR(yes.decode_tps, 50 / (11.218 + 0.428), 0.002);
+  // A longer context only costs.
+  EXPECT_LT(make_plan(flash(), sizes, 0, 1 << 20, machine).decode_tps, yes.decode_tps);
+}
+
+TEST(Plan, MeasuresThisMachine) {
+  const auto machine = measure_machine(1);
+  EXPECT_GT(machine.memory_bytes, std::uint64_t{1} << 28);
+  EXPECT_GT(machine.read_gbs, 0.0);
+  EXPECT_GT(machine.multiply_gops, 0.0);
+}
+
+}  // namespace
+}  // namespace ambit::inference
