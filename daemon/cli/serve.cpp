@@ -8,11 +8,14 @@
 #include <csignal>
 #include <thread>
 
+#include "daemon/assists/refactor/journal.h"
 #include "daemon/cli/daemon_client.h"
 #include "daemon/cli/local_daemon.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
 #include "daemon/net/acceptor.h"
+#include "daemon/paths.h"
+#include "daemon/support/trace.h"
 
 namespace ambit::daemon {
 
@@ -46,6 +49,9 @@ int serve_command(const Arguments& arguments) {
   for (const int s : {SIGINT, SIGTERM}) sigaddset(&ends, s);
   ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // inherited by every thread
   std::signal(SIGPIPE, SIG_IGN);
+
+  // A refactor that was interrupted is finished or taken back before anybody looks.
+  for (const auto& line : recover_all(state_directory())) log(LogLevel::kWarning, "refactor", line);
 
   Server server(server_options(*config));
   auto acceptor = Acceptor::listen(server.runtime(), *path,

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/handlers/refactor.h"
 #include "daemon/server.h"
 
 namespace ambit::daemon {
@@ -47,9 +48,15 @@ Result<std::string> status_document(FeatureRun& run, const std::string& uri) {
 
 Features builtin_features() {
   Features out;
-  out.commands = {{"ambit.inline.accepted", accepted}, {"ambit.status", status}};
+  out.commands = {{"ambit.inline.accepted", accepted},
+                  {"ambit.refactor", refactor_plan},
+                  {"ambit.refactor.apply", refactor_apply},
+                  {"ambit.refactor.list", refactor_list},
+                  {"ambit.refactor.preview", refactor_preview},
+                  {"ambit.refactor.undo", refactor_undo},
+                  {"ambit.status", status}};
   out.actions = {};
-  out.contents = {{"ambit-status", status_document}};
+  out.contents = {{"ambit-preview", refactor_document}, {"ambit-status", status_document}};
   return out;
 }
 

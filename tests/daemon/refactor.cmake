@@ -1,6 +1,8 @@
 ambit_test(refactor_tests SOURCES
   refactor/edits_test.cpp
+  refactor/hostile_test.cpp
   refactor/journal_test.cpp
+  refactor/verify_test.cpp
   refactor/rename_test.cpp
   refactor/undo_test.cpp
   LIBS ambit_daemon)

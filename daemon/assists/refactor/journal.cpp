@@ -540,20 +540,51 @@ Result<JournalEntry> Journal::entry(const std::string& id) const {
                                                       "'; `ambit refactor list` shows what was");
 }
 
+std::vector<std::string> recover_all(const fs::path& state) {
+  std::vector<std::string> said;
+  std::error_code ec;
+  for (fs::directory_iterator it(state / "undo", ec), end; !ec && it != end; it.increment(ec)) {
+    // Any entry names the tree.
+    std::error_code inner;
+    for (fs::directory_iterator e(it->path(), inner), stop; !inner && e != stop;
+         e.increment(inner)) {
+      const auto text = read_file(e->path() / "entry.json", std::uint64_t{64} << 20);
+      if (!text) continue;
+      const auto head = json::parse(*text, nullptr, false);
+      if (!head.is_object() || !head.contains("root")) continue;
+      fs::path root;
+      try {
+        root = bytes_of(head["root"]);
+      } catch (const json::exception&) {
+        continue;
+      }
+      auto journal = Journal::open(root, state);
+      if (!journal || journal->folder() != it->path()) break;
+      if (auto lines = journal->recover()) {
+        for (auto& line : *lines) said.push_back(root.string() + ": " + line);
+      }
+      break;
+    }
+  }
+  return said;
+}
+
 // Old entries go when there are too many or too large ones; the newest always stays.
 void Journal::prune() {
-  const auto all = list(static_cast<std::size_t>(-1));
-  if (!all) return;
+  std::vector<std::string> ids;
+  std::error_code ec;
+  for (fs::directory_iterator it(folder_, ec), end; !ec && it != end; it.increment(ec)) {
+    if (is_id(it->path().filename().string())) ids.push_back(it->path().filename().string());
+  }
+  std::sort(ids.rbegin(), ids.rend());
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < all->size(); ++i) {
-    const auto& e = (*all)[i];
-    std::error_code ec;
-    const auto size = fs::file_size(entry_folder(e.id) / "data", ec);
-    bytes += ec ? 0 : size;
-    if (i > 0 && (i >= kKeepEntries || bytes > kKeepBytes) &&
-        (e.state == EntryState::kApplied || e.state == EntryState::kRolledBack)) {
-      forget(e);
-    }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::error_code none;
+    const auto size = fs::file_size(entry_folder(ids[i]) / "data", none);
+    bytes += none ? 0 : size;
+    if (i == 0 || (i < kKeepEntries && bytes <= kKeepBytes)) continue;
+    const auto e = load(ids[i], false);
+    if (e && (e->state == EntryState::kApplied || e->state == EntryState::kRolledBack)) forget(*e);
   }
 }
 

@@ -99,6 +99,10 @@ class Journal {
   DiskPoint point_;
 };
 
+// Every journal below `state`: what the start of the daemon puts right. One line for a person per
+// entry; a tree that is gone or cannot be read is skipped.
+[[nodiscard]] std::vector<std::string> recover_all(const std::filesystem::path& state);
+
 // Taking an entry back as it is possible now.
 struct Undo {
   ChangeSet changes;

@@ -40,6 +40,9 @@ std::string lower(std::string text) {
 
 std::optional<Instruction> parse_instruction(std::string_view text) {
   auto w = words_of(text);
+  if (w.size() == 3 && lower(w[0]) == "rename" && lower(w[1]) == "to") {
+    return Instruction{Instruction::kRename, "", w[2], ""};
+  }
   if (w.size() < 4) return std::nullopt;
   const auto verb = lower(w[0]);
   const auto drop = [&](std::size_t at, std::initializer_list<std::string_view> words) {
@@ -101,6 +104,9 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
   }
   switch (instruction->kind) {
     case Instruction::kRename: {
+      if (instruction->symbol.empty() && request.at_path.empty()) {
+        return make_error(Code::kInvalidArgument, "say what to rename: rename A to B");
+      }
       RenameTarget target{instruction->symbol, request.at_path, request.at_offset};
       AMBIT_TRY(rename, plan_rename(snapshot, target, instruction->to, request.paths, stop));
       out.notes.insert(out.notes.end(), rename.notes.begin(), rename.notes.end());

@@ -1,6 +1,7 @@
 // Refactors from instruction to plan. Plain forms are carried out by the index, exactly:
 //
-//   rename A to B                     A may be Scope::name or Scope.name
+//   rename A to B                     A may be Scope::name or Scope.name; left out, it
+//                                     is the symbol at the place that the request names
 //   add parameter DECL to F with V    the declaration; callers pass V unless DECL has a default
 //   remove parameter P from F
 //

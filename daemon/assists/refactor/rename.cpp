@@ -6,6 +6,7 @@
 
 #include "daemon/assists/refactor/edits.h"
 #include "daemon/assists/refactor/rename_sites.h"
+#include "indexer/git/repository.h"
 
 namespace ambit::daemon {
 
@@ -279,10 +280,10 @@ Result<ParsedFile> parse(const indexer::Snapshot& snapshot, indexer::Extractor& 
                          const indexer::FileInfo& info) {
   ParsedFile out;
   out.path = info.path;
-  out.blob = info.blob;
   out.language = info.language;
   AMBIT_TRY(text, snapshot.text(info.path));
   out.text = std::move(text);
+  out.blob = indexer::hash_blob(out.text);  // a buffer's content is not the file's
   if (auto facts = extractor.extract(out.language, out.text)) out.facts = std::move(*facts);
   return out;
 }
@@ -448,7 +449,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
       continue;
     }
     AMBIT_CHECK_OK(check_collisions(snapshot, g, new_name, f, sites));
-    out.files.push_back({i.path, i.blob, std::move(sites)});
+    out.files.push_back({i.path, f.blob, std::move(sites)});
   }
   if (outside > 0) {
     out.notes.push_back(std::to_string(outside) + " uses outside of --paths keep the old name");

@@ -600,7 +600,6 @@ std::vector<RenameSite> find_sites(const indexer::Snapshot& snapshot, const Pars
     s.span = {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end)};
     s.line = line;
     s.column = static_cast<std::uint32_t>(at - line_start);
-    if (others.contains(s.span.begin)) continue;
     const bool in_module =
         std::any_of(f.facts.imports.begin(), f.facts.imports.end(), [&](const indexer::Import& i) {
           const auto m = text.substr(i.module.begin, i.module.size());
@@ -609,6 +608,7 @@ std::vector<RenameSite> find_sites(const indexer::Snapshot& snapshot, const Pars
         });
     if (in_module) continue;  // the name of a file
     const bool shorthand = is_shorthand(text, s.span, f.language);
+    if (others.contains(s.span.begin) && !shorthand) continue;
     if (defined.contains(s.span.begin) && !shorthand) {
       s.definition = true;
       s.confidence = 1;
