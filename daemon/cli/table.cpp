@@ -25,6 +25,7 @@ constexpr std::array kCommands{
     Command{"check", "one completion the whole way, with timings", check_command},
     Command{"doctor", "is everything right on this machine", doctor_command},
     Command{"model", "tokens, prompts, logits, speed: the model by itself", model_command},
+    Command{"plan", "what would fit here and how fast, before loading", plan_command},
     Command{"remote", "which repositories may be sent to a model server", remote_command},
     Command{"config", "show the settings and where they come from", config_command},
     Command{"serve", "run the daemon", serve_command},

@@ -1,0 +1,128 @@
+// `ambit plan`: what would fit on this machine and how fast, before anything is loaded.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/options.h"
+#include "daemon/cli/verbs.h"
+#include "daemon/config.h"
+#include "daemon/scheduling/model_spec.h"
+#include "inference/plan.h"
+#include "inference/plan_machine.h"
+#include "inference/weights/checkpoint.h"
+
+namespace ambit::daemon {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Planned {
+  inference::ModelConfig config;
+  inference::Footprint sizes;
+  std::uint64_t weights_bytes = 0;  // 0: only the configuration is there
+};
+
+// A folder with nothing but config.json is enough: one plans before one downloads.
+Result<Planned> look_at(const std::filesystem::path& path) {
+  Planned out;
+  AMBIT_TRY(json, inference::checkpoint_config(path));
+  AMBIT_TRY(config, inference::ModelConfig::parse(json));
+  out.config = std::move(config);
+  out.sizes = inference::footprint(out.config, json);
+  if (const auto checkpoint = inference::open_checkpoint(path)) {
+    out.weights_bytes = checkpoint->bytes;
+  } else if (checkpoint.error().code != Code::kNotFound) {
+    return checkpoint.error();
+  }
+  return out;
+}
+
+ordered_json parts_json(const inference::Footprint& s) {
+  return {{"attention", s.attention},
+          {"compressor", s.compressor},
+          {"indexer", s.indexer},
+          {"streams", s.streams},
+          {"router", s.router},
+          {"shared_experts", s.shared_experts},
+          {"routed_experts", s.routed_experts},
+          {"norms", s.norms},
+          {"embedding", s.embedding},
+          {"head", s.head},
+          {"hash_tables", s.hash_tables},
+          {"draft", s.draft}};
+}
+
+}  // namespace
+
+int plan_command(const Arguments& arguments) {
+  Options options("plan", "[--model M] [--context N] [--threads T] [--json]",
+                  "What would fit on this machine and how fast, before anything is loaded. A "
+                  "folder with config.json alone will do. Speeds are bounds: only the bytes and "
+                  "multiplications that a token needs are counted, at the speed that the engine's "
+                  "own kernels were just measured at.");
+  auto& model = options.text("--model", "", "M", "instead of the configured model");
+  auto& context =
+      options.integer("--context", 0, 0, 1 << 20, "tokens; 0: the model's window, at most 131072");
+  auto& threads = options.integer("--threads", 0, 0, 4096, "0: one a core");
+  auto& as_json = options.flag("--json", "print one JSON document");
+  if (auto done = options.parse(arguments)) return *done;
+  auto config = Config::load();
+  if (!config) return report(config.error());
+  auto spec = resolve_model(model.empty() ? config->text("model") : model);
+  if (!spec) return report(spec.error());
+  if (spec->kind != ModelSpec::Kind::kLocal) {
+    return report(make_error(Code::kUnsupported,
+                             "this model runs elsewhere, so there is nothing to plan here; see "
+                             "docs/scaling.md for what its server needs"));
+  }
+  auto planned = look_at(spec->path);
+  if (!planned) return report(planned.error());
+  std::int64_t tokens = context;
+  if (tokens == 0) tokens = std::min<std::int64_t>(planned->config.max_position_embeddings, 131072);
+  const auto machine = inference::measure_machine(static_cast<unsigned>(threads));
+  const auto plan = inference::make_plan(planned->config, planned->sizes, planned->weights_bytes,
+                                         tokens, machine);
+  const auto packed = inference::packed_state(planned->config, tokens);
+  const auto cards = inference::graphics_cards();
+  const std::string note =
+      cards.empty() ? "" : "this build computes on the CPU; the graphics cards are not counted";
+  if (as_json) {
+    ordered_json out = {
+        {"fits", plan.fits},
+        {"weights_bytes", plan.weights_bytes},
+        {"resident_bytes", plan.resident_bytes},
+        {"kv_bytes", plan.kv_bytes},
+        {"predicted", {{"prefill_tps", plan.prefill_tps}, {"decode_tps", plan.decode_tps}}},
+        {"refusal", plan.refusal.empty() ? ordered_json(nullptr) : ordered_json(plan.refusal)},
+        {"context", tokens},
+        {"bytes_per_token", planned->sizes.read_per_token()},
+        {"kv_bytes_per_token_packed", packed.per_token},
+        {"active_parameters", planned->sizes.active_parameters},
+        {"parts", parts_json(planned->sizes)},
+        {"machine",
+         {{"memory_bytes", machine.memory_bytes},
+          {"read_gbs", machine.read_gbs},
+          {"multiply_gops", machine.multiply_gops},
+          {"graphics_cards", cards}}},
+        {"note", note}};
+    std::puts(out.dump(2).c_str());
+    return kExitDone;
+  }
+  std::printf("weights  %10.3f GB, of which a token reads %.3f GB\n",
+              static_cast<double>(plan.weights_bytes) / 1e9,
+              static_cast<double>(planned->sizes.read_per_token()) / 1e9);
+  std::printf("state    %10.3f GB for %lld tokens\n", static_cast<double>(plan.kv_bytes) / 1e9,
+              static_cast<long long>(tokens));
+  std::printf("memory   %10.3f GB needed of %.3f GB\n",
+              static_cast<double>(plan.resident_bytes) / 1e9,
+              static_cast<double>(machine.memory_bytes) / 1e9);
+  std::printf("machine  %10.1f GB/s, %.1f G multiply-adds/s in the engine's kernels\n",
+              machine.read_gbs, machine.multiply_gops);
+  std::printf("at most  %10.1f tokens/s decode, %.0f tokens/s prefill\n", plan.decode_tps,
+              plan.prefill_tps);
+  if (!note.empty()) std::printf("note     %s\n", note.c_str());
+  if (!plan.fits) std::printf("refused  %s\n", plan.refusal.c_str());
+  return kExitDone;
+}
+
+}  // namespace ambit::daemon
