@@ -168,7 +168,10 @@ void rule_removed_symbols(RuleContext& c) {
     }
     add_related(f, uses, "still uses " + name);
     if (!renamed.empty()) {
-      Fix fix{"use " + renamed + " in the " + std::to_string(uses.size()) + " places", {}};
+      Fix fix{
+          "use " + renamed +
+              (uses.size() == 1 ? " there" : " in the " + std::to_string(uses.size()) + " places"),
+          {}};
       for (const auto& use : uses) fix.edits.push_back({use.path, use.range, renamed});
       f.fix = std::move(fix);
     }

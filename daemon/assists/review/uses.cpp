@@ -142,8 +142,26 @@ bool c_use(const Here& h, const Subject& s) {
   return s.kind == SymbolKind::kMacro;
 }
 
+// self.name() in the file of a class that inherits from nothing: nobody else can define it.
+bool own_method_use(const Here& h, const Subject& s, std::string_view self,
+                    std::string_view after_class_name) {
+  if (s.kind != SymbolKind::kMethod || h.next != '(' || !h.before.ends_with(self)) return false;
+  const auto front = h.before.size() - self.size();
+  if (front > 0 && (is_word(h.before[front - 1]) || h.before[front - 1] == '.')) return false;
+  if (std::find(s.paths.begin(), s.paths.end(), h.path) == s.paths.end()) return false;
+  const std::string head = "class " + std::string(last_scope(s.scope));
+  const std::string_view code = h.file.code;
+  const auto at = code.find(head);
+  if (at == std::string_view::npos || code.find(head, at + 1) != std::string_view::npos) {
+    return false;
+  }
+  auto rest = code.substr(at + head.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  return rest.starts_with(after_class_name) && code.find("__getattr__") == std::string_view::npos;
+}
+
 bool python_use(const Here& h, const Subject& s) {
-  if (!s.scope.empty()) return false;
+  if (!s.scope.empty()) return own_method_use(h, s, "self.", ":");
   const bool own = std::find(s.paths.begin(), s.paths.end(), h.path) != s.paths.end();
   const auto names_module = [&](std::string_view module) {
     return std::any_of(s.paths.begin(), s.paths.end(), [&](const std::string& p) {
@@ -190,7 +208,7 @@ bool python_use(const Here& h, const Subject& s) {
 }
 
 bool javascript_use(const Here& h, const Subject& s) {
-  if (!s.scope.empty()) return false;
+  if (!s.scope.empty()) return own_method_use(h, s, "this.", "{");
   const bool own = std::find(s.paths.begin(), s.paths.end(), h.path) != s.paths.end();
   if (h.import != nullptr) {
     const auto statement = h.statement(*h.import);
