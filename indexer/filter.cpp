@@ -293,10 +293,7 @@ FileClass classify(std::string_view path, std::string_view content, std::uint64_
   if (head.starts_with("version https://git-lfs.github.com/spec/") && bytes < 1024) {
     return FileClass::kLfsPointer;
   }
-  const bool utf16 = head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF");
-  if (!utf16 && head.substr(0, 8192).find('\0') != std::string_view::npos)
-    return FileClass::kBinary;
-  if (utf16) return FileClass::kBinary;
+  if (head.substr(0, 8192).find('\0') != std::string_view::npos) return FileClass::kBinary;
   std::size_t odd = 0;
   for (const char c : head.substr(0, 8192)) {
     const auto u = static_cast<unsigned char>(c);

@@ -39,6 +39,7 @@ class Attributes {
  public:
   void add(std::string_view text, std::string_view base = {});
   [[nodiscard]] bool is_set(std::string_view path, std::string_view attribute) const;
+  [[nodiscard]] bool empty() const { return lines_.empty(); }
 
  private:
   struct Line {

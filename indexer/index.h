@@ -31,6 +31,9 @@ struct FileInfo {
   BlobId blob;
   std::uint64_t bytes = 0;
   Language language{};
+  // Ranges that the grammar did not understand, at most 255: the index of this file is partial.
+  std::uint8_t unparsed = 0;
+  bool gave_up = false;      // parsing took too long: only its text can be searched
   std::string_view skipped;  // empty, or why its content is not indexed: "binary", "too large", …
 };
 
@@ -57,7 +60,12 @@ class Snapshot {
 
   [[nodiscard]] virtual std::string tree_name()
       const = 0;  // the exact tree that answers are valid for
+  // Of the contents: equal only when every path has the same bytes, unsaved text included. "" when
+  // the snapshot has no files. Reads no file; some milliseconds for 100,000.
+  [[nodiscard]] virtual std::string content_id() const { return {}; }
   [[nodiscard]] virtual std::vector<FileInfo> files() const = 0;  // sorted by path
+  // Where the grammar did not understand a file; parses it.
+  [[nodiscard]] virtual std::vector<ByteSpan> unparsed_ranges(std::string_view) const { return {}; }
   [[nodiscard]] virtual std::optional<FileInfo> file(std::string_view path) const = 0;
   // Buffer, work tree or blob, in this order; kPermission when ignore rules or a link forbid it.
   [[nodiscard]] virtual Result<std::string> text(std::string_view path) const = 0;
@@ -106,6 +114,7 @@ struct IndexOptions {
 
 struct BuildReport {
   std::uint64_t files = 0, bytes = 0, definitions = 0, references = 0, reused_files = 0;
+  std::uint64_t partial = 0;                       // files of which some range was not understood
   std::map<std::string, std::uint64_t> languages;  // name -> files
   std::map<std::string, std::uint64_t> skipped;    // reason -> files
   double seconds = 0;

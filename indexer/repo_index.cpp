@@ -5,9 +5,11 @@
 #include <thread>
 
 #include "daemon/support/trace.h"
+#include "indexer/encoding.h"
 #include "indexer/git/history.h"
 #include "indexer/search/snapshot.h"
 #include "indexer/store/catalog.h"
+#include "indexer/store/maintenance.h"
 
 namespace ambit::indexer {
 namespace {
@@ -17,11 +19,22 @@ constexpr std::size_t kBuilderBytes = std::size_t{96} << 20;
 constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
 
 // A rule of the path, said without looking at the content.
-FileClass path_class(const WorkFile& f, const IgnoreRules& ignore) {
+FileClass path_class(const WorkFile& f, const IgnoreRules& ignore, const Attributes& attributes) {
   if (f.kind == FileKind::kSymlink) return FileClass::kSymlink;
   if (f.kind == FileKind::kSubmodule) return FileClass::kSubmodule;
   if (ignore.ignored(f.path)) return FileClass::kIgnored;
-  return classify_path(f.path);
+  const auto by_path = classify_path(f.path);
+  if (by_path == FileClass::kSecret || attributes.empty()) return by_path;
+  if (attributes.is_set(f.path, "binary")) return FileClass::kBinary;
+  if (attributes.is_set(f.path, "linguist-generated")) return FileClass::kGenerated;
+  if (attributes.is_set(f.path, "linguist-vendored")) return FileClass::kVendored;
+  return by_path;
+}
+
+// Files that change what other files count as.
+bool rules_file(std::string_view path) {
+  const auto name = path.substr(path.rfind('/') + 1);
+  return path == ".ambitignore" || name == ".gitattributes" || name == ".gitignore";
 }
 
 bool never_read(FileClass c) {
@@ -101,6 +114,17 @@ class RepoIndexImpl : public RepoIndex {
     AMBIT_CHECK_OK(catalog_.load());
     ignore_ = IgnoreRules();
     if (auto text = repo.read(".ambitignore", 1U << 20)) ignore_.add(*text);
+    attributes_ = Attributes();
+    for (const auto& f : listed) {  // sorted, so those of a folder come before those below it
+      if (!f.path.ends_with(".gitattributes") || !rules_file(f.path)) continue;
+      const auto slash = f.path.rfind('/');
+      if (auto text = repo.read(f.path, 1U << 20))
+        attributes_.add(*text, slash == std::string::npos ? "" : f.path.substr(0, slash));
+    }
+    if (!options_.cache_directory.empty()) {
+      if (auto kept = remember_root(options_.cache_directory, root_); !kept)
+        log(LogLevel::kWarning, "index", kept.error().message);
+    }
     auto view = std::make_shared<BaseView>();
     view->source = source_;
     view->tree_name = repo.head_name();
@@ -116,13 +140,14 @@ class RepoIndexImpl : public RepoIndex {
   }
 
   Result<void> update_paths(const std::vector<std::string>& paths, std::stop_token stop) override {
+    const auto before = current();
+    if (before->files.empty() || std::any_of(paths.begin(), paths.end(), rules_file)) {
+      AMBIT_TRY(report, update(std::move(stop)));
+      (void)report;
+      return {};
+    }
     std::lock_guard writing(write_mutex_);
     AMBIT_TRY(repo, Repository::open(root_));
-    const auto before = current();
-    if (before->files.empty() ||
-        std::find(paths.begin(), paths.end(), ".ambitignore") != paths.end()) {
-      return make_error(Code::kUnsupported, "these paths change which files count: call update()");
-    }
     auto view = std::make_shared<BaseView>(*before);
     view->tree_name = repo.head_name();
     for (const auto& path : paths) {
@@ -177,7 +202,7 @@ class RepoIndexImpl : public RepoIndex {
     e.stamp = f.stamp;
     e.settled = settled(f.mtime_ns);
     e.on_disk = f.on_disk;
-    e.file_class = path_class(f, ignore_);
+    e.file_class = path_class(f, ignore_, attributes_);
     e.language = language_of(f.path);
     return e;
   }
@@ -321,6 +346,7 @@ class RepoIndexImpl : public RepoIndex {
     f.blob = hash_blob(*content);
     f.bytes = content->size();
     if (attach(f)) return;
+    if (is_utf16(*content)) content = utf8_of_utf16(*content);
     SegmentBuilder::Input in;
     in.blob = f.blob;
     in.text = *content;
@@ -363,6 +389,7 @@ class RepoIndexImpl : public RepoIndex {
       ++r.languages[std::string(language_info(f.language).name)];
       if (f.segment == kNoRecord) continue;
       const auto& e = view.segments[f.segment]->record(f.record);
+      if (e.errors != 0 || e.flags != 0) ++r.partial;
       r.definitions += e.definitions;
       r.references += e.mentions;
     }
@@ -386,6 +413,7 @@ class RepoIndexImpl : public RepoIndex {
   Catalog catalog_;
   std::shared_ptr<const TextSource> source_;
   IgnoreRules ignore_;
+  Attributes attributes_;
   std::mutex write_mutex_;  // one update at a time
   std::mutex walk_mutex_;   // guards walker_
   HistoryWalker walker_;

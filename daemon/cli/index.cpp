@@ -1,6 +1,7 @@
 // `ambit index VERB`: the index of a repository, asked in this process.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <iostream>
@@ -9,6 +10,7 @@
 #include "daemon/cli/open_index.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
+#include "indexer/store/maintenance.h"
 #include "indexer/syntax/describe.h"
 
 namespace ambit::daemon {
@@ -36,6 +38,7 @@ json report_json(const OpenIndex& open) {
           {"definitions", r.definitions},
           {"references", r.references},
           {"skipped", r.skipped},
+          {"partial", r.partial},
           {"seconds", r.seconds},
           {"index_bytes", r.index_bytes},
           {"peak_rss_bytes", peak_rss()},
@@ -69,9 +72,11 @@ int build(const Arguments& arguments) {
 }
 
 int status(const Arguments& arguments) {
-  Options options("index status", "[REPO] [--json]",
-                  "The tree that the index stands for, and the files whose content is left out.");
+  Options options("index status", "[REPO] [--ranges] [--json]",
+                  "The tree that the index stands for, the files whose content is left out, and "
+                  "those of which the grammar did not understand everything.");
   auto& repo = options.positional("REPO", Options::kOptional);
+  auto& ranges = options.flag("--ranges", "which lines were not understood (reads those files)");
   auto& as_json = options.flag("--json", "print one JSON document");
   if (auto done = options.parse(arguments)) return *done;
   auto open = opened(repo);
@@ -79,6 +84,26 @@ int status(const Arguments& arguments) {
   auto out = report_json(*open);
   const auto snapshot = open->index->snapshot();
   out["tree"] = snapshot->tree_name();
+  out["content"] = snapshot->content_id();
+  out["partial_files"] = json::array();
+  for (const auto& file : snapshot->files()) {
+    if (file.unparsed == 0 && !file.gave_up) continue;
+    json one = {{"path", file.path}, {"gave_up", file.gave_up}};
+    if (ranges) {
+      const auto content = snapshot->text(file.path);
+      one["lines"] = json::array();
+      for (const auto& r : snapshot->unparsed_ranges(file.path)) {
+        if (!content || r.end > content->size()) break;
+        const auto line = [&](std::uint32_t at) {
+          return 1 + std::count(content->begin(), content->begin() + at, '\n');
+        };
+        one["lines"].push_back({line(r.begin), line(r.end - 1)});
+      }
+    } else {
+      one["ranges"] = file.unparsed;
+    }
+    out["partial_files"].push_back(std::move(one));
+  }
   out["skipped_files"] = json::array();
   for (const auto& file : snapshot->files()) {
     if (file.skipped.empty()) continue;
@@ -89,7 +114,14 @@ int status(const Arguments& arguments) {
     return kExitDone;
   }
   print_report(out);
-  std::printf("  tree            %s\n", snapshot->tree_name().c_str());
+  std::printf("  tree            %s\n  content         %s\n", snapshot->tree_name().c_str(),
+              snapshot->content_id().c_str());
+  for (const auto& file : out["partial_files"]) {
+    std::printf("    partial        %s%s%s\n", file["path"].get<std::string>().c_str(),
+                ranges ? " lines " : "",
+                ranges ? file["lines"].dump().c_str()
+                       : (file["gave_up"].get<bool>() ? " (parsing took too long)" : ""));
+  }
   for (const auto& file : snapshot->files()) {
     if (file.skipped.empty()) continue;
     std::printf("    %-14.*s %s\n", static_cast<int>(file.skipped.size()), file.skipped.data(),
@@ -312,6 +344,52 @@ int languages(const Arguments& arguments) {
   return kExitDone;
 }
 
+json store_json(const indexer::StoreReport& r) {
+  return {{"segments", r.segments},
+          {"records", r.records},
+          {"bytes", r.bytes},
+          {"damaged", r.damaged},
+          {"removed_records", r.removed_records},
+          {"bytes_after", r.bytes_after}};
+}
+
+int print_store(const Result<indexer::StoreReport>& done, bool as_json) {
+  if (!done) return report(done.error());
+  const auto out = store_json(*done);
+  if (as_json) {
+    print_json(out);
+  } else {
+    for (const auto& [key, value] : out.items()) {
+      std::printf("  %-15s %s\n", key.c_str(), value.dump().c_str());
+    }
+  }
+  return kExitDone;
+}
+
+int verify(const Arguments& arguments) {
+  Options options("index verify", "[--json]",
+                  "Read the whole store and check it. What is damaged is removed; the next use "
+                  "learns it again.");
+  auto& as_json = options.flag("--json", "print one JSON document");
+  if (auto done = options.parse(arguments)) return *done;
+  return print_store(indexer::verify_store(index_directory()), as_json);
+}
+
+int collect(const Arguments& arguments) {
+  Options options("index gc", "[--max-bytes N] [--keep-days N] [--json]",
+                  "Drop from the store what no file of a known repository has any more.");
+  auto& max_bytes = options.integer("--max-bytes", 0, 0, std::int64_t{1} << 50,
+                                    "drop the oldest until the store is this small; 0: no limit");
+  auto& keep_days = options.integer("--keep-days", 14, 0, 36500,
+                                    "leave alone what was written in the last N days");
+  auto& as_json = options.flag("--json", "print one JSON document");
+  if (auto done = options.parse(arguments)) return *done;
+  indexer::GarbageOptions how;
+  how.max_bytes = static_cast<std::uint64_t>(max_bytes);
+  how.keep_days = static_cast<std::uint32_t>(keep_days);
+  return print_store(indexer::collect_store(index_directory(), how), as_json);
+}
+
 struct Verb {
   std::string_view name, summary;
   int (*run)(const Arguments& arguments);
@@ -324,6 +402,8 @@ constexpr std::array kVerbs{
     Verb{"refs", "uses of a name", refs},
     Verb{"definition", "what the name at a position means", definition},
     Verb{"search", "text search by index", search},
+    Verb{"gc", "drop what is no longer needed from the store", collect},
+    Verb{"verify", "check the store", verify},
     Verb{"languages", "which languages are read, and what of them", languages},
 };
 

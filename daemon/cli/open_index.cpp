@@ -12,9 +12,13 @@
 
 namespace ambit::daemon {
 
+std::filesystem::path index_directory() {
+  return cache_directory() / "index";
+}
+
 Result<OpenIndex> open_index(const std::string& root, const Config& config, std::stop_token stop) {
   indexer::IndexOptions options;
-  options.cache_directory = cache_directory() / "index";
+  options.cache_directory = index_directory();
   const auto threads = config.integer("index.threads");
   options.threads = threads > 0 ? static_cast<unsigned>(threads)
                                 : std::max(1U, std::thread::hardware_concurrency() / 2);

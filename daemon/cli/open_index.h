@@ -21,6 +21,9 @@ struct OpenIndex {
   indexer::BuildReport report;
 };
 
+// Where the facts about blobs are kept, for all repositories.
+[[nodiscard]] std::filesystem::path index_directory();
+
 // Opens the repository that holds `root` ("" : the current folder), with the cache and the settings
 // that the daemon uses, and brings the index up to date with the disk. Says on stderr how far it is
 // when that takes long. kCancelled after a stop request; what was learnt is kept for the next time.

@@ -168,6 +168,27 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
     }
   }
 
+  // package.Name in Go: the import that brings the package.
+  if (!member && p->language == Language::kGo && end < text.size() && text[end] == '.') {
+    for (const auto& i : p->facts.imports) {
+      auto module = text.substr(i.module.begin, i.module.size());
+      while (!module.empty() && (module.back() == '"' || module.back() == '`'))
+        module.remove_suffix(1);
+      auto last = module.substr(module.find_last_of("/\"`") + 1);
+      if (last.size() > 1 && last[0] == 'v' && last[1] >= '0' && last[1] <= '9') {  // …/chi/v5
+        module.remove_suffix(std::min(module.size(), last.size() + 1));
+        last = module.substr(module.find_last_of("/\"`") + 1);
+      }
+      const auto statement = text.substr(i.statement.begin, i.statement.size());
+      const auto alias = statement.substr(0, statement.find_first_of(" \t\"`"));
+      if ((alias.empty() ? last : alias) != name) continue;
+      auto s = at_key(i.module.begin);
+      s.kind = SymbolKind::kModule;
+      out.push_back({std::move(s), 0.95F});
+      return out;
+    }
+  }
+
   // Enclosing scopes of the use, by name.
   std::vector<std::string> scopes;
   for (std::size_t i = 0; i < p->facts.definitions.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "indexer/encoding.h"
 #include "indexer/git/history.h"
 
 namespace ambit::indexer {
@@ -13,8 +14,19 @@ std::string_view skip_reason(const FileEntry& f) {
   return is_indexed(f.file_class) ? std::string_view{} : to_string(f.file_class);
 }
 
-FileInfo info_of(const FileEntry& f) {
-  return {f.path, f.blob, f.bytes, f.language, skip_reason(f)};
+FileInfo info_of(const BaseView& view, const FileEntry& f) {
+  FileInfo out{f.path, f.blob, f.bytes, f.language, 0, false, skip_reason(f)};
+  if (f.segment < view.segments.size()) {
+    const auto& record = view.segments[f.segment]->record(f.record);
+    out.unparsed = record.errors;
+    out.gave_up = record.flags != 0;
+  }
+  return out;
+}
+
+Result<std::string> as_utf8(Result<std::string> content) {
+  if (content && is_utf16(*content)) return utf8_of_utf16(*content);
+  return content;
 }
 
 void body_first(std::vector<Symbol>& v) {
@@ -34,14 +46,14 @@ Result<std::string> TextSource::text(const FileEntry& f) const {
     if (content && content->size() == f.bytes &&
         ((f.settled && file_stamp(repository_.root() / f.path) == f.stamp) ||
          hash_blob(*content) == f.blob)) {
-      return content;
+      return as_utf8(std::move(content));
     }
   }
   {
     std::lock_guard lock(git_mutex_);
-    if (auto content = repository_.read_blob(f.blob, kMax)) return content;
+    if (auto content = repository_.read_blob(f.blob, kMax)) return as_utf8(std::move(content));
   }
-  if (f.on_disk) return repository_.read(f.path, kMax);
+  if (f.on_disk) return as_utf8(repository_.read(f.path, kMax));
   return make_error(Code::kNotFound, "the content of " + f.path + " is not on this machine");
 }
 
@@ -114,15 +126,38 @@ std::string SnapshotImpl::tree_name() const {
                           : base_->tree_name + " + " + std::to_string(buffers_.size()) + " unsaved";
 }
 
+std::string SnapshotImpl::content_id() const {
+  if (base_->files.empty() && buffers_.empty()) return {};
+  std::string all;
+  for (const auto& f : base_->files) {
+    if (hidden(f.path)) continue;
+    all += f.path;
+    all.push_back('\0');
+    all.append(reinterpret_cast<const char*>(f.blob.bytes.data()), f.blob.bytes.size());
+  }
+  for (const auto& [path, b] : buffers_) {
+    const auto id = hash_blob(*b->text);
+    all += path;
+    all.push_back('\1');
+    all.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+  }
+  return hash_blob(all).hex();
+}
+
+std::vector<ByteSpan> SnapshotImpl::unparsed_ranges(std::string_view path) const {
+  const auto p = parsed(path);
+  return p == nullptr ? std::vector<ByteSpan>{} : p->facts.errors;
+}
+
 std::vector<FileInfo> SnapshotImpl::files() const {
   std::vector<FileInfo> out;
   out.reserve(base_->files.size() + buffers_.size());
-  for (const auto& f : base_->files) out.push_back(info_of(f));
+  for (const auto& f : base_->files) out.push_back(info_of(*base_, f));
   for (const auto& [path, b] : buffers_) {
     const auto it =
         std::lower_bound(out.begin(), out.end(), path,
                          [](const FileInfo& f, const std::string& p) { return f.path < p; });
-    FileInfo info{path, hash_blob(*b->text), b->text->size(), b->language, {}};
+    FileInfo info{path, hash_blob(*b->text), b->text->size(), b->language, 0, false, {}};
     if (it != out.end() && it->path == path) {
       *it = std::move(info);
     } else {
@@ -138,9 +173,11 @@ std::optional<FileInfo> SnapshotImpl::file(std::string_view path) const {
                     hash_blob(*it->second->text),
                     it->second->text->size(),
                     it->second->language,
+                    0,
+                    false,
                     {}};
   }
-  if (const auto* f = base_->find(path)) return info_of(*f);
+  if (const auto* f = base_->find(path)) return info_of(*base_, *f);
   return std::nullopt;
 }
 

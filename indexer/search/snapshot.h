@@ -76,6 +76,8 @@ class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<Snapsh
 
   std::shared_ptr<const Snapshot> with_buffers(const Buffers& buffers) const override;
   std::string tree_name() const override;
+  std::string content_id() const override;
+  std::vector<ByteSpan> unparsed_ranges(std::string_view path) const override;
   std::vector<FileInfo> files() const override;
   std::optional<FileInfo> file(std::string_view path) const override;
   Result<std::string> text(std::string_view path) const override;

@@ -76,18 +76,20 @@ class Walk {
   void run(TSNode root) {
     TSTreeCursor cursor = ts_tree_cursor_new(root);
     push(root, 0);
+    bool framed = true;  // the node under the cursor has a frame
     for (bool down = true;;) {
       if (down && ts_tree_cursor_goto_first_child(&cursor)) {
-        down = enter(cursor);
+        framed = enter(cursor, down);
         continue;
       }
       if (ts_tree_cursor_goto_next_sibling(&cursor)) {
-        pop();
-        down = enter(cursor);
+        if (framed) pop();
+        framed = enter(cursor, down);
         continue;
       }
       if (!ts_tree_cursor_goto_parent(&cursor)) break;
-      pop();
+      if (framed) pop();
+      framed = true;
       down = false;
     }
     ts_tree_cursor_delete(&cursor);
@@ -108,9 +110,21 @@ class Walk {
   }
   static ByteSpan span_of(TSNode n) { return {ts_node_start_byte(n), ts_node_end_byte(n)}; }
 
-  // True when the walk may go below the node under the cursor.
-  bool enter(TSTreeCursor& cursor) {
+  // False for punctuation and keywords, which get no frame: half of all nodes.
+  bool enter(TSTreeCursor& cursor, bool& down) {
     const TSNode node = ts_tree_cursor_current_node(&cursor);
+    const auto type = ts_node_symbol(node);
+    if (type < g_.types.size() && g_.types[type].token && !ts_node_is_missing(node)) {
+      frames_.back().pending = {};
+      down = false;
+      return false;
+    }
+    down = enter_frame(cursor, node);
+    return true;
+  }
+
+  // True when the walk may go below the node under the cursor.
+  bool enter_frame(TSTreeCursor& cursor, TSNode node) {
     push(node, ts_tree_cursor_current_field_id(&cursor));
     auto& f = frames_.back();
     if (ts_node_is_error(node) || ts_node_is_missing(node)) note_error(f);

@@ -87,6 +87,10 @@ class Compiler {
                             static_cast<NodeType>(t));
       }
     }
+    for (std::uint32_t t = 0; t < types; ++t) {
+      g_.types[t].token =
+          ts_language_symbol_type(g_.language, static_cast<TSSymbol>(t)) == TSSymbolTypeAnonymous;
+    }
     std::sort(names_.begin(), names_.end());
     g_.no_names.insert("_");
     for (const auto& s : file_.settings) {

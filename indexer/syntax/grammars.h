@@ -55,6 +55,7 @@ struct Pattern {
 };
 
 struct TypeTraits {
+  bool token = false;  // punctuation or a keyword: no rule can mean it
   bool comment = false;
   bool wrapper = false;
   bool wrapper_single = false;

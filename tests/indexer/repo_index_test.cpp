@@ -3,6 +3,7 @@
 #include <random>
 
 #include "indexer/index.h"
+#include "indexer/store/maintenance.h"
 #include "temp_repo.h"
 
 namespace ambit::indexer {
@@ -125,6 +126,95 @@ TEST(RepoIndex, WorksWithoutARepositoryUnbornBareAndInAWorktree) {
   const auto report = index->update();
   ASSERT_TRUE(report);
   EXPECT_EQ(report->reused_files, 1U);
+}
+
+TEST(RepoIndex, HeedsAttributesAndReadsUtf16) {
+  TempRepo repo;
+  repo.write(".gitattributes", "made/** linguist-generated\n*.blob binary\n");
+  repo.write("made/a.c", "int f0(void) { return 1; }\n");
+  repo.write("x.blob", "int f1(void) { return 1; }\n");
+  std::string wide = "\xFF\xFE";
+  for (const char c : std::string("def wide_name():\n  return 1\n")) wide += {c, '\0'};
+  repo.write("w.py", wide);
+  repo.commit("one");
+  auto index = index_of(repo.path());
+  ASSERT_TRUE(index->update());
+  auto s = index->snapshot();
+  EXPECT_EQ(s->file("x.blob")->skipped, "binary");
+  EXPECT_EQ(s->definitions("f0").size(), 1U);
+  const auto found = s->definitions("wide_name");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].signature, "def wide_name():");
+  EXPECT_EQ(s->search("return 1", false, 10)->size(), 2U);
+  // Other attributes: other files count, also when only that file is named.
+  const auto before = s->content_id();
+  repo.write(".gitattributes", "");
+  ASSERT_TRUE(index->update_paths({".gitattributes"}));
+  s = index->snapshot();
+  EXPECT_EQ(s->file("x.blob")->skipped, "");
+  EXPECT_NE(s->content_id(), before);
+}
+
+TEST(RepoIndex, SaysWhatItDidNotUnderstand) {
+  TempRepo repo;
+  repo.write("good.c", "int f0(void) { return 1; }\n");
+  repo.write("bad.c", "int f1(void) { return 1; }\n)))) $$ ((((\nint f2(void) { return 1; }\n");
+  repo.commit("one");
+  auto index = index_of(repo.path());
+  const auto report = index->update();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->partial, 1U);
+  const auto s = index->snapshot();
+  EXPECT_EQ(s->file("good.c")->unparsed, 0);
+  EXPECT_GT(s->file("bad.c")->unparsed, 0);
+  EXPECT_TRUE(s->unparsed_ranges("good.c").empty());
+  ASSERT_FALSE(s->unparsed_ranges("bad.c").empty());
+  EXPECT_EQ(s->definitions("f1").size(), 1U);
+}
+
+TEST(Store, KeepsWhatIsNeededAndNoMore) {
+  TempRepo repo, cache(false);
+  repo.write("a.c", "int f0(void) { return 1; }\n");
+  repo.write("b.c", "int f1(void) { return 1; }\n");
+  repo.commit("one");
+  ASSERT_TRUE(index_of(repo.path(), cache.path())->update());
+  auto report = verify_store(cache.path());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->records, 2U);
+  EXPECT_TRUE(report->damaged.empty());
+  // What was written lately stays, needed or not.
+  repo.write("a.c", "int f2(void) { return 1; }\n");
+  ASSERT_TRUE(index_of(repo.path(), cache.path())->update());
+  report = collect_store(cache.path(), {});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->removed_records, 0U);
+  GarbageOptions all;
+  all.keep_days = 0;
+  report = collect_store(cache.path(), all);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->removed_records, 1U);
+  auto again = index_of(repo.path(), cache.path());
+  const auto built = again->update();
+  ASSERT_TRUE(built);
+  EXPECT_EQ(built->reused_files, 1U);  // the changed one is read, then known
+  EXPECT_EQ(verify_store(cache.path())->records, 2U);
+  EXPECT_EQ(again->snapshot()->definitions("f2").size(), 1U);
+  // A damaged file is found, removed, and learnt again.
+  for (const auto& e : std::filesystem::directory_iterator(cache.path())) {
+    if (e.path().extension() == ".seg")
+      std::filesystem::resize_file(e.path(), std::filesystem::file_size(e.path()) - 1);
+  }
+  report = verify_store(cache.path());
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->damaged.empty());
+  again = index_of(repo.path(), cache.path());
+  ASSERT_TRUE(again->update());
+  EXPECT_EQ(again->snapshot()->definitions("f1").size(), 1U);
+  // A limit of one byte leaves nothing.
+  all.max_bytes = 1;
+  report = collect_store(cache.path(), all);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->bytes_after, 0U);
 }
 
 // The promise that nothing is stale: after any step, the living index says what a new one says.

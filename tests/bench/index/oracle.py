@@ -194,7 +194,8 @@ def ours_references(repo, language):
     for path in files_of(repo, language):
         in_comment = False
         for number, line in enumerate(sources.lines(path), 1):
-            bare = "" if re.match(r"\s*#\s*include", line) else line.split("//")[0]
+            # Names inside of an include or an import are files and packages.
+            bare = "" if re.match(r"\s*#\s*include|^\s+\"[^\"]+\"$", line) else line.split("//")[0]
             if "/*" in bare:
                 in_comment = "*/" not in bare
                 continue
