@@ -113,15 +113,17 @@ def missed(language, oracle, tag, sources, mine):
         return "the same name, written with its scope"
     if oracle == "scip":
         return _missed_scip(language, tag, sources, mine)
+    if oracle == "ctags" and not re.fullmatch(r"[\w$@~:.!?=<>+*/%&|^\\ -]+", name) or name == "<lambda>":
+        return "ctags error: not a name"
     for kinds, pattern, said in MISSED[language]:
         if re.fullmatch(kinds, kind) and _matches(pattern, text, name):
             return said
     for near in range(line - 3, line + 4):
         if (path, near, bare) in mine:
             return "another line of the same statement"
+    if bare.split(" ")[0].rstrip("=") not in text:
+        return "ctags error: not on that line"
     if language in ("c", "cpp"):
-        if re.search(r"\b" + re.escape(name.split(" ")[0]), text) is None:
-            return "ctags error: not on that line"
         if kind == "prototype" and re.match(r"\s*[A-Z_]+\(", text):
             return "ctags error: a macro call"
         if kind == "prototype" and re.match(r"\s*(\{ )?%s\s*\(" % re.escape(name), text):
