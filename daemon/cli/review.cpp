@@ -2,6 +2,7 @@
 // daemon.
 #include "daemon/assists/review/facts.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,14 +12,18 @@
 #include <cstdlib>
 #include <iterator>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "daemon/assists/review/format.h"
+#include "daemon/assists/review/model_findings.h"
 #include "daemon/assists/review/suppress.h"
+#include "daemon/cli/daemon_client.h"
 #include "daemon/cli/open_index.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/review_run.h"
 #include "daemon/cli/verbs.h"
+#include "daemon/scheduling/model_spec.h"
 #include "daemon/support/file.h"
 #include "indexer/git/repository.h"
 
@@ -154,6 +159,72 @@ void note_skipped(const review::ChangeSet& change, std::vector<std::string>& not
   }
 }
 
+// What the daemon's model finds, added to `findings`. Small models are not asked at all.
+Result<std::string> add_model_findings(const ReviewRequest& request, const review::Source& source,
+                                       const review::ChangeSet& change, const Config& config,
+                                       std::stop_token stop,
+                                       std::vector<review::Finding>& findings) {
+  AMBIT_TRY(spec, resolve_model(config.text("model")));
+  if (spec.kind == ModelSpec::Kind::kLocal) {
+    inference::BackendInfo info;
+    info.name = spec.path.filename() == "model" ? "ambit-nano" : spec.path.filename().string();
+    std::error_code ec;
+    if (fs::is_regular_file(spec.path, ec)) info.weights_bytes = fs::file_size(spec.path, ec);
+    for (fs::directory_iterator it(spec.path, ec), end; !ec && it != end; it.increment(ec)) {
+      std::error_code none;
+      if (it->is_regular_file(none)) info.weights_bytes += it->file_size(none);
+    }
+    AMBIT_CHECK_OK(review::can_review(info));
+  }
+  AMBIT_TRY(fd, connect_or_start(request.model));
+  // When the time is up the stream closes, which cancels the request in the daemon.
+  const std::stop_callback late(stop, [&fd] { ::shutdown(fd.get(), SHUT_RDWR); });
+  nlohmann::json params{
+      {"root", change.root.string()}, {"hook", request.in_hook}, {"paths", source.paths}};
+  switch (source.scope) {
+    case review::Scope::kStaged:
+      params["scope"] = "staged";
+      params["index_file"] = source.index_file.string();
+      params["parents"] = source.parents;
+      break;
+    case review::Scope::kWorktree:
+      params["scope"] = "worktree";
+      break;
+    case review::Scope::kRange:
+      params["scope"] = "range";
+      params["range"] = source.range;
+      break;
+    case review::Scope::kPatch:
+      params["scope"] = "patch";
+      params["patch"] = source.patch;
+      break;
+  }
+  AMBIT_TRY(answer, ask_daemon(fd.get(), "ambit/review", params));
+  try {
+    for (const auto& item : answer.at("findings")) {
+      review::Finding f;
+      f.rule = "model";
+      f.origin = review::Origin::kModel;
+      f.path = item.at("path").get<std::string>();
+      const auto* file = change.find(f.path);
+      if (file == nullptr || !file->after) continue;
+      f.range = {item.at("line").get<std::uint32_t>(), item.at("column").get<std::uint32_t>(),
+                 item.at("end_line").get<std::uint32_t>(),
+                 item.at("end_column").get<std::uint32_t>()};
+      f.message = item.at("message").get<std::string>();
+      f.explanation = item.at("explanation").get<std::string>();
+      f.confidence = item.at("confidence").get<double>();
+      review::complete_finding(f, file, file->after->text);
+      findings.push_back(std::move(f));
+    }
+    const auto problem = answer.value("problem", std::string());
+    if (!problem.empty()) return make_error(Code::kUnavailable, problem);
+    return answer.value("model", std::string("model"));
+  } catch (const nlohmann::json::exception&) {
+    return make_error(Code::kCorrupt, "the daemon's review is not readable; update both programs");
+  }
+}
+
 Result<int> reviewed(const ReviewRequest& request) {
   AMBIT_TRY(user, Config::load());
   AMBIT_TRY(source, source_of(request));
@@ -178,6 +249,21 @@ Result<int> reviewed(const ReviewRequest& request) {
   review::FactsOptions options;
   options.stop = deadline.token();
   auto facts = review::find_facts(change, after, options);
+  if (!request.no_model && anything && !deadline.token().stop_requested()) {
+    auto chosen = config;
+    if (!request.model.empty()) {
+      AMBIT_CHECK_OK(chosen.set("model", request.model, "command line"));
+    }
+    auto model =
+        add_model_findings(request, source, change, chosen, deadline.token(), facts.findings);
+    if (model) {
+      report.model_used = true;
+      report.model = std::move(*model);
+      review::sort_findings(facts.findings);
+    } else if (!(request.in_hook && model.error().code == Code::kUnsupported)) {
+      report.notes.push_back(model.error().message);  // a hook does not say it at every commit
+    }
+  }
   const bool late = deadline.token().stop_requested();
   if (late) {
     report.notes.push_back("the time of " + std::to_string(seconds) +

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/handlers/refactor.h"
+#include "daemon/handlers/review.h"
 #include "daemon/server.h"
 
 namespace ambit::daemon {
@@ -54,8 +55,10 @@ Features builtin_features() {
                   {"ambit.refactor.list", refactor_list},
                   {"ambit.refactor.preview", refactor_preview},
                   {"ambit.refactor.undo", refactor_undo},
+                  {"ambit.review", review_command_lsp},
+                  {"ambit.review.clear", review_clear_lsp},
                   {"ambit.status", status}};
-  out.actions = {};
+  out.actions = {review_fixes()};
   out.contents = {{"ambit-preview", refactor_document}, {"ambit-status", status_document}};
   return out;
 }

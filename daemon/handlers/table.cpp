@@ -22,6 +22,7 @@ constexpr std::array kRequests{
     RequestHandler{"ambit/status", on_status},
     RequestHandler{"ambit/stop", on_stop},
     RequestHandler{"ambit/complete", on_complete},
+    RequestHandler{"ambit/review", on_review},
 };
 
 constexpr std::array kNotifications{

@@ -50,6 +50,7 @@ void on_echo(Session&, const lsp::RequestId&, const nlohmann::json&);
 // own methods of the command line
 void on_status(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_stop(Session&, const lsp::RequestId&, const nlohmann::json&);
+void on_review(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
 void on_complete(Session&, const lsp::RequestId&, const nlohmann::json&);
 
 }  // namespace ambit::daemon

@@ -138,11 +138,80 @@ std::string new_name(const ChangedFile& file, std::uint32_t old_line, SymbolKind
 
 }  // namespace
 
+namespace {
+
+// A class no longer announces a member that is still defined outside of it: `Class::name`.
+void removed_declaration(RuleContext& c, Texts& texts, const std::string& name, const Gone& gone) {
+  if (!gone.file->after || gone.subject.scope.empty() || gone.subject.kind != SymbolKind::kMethod ||
+      (gone.subject.language != Language::kCpp && gone.subject.language != Language::kCuda)) {
+    return;
+  }
+  const auto left = c.after->definitions(name, 20);
+  std::vector<Use> places;
+  for (const auto& s : left) {
+    // Any other announcement of the name may be the one that it belongs to.
+    if (s.declaration_only || s.scope != gone.subject.scope) return;
+    const auto& code = texts.at(s.path).code;
+    const auto at = s.name_span.begin;
+    if (at < 2 || at > code.size() || code.compare(at - 2, 2, "::") != 0) return;
+    Use use;
+    use.path = s.path;
+    use.range = {s.line, s.column, s.line, s.column + s.name_span.size()};
+    places.push_back(std::move(use));
+  }
+  if (places.empty()) return;
+  auto uses = uses_of(texts, gone.subject, 50, c.stop);
+  const auto renamed = new_name(*gone.file, gone.line, gone.subject.kind);
+  Finding f;
+  f.rule = "removed-symbol";
+  f.severity = Severity::kError;
+  f.path = gone.file->path;
+  f.range = place_of_removal(*gone.file, gone.line);
+  f.anchor = gone.subject.scope + "::" + name;
+  f.message = gone.subject.scope + "::" + name + " is " +
+              (renamed.empty() ? "no longer declared" : "declared as " + renamed + " now") +
+              " but still defined in " + place(places.front().path, places.front().range.line);
+  f.explanation = "A member that its class does not declare does not compile.";
+  add_related(f, places, "still defines " + name);
+  add_related(f, uses, "still uses " + name);
+  if (!renamed.empty()) {
+    Fix fix{"define it as " + renamed, {}};
+    for (const auto& p : places) fix.edits.push_back({p.path, p.range, renamed});
+    f.fix = std::move(fix);
+  }
+  c.out.push_back(std::move(f));
+}
+
+}  // namespace
+
+namespace {
+
+// `struct EXPORT Name {`: a macro in the head can hide a definition from the grammar.
+bool still_headed(const ChangedFile& file, const std::string& name) {
+  if (!file.after) return false;
+  const auto code = code_only(file.after->text, file.language);
+  for (std::size_t at = 0; (at = code.find(name, at)) != std::string::npos; at += name.size()) {
+    const auto line = code.rfind('\n', at);
+    const auto head = std::string_view(code).substr(
+        line == std::string::npos ? 0 : line + 1, at - (line == std::string::npos ? 0 : line + 1));
+    for (const std::string_view word : {"struct ", "class ", "union ", "enum ", "#define "}) {
+      if (head.find(word) != std::string_view::npos) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 void rule_removed_symbols(RuleContext& c) {
   Texts texts(*c.after);
   for (auto& [name, gone] : removed_definitions(c)) {
     if (c.stop.stop_requested()) return;
-    if (!c.after->definitions(name, 1).empty()) continue;
+    if (!c.after->definitions(name, 1).empty()) {
+      removed_declaration(c, texts, name, gone);
+      continue;
+    }
+    if (still_headed(*gone.file, name)) continue;
     auto uses = uses_of(texts, gone.subject, 200, c.stop);
     // A variable, parameter or import of that name, or anything else that the index knows.
     std::erase_if(uses, [&](const Use& use) {

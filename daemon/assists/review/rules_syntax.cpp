@@ -112,8 +112,9 @@ void rule_parse_errors(const ChangedFile& file, std::vector<Finding>& out) {
 void rule_duplicate_definitions(const ChangedFile& file, std::vector<Finding>& out) {
   if (!file.after->parsed || !file.before || !file.before->parsed) return;
   if (file.file_class != indexer::FileClass::kSource || overloads(file.language)) return;
+  // JavaScript defines functions in branches, where the grammar gives them one scope.
   if (file.language != Language::kPython && file.language != Language::kGo &&
-      file.language != Language::kC && file.language != Language::kJavaScript) {
+      file.language != Language::kC) {
     return;
   }
   using indexer::SymbolKind;
@@ -156,16 +157,6 @@ void rule_duplicate_definitions(const ChangedFile& file, std::vector<Finding>& o
       if (decorated(d) || decorated(other)) continue;
       const auto expected = d.parent < 0 ? 0U : 4U;
       if (indent != expected) continue;
-    }
-    const auto body = normalise_code(line);
-    if (file.language == Language::kJavaScript && !body.starts_with("function ") &&
-        !body.starts_with("async function ") && d.parent < 0) {
-      continue;
-    }
-    if (file.language == Language::kJavaScript && d.parent >= 0 &&
-        (body.starts_with("get ") || body.starts_with("set ") || body.starts_with("static ") ||
-         normalise_code(other_line).starts_with("static "))) {
-      continue;
     }
     const bool this_one = file.line_added(d.line);
     if (!this_one && !file.line_added(other.line)) continue;

@@ -180,7 +180,10 @@ void rule_secrets(const ChangedFile& file, std::vector<Finding>& out) {
   if (file.file_class == FileClass::kLockFile || file.file_class == FileClass::kMinified) return;
   const auto& text = file.after->text;
   if (file.diff.change == indexer::Change::kAdded && indexer::is_secret_path(file.path) &&
-      text.size() > 1) {
+      text.size() > 1 &&
+      // Settings of npm are a secret only with a login in them.
+      (!file.path.ends_with(".npmrc") || text.find("_auth") != std::string::npos ||
+       text.find("_password") != std::string::npos)) {
     Finding f;
     f.rule = "secret-file";
     f.severity = Severity::kError;

@@ -1,0 +1,1 @@
+ambit_test(review_tests SOURCES review_test.cpp LIBS ambit_daemon nlohmann_json::nlohmann_json)

@@ -1,0 +1,261 @@
+// The review without a program around it: rules on small staged changes, fingerprints, patches, and
+// answers of a model that wants to do harm.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "daemon/assists/review/facts.h"
+#include "daemon/assists/review/format.h"
+#include "daemon/assists/review/lexical.h"
+#include "daemon/assists/review/model_findings.h"
+#include "daemon/assists/review/patch.h"
+#include "daemon/assists/review/suppress.h"
+#include "tests/indexer/temp_repo.h"
+
+namespace ambit::daemon::review {
+namespace {
+
+using indexer::Language;
+using indexer::TempRepo;
+
+ChangeSet staged(const TempRepo& repo) {
+  repo.git("add -A");
+  Source source;
+  source.repository = repo.path();
+  auto change = load_change(source);
+  EXPECT_TRUE(change) << change.error().message;
+  return change ? std::move(*change) : ChangeSet{};
+}
+
+std::vector<Finding> facts(const TempRepo& repo) {
+  const auto change = staged(repo);
+  auto index = indexer::RepoIndex::open(repo.path(), {});
+  EXPECT_TRUE(index) << index.error().message;
+  if (!index || !(*index)->update()) return {};
+  return find_facts(change, snapshot_after(change, (*index)->snapshot())).findings;
+}
+
+std::string said(const std::vector<Finding>& findings) {
+  std::string out;
+  for (const auto& f : findings) {
+    out += f.rule + " " + f.path + ":" + std::to_string(f.range.line + 1) + "\n";
+  }
+  return out;
+}
+
+TEST(Review, RemovedAndRenamedSymbolsThatAreStillUsed) {
+  TempRepo repo;
+  repo.write("lib.h", "int area_of(int w);\nint gone_now(int x);\n");
+  repo.write(
+      "lib.cpp",
+      "#include \"lib.h\"\nint area_of(int w) { return w; }\nint gone_now(int x) { return x; }\n");
+  repo.write("use.cpp", "#include \"lib.h\"\nint a() { return area_of(1); }\n");
+  repo.commit("one");
+  repo.write("lib.h", "int surface_of(int w);\n");
+  repo.write("lib.cpp", "#include \"lib.h\"\nint surface_of(int w) { return w; }\n");
+  auto found = facts(repo);
+  ASSERT_EQ(said(found), "removed-symbol lib.cpp:2\n");
+  EXPECT_EQ(found[0].related.at(0).path, "use.cpp");
+  ASSERT_TRUE(found[0].fix);
+  EXPECT_EQ(found[0].fix->edits.at(0).text, "surface_of");
+  repo.write("use.cpp", "#include \"lib.h\"\nint a() { return surface_of(1); }\n");
+  EXPECT_EQ(said(facts(repo)), "");
+}
+
+TEST(Review, SignaturesThatCallersDoNotKnow) {
+  TempRepo repo;
+  repo.write("util.py", "def load(path, mode):\n    return path\n");
+  repo.write("app.py", "from util import load\n\nprint(load('x', 'r'))\n");
+  repo.write("other.py", "class File:\n    pass\n\n\nfile.load('x', 'y')\n");
+  repo.commit("one");
+  repo.write("util.py", "def load(path):\n    return path\n");
+  EXPECT_EQ(said(facts(repo)), "changed-signature util.py:1\n");
+  repo.write("util.py", "def load(path, mode='r', *, strict=False):\n    return path\n");
+  EXPECT_EQ(said(facts(repo)), "");
+}
+
+TEST(Review, FilesThatAreGoneButNamed) {
+  TempRepo repo;
+  repo.write("a/old.h", "int x();\n");
+  repo.write("b/user.c", "#include \"../a/old.h\"\n");
+  repo.write("web/shape.js", "export function one() {}\n");
+  repo.write("web/y.js", "import { one } from './shape.js';\none();\n");
+  repo.commit("one");
+  repo.git("rm -q a/old.h web/shape.js");
+  EXPECT_NE(said(facts(repo)).find("missing-file b/user.c:1"), std::string::npos);
+  EXPECT_NE(said(facts(repo)).find("missing-file web/y.js:1"), std::string::npos);
+}
+
+TEST(Review, MarkersSecretsLeftoversOnAddedLinesOnly) {
+  TempRepo repo;
+  repo.write("old.py", "breakpoint()\n");
+  repo.write("parse.py", "def f():\n    return 1\n");
+  repo.commit("one");
+  repo.write("old.py", "breakpoint()\nx = 1\n");
+  repo.write("new.js", "// debugger;\nconst s = 'debugger';\ndebugger;\n");
+  repo.write("parse.py", "def f(:\n    return 1\n");
+  repo.write("m.txt", "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n");
+  repo.write("title.rst", "Title\n=======\n\ntext\n");
+  const std::string key = std::string("AKIA") + "Z3MHQ7RTW2KXP5LD";
+  repo.write("k.py", "key = '" + key + "'\n");
+  repo.write("tests/a.test.js", "it.only('x', () => {});\n");
+  const auto found = facts(repo);
+  EXPECT_EQ(said(found),
+            "secret k.py:1\nconflict-marker m.txt:2\ndebug-leftover new.js:3\nparse-error "
+            "parse.py:1\nfocused-test tests/a.test.js:1\n");
+  Report report;
+  report.findings = found;
+  for (const auto& text : {format_text(report, true), format_json(report), format_rdjsonl(report),
+                           format_sarif(report, SarifProfile::kAi), format_markdown(report)}) {
+    EXPECT_EQ(text.find(key), std::string::npos);
+  }
+}
+
+TEST(Review, FingerprintsSurviveMovesAndIndentation) {
+  TempRepo repo;
+  repo.commit("none");
+  repo.write("a.py", "def f():\n    breakpoint()\n");
+  const auto first = facts(repo);
+  repo.git("rm -q --cached a.py");
+  std::filesystem::remove(repo.path() / "a.py");
+  repo.write("deep/b.py", "import os\n\n\ndef f():\n        breakpoint()\n");
+  const auto second = facts(repo);
+  ASSERT_EQ(first.size(), 1U);
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(first[0].fingerprint, second[0].fingerprint);
+  Baseline baseline;
+  EXPECT_TRUE(baseline.add(first));
+  ASSERT_TRUE(baseline.save(repo.path() / "b.json"));
+  const auto loaded = Baseline::load(repo.path() / "b.json");
+  ASSERT_TRUE(loaded);
+  EXPECT_TRUE(loaded->contains(second[0]));
+}
+
+TEST(Review, IgnoreCommentsNeedAReason) {
+  Finding f;
+  f.rule = "debug-leftover";
+  f.range = {1, 0, 1, 3};
+  EXPECT_TRUE(
+      suppressed_in_source("# ambit:ignore debug-leftover used by the tour\nbreakpoint()\n", f));
+  EXPECT_TRUE(suppressed_in_source("\nbreakpoint()  # ambit:ignore all on purpose\n", f));
+  EXPECT_FALSE(suppressed_in_source("# ambit:ignore debug-leftover\nbreakpoint()\n", f));
+  EXPECT_FALSE(suppressed_in_source("# ambit:ignore secret not this one\nbreakpoint()\n", f));
+}
+
+TEST(Review, CountsArgumentsOnlyWhereItIsSure) {
+  const auto count = [](std::string_view call, Language l) {
+    const auto a = count_arguments(code_only(call, l), call.find('('), l);
+    return a ? a->count : -1;
+  };
+  EXPECT_EQ(count("f(a, g(b, c), \"x, y\" /* , */)", Language::kCpp), 3);
+  EXPECT_EQ(count("f()", Language::kCpp), 0);
+  EXPECT_EQ(count("f(a<b, c>(d))", Language::kCpp), -1);
+  EXPECT_EQ(count("f(*args)", Language::kPython), -1);
+  EXPECT_EQ(count("f(a, key=1)", Language::kPython), -1);
+  EXPECT_EQ(count("f(...xs)", Language::kJavaScript), -1);
+  const auto arity = [](std::string_view d, Language l) {
+    const auto a = count_parameters(code_only(d, l), d.find('('), l);
+    return a ? std::to_string(a->least) + "-" + std::to_string(a->most) : "?";
+  };
+  EXPECT_EQ(arity("f(int a, int b = g(1, 2))", Language::kCpp), "1-2");
+  EXPECT_EQ(arity("f(void)", Language::kC), "0-0");
+  EXPECT_EQ(arity("f(const char* s, ...)", Language::kC), "?");
+  EXPECT_EQ(arity("f(self, a, b=1)", Language::kPython), "1-2");
+}
+
+TEST(Review, PatchesAreReadStrictly) {
+  EXPECT_FALSE(parse_patch("--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-a\n+b\n"));
+  EXPECT_FALSE(parse_patch("--- a/x\n+++ b/x\n@@ -1,9 +1 @@\n-a\n+b\n"));
+  EXPECT_FALSE(parse_patch("no diff at all\n"));
+  const auto good = parse_patch("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n");
+  ASSERT_TRUE(good) << good.error().message;
+  const auto read = [](const std::string&) { return Result<std::string>(std::string("a\nb\n")); };
+  const auto sides = sides_of(good->files.at(0), read);
+  ASSERT_TRUE(sides);
+  EXPECT_EQ(sides->after, "a\nc\n");
+}
+
+class Answers : public testing::Test {
+ protected:
+  void SetUp() override {
+    repo_.write("a.c", "int f(int *p) {\n  return 1;\n}\n");
+    repo_.commit("one");
+    repo_.write("a.c", "int f(int *p) {\n  return *p;\n}\n");
+    change_ = staged(repo_);
+  }
+  [[nodiscard]] static std::string answer(const nlohmann::json& one) {
+    return nlohmann::json{{"findings", nlohmann::json::array({one})}}.dump();
+  }
+  [[nodiscard]] std::size_t kept(const nlohmann::json& one) const {
+    return read_model_findings(answer(one), change_, {}).findings.size();
+  }
+  const nlohmann::json good_{{"path", "a.c"},
+                             {"line", 2},
+                             {"quote", "return *p;"},
+                             {"message", "p may be null"},
+                             {"confidence", 0.9}};
+  TempRepo repo_;
+  ChangeSet change_;
+};
+
+TEST_F(Answers, KeepsWhatQuotesAnAddedLine) {
+  EXPECT_EQ(kept(good_), 1U);
+  const auto with = [&](const char* key, const nlohmann::json& value) {
+    auto j = good_;
+    j[key] = value;
+    return kept(j);
+  };
+  EXPECT_EQ(with("path", "../../etc/passwd"), 0U);
+  EXPECT_EQ(with("line", 1), 0U);  // exists, but did not change
+  EXPECT_EQ(with("line", 99999), 0U);
+  EXPECT_EQ(with("line", -1), 0U);
+  EXPECT_EQ(with("line", "2"), 0U);
+  EXPECT_EQ(with("quote", "return p;"), 0U);
+  EXPECT_EQ(with("confidence", 0.2), 0U);
+  EXPECT_EQ(with("confidence", 7), 0U);
+  EXPECT_EQ(with("message", ""), 0U);
+  Finding fact;
+  fact.path = "a.c";
+  fact.range = {1, 0, 1, 5};
+  EXPECT_TRUE(read_model_findings(answer(good_), change_, {fact}).findings.empty());
+  EXPECT_TRUE(read_model_findings("{\"findings\": []}", change_, {}).problem.empty());
+  EXPECT_FALSE(read_model_findings("I cannot", change_, {}).problem.empty());
+}
+
+TEST_F(Answers, HundredThousandHostileAnswersNeverLeaveTheChange) {
+  std::mt19937 random(7);
+  const std::string seed = answer(good_);
+  for (int i = 0; i < 100000; ++i) {
+    auto text = seed;
+    for (auto n = random() % 8; n > 0; --n) {
+      const auto at = random() % text.size();
+      switch (random() % 4) {
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text.resize(at + 1);
+          break;
+        case 2:
+          text.insert(at, text.substr(random() % text.size(), random() % 20));
+          break;
+        default:
+          text.erase(at, random() % 10);
+          if (text.empty()) text = "{";
+      }
+    }
+    const auto read = read_model_findings(text, change_, {});
+    ASSERT_LE(read.findings.size(), 1U);
+    for (const auto& f : read.findings) {
+      ASSERT_EQ(f.path, "a.c");
+      ASSERT_LE(f.range.line, 1U);
+      ASSERT_GE(f.range.end_line, 1U);
+      ASSERT_LE(f.range.end_line, 3U);
+      ASSERT_NE(f.severity, Severity::kError);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ambit::daemon::review
