@@ -4,8 +4,9 @@
 //
 //   in:  {"path", "new_text", "lines": [inserted, 0-based, in new_text], "at": line in the parent,
 //         "open": [paths], "budgets": [tokens], "methods": [names], "moved": the tree has changed}
-//   out: {"needed": n, "novel": n, "results": {method: {budget: {"needed", "novel", "tokens", "ms",
-//         "recompute"}}}}
+//   out: {"needed": n, "novel": n, "results": {method: {budget: {"needed", "novel", "missed",
+//   "tokens",
+//         "ms", "recompute", "regions"}}}}
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -92,6 +93,7 @@ struct Shown {
 Json score(const std::vector<Needed>& needed, const std::vector<Shown>& shown) {
   int hit = 0;
   int novel = 0;
+  Json missed = Json::array();
   for (const Needed& n : needed) {
     bool found = false;
     for (const auto& d : n.definitions) {
@@ -99,10 +101,14 @@ Json score(const std::vector<Needed>& needed, const std::vector<Shown>& shown) {
         found |= s.path == d.path && s.first <= d.line && d.line <= s.last && shows(s.text, n.name);
       }
     }
+    if (!found) {
+      const auto& d = n.definitions.front();
+      missed.push_back(n.name + " " + d.path + ":" + std::to_string(d.line + 1));
+    }
     hit += found ? 1 : 0;
     novel += found && n.novel ? 1 : 0;
   }
-  return {{"needed", hit}, {"novel", novel}};
+  return {{"needed", hit}, {"novel", novel}, {"missed", missed}};
 }
 
 int run(const char* root, const char* cache, const char* tokenizer_json) {
