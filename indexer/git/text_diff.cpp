@@ -16,7 +16,8 @@ Result<void> compare(const std::string& path, std::optional<std::string_view> ol
   if (old_text.value_or("").size() > kMaxBytes || new_text.value_or("").size() > kMaxBytes) {
     return make_error(Code::kResourceExhausted, path + " is too large to compare");
   }
-  git_diff_options options = GIT_DIFF_OPTIONS_INIT;
+  git_diff_options options;
+  git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
   options.flags = GIT_DIFF_FORCE_TEXT | (minimal ? GIT_DIFF_MINIMAL : 0);
   options.context_lines = context;
   options.interhunk_lines = 0;

@@ -268,7 +268,8 @@ Result<std::string> Journal::apply(const ChangeSet& changes, const ApplyRequest&
     if (f.in_editor) {
       editor_changes.push_back(change);
     } else {
-      const auto stale = [&] {
+      // A capture of its own: clang before 16 takes no structured binding by reference.
+      const auto stale = [&path = path] {
         return make_error(Code::kInvalidArgument,
                           path + " was changed since the plan was made; plan again");
       };
