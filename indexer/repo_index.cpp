@@ -1,4 +1,6 @@
 // RepoIndex: lists the files, learns what the store does not know yet, publishes views.
+#include <malloc.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -16,6 +18,7 @@ namespace {
 
 // A builder holds about three times the text that went in; two threads stay well below 600 MB.
 constexpr std::size_t kBuilderBytes = std::size_t{96} << 20;
+constexpr std::chrono::milliseconds kFirstAnswers{800};
 constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
 
 // A rule of the path, said without looking at the content.
@@ -104,6 +107,8 @@ class RepoIndexImpl : public RepoIndex {
     publish(std::move(empty));
   }
 
+  ~RepoIndexImpl() override { (void)catalog_.keep(liveness(*current())); }
+
   const std::filesystem::path& root() const override { return root_; }
 
   Result<BuildReport> update(std::stop_token stop) override {
@@ -112,6 +117,7 @@ class RepoIndexImpl : public RepoIndex {
     AMBIT_TRY(repo, Repository::open(root_));
     AMBIT_TRY(listed, repo.list(stop));
     AMBIT_CHECK_OK(catalog_.load());
+    (void)catalog_.keep(liveness(*current()));
     ignore_ = IgnoreRules();
     if (auto text = repo.read(".ambitignore", 1U << 20)) ignore_.add(*text);
     attributes_ = Attributes();
@@ -130,7 +136,7 @@ class RepoIndexImpl : public RepoIndex {
     view->tree_name = repo.head_name();
     view->files.reserve(listed.size());
     for (const auto& f : listed) view->files.push_back(entry_of(f));
-    AMBIT_TRY(reused, learn(*view, stop));
+    AMBIT_TRY(reused, learn(*view, Keep::kOnDisk, stop));
     auto report = report_of(*view);
     report.reused_files = reused;
     report.seconds =
@@ -146,34 +152,18 @@ class RepoIndexImpl : public RepoIndex {
       (void)report;
       return {};
     }
-    std::lock_guard writing(write_mutex_);
-    AMBIT_TRY(repo, Repository::open(root_));
-    auto view = std::make_shared<BaseView>(*before);
-    view->tree_name = repo.head_name();
-    for (const auto& path : paths) {
-      const auto it =
-          std::lower_bound(view->files.begin(), view->files.end(), path,
-                           [](const FileEntry& f, const std::string& p) { return f.path < p; });
-      const bool known = it != view->files.end() && it->path == path;
-      auto now = repo.look(path);
-      if (!now) {
-        if (known) {
-          view->files.erase(it);
-        } else {  // a folder that went away
-          std::erase_if(view->files,
-                        [&](const FileEntry& f) { return f.path.starts_with(path + "/"); });
-        }
-        continue;
+    {
+      std::lock_guard writing(write_mutex_);
+      AMBIT_TRY(changed, look_again(*before, paths));
+      if (changed.view != nullptr) {
+        AMBIT_TRY(reused, learn(*changed.view, Keep::kInMemory, stop));
+        (void)reused;
+        publish(std::move(changed.view));
       }
-      if (known) {
-        *it = entry_of(*now);
-      } else {
-        view->files.insert(it, entry_of(*now));
-      }
+      if (!changed.new_folder) return {};
     }
-    AMBIT_TRY(reused, learn(*view, stop));
-    (void)reused;
-    publish(std::move(view));
+    AMBIT_TRY(report, update(std::move(stop)));
+    (void)report;
     return {};
   }
 
@@ -193,6 +183,64 @@ class RepoIndexImpl : public RepoIndex {
   }
 
  private:
+  enum class Keep { kInMemory, kOnDisk };
+  struct Looked {
+    std::shared_ptr<BaseView> view;  // null when nothing is different
+    bool new_folder = false;
+  };
+  // The files as they are now, where only these paths may differ.
+  Result<Looked> look_again(const BaseView& before, const std::vector<std::string>& paths) const {
+    Looked out;
+    AMBIT_TRY(repo, Repository::open(root_));
+    const auto view = [&]() -> BaseView& {
+      if (out.view == nullptr) {
+        out.view = std::make_shared<BaseView>(before);
+        out.view->tree_name = repo.head_name();
+      }
+      return *out.view;
+    };
+    for (const auto& path : paths) {
+      const auto& files = out.view == nullptr ? before.files : out.view->files;
+      const auto it =
+          std::lower_bound(files.begin(), files.end(), path,
+                           [](const FileEntry& f, const std::string& p) { return f.path < p; });
+      const bool known = it != files.end() && it->path == path;
+      const auto at = it - files.begin();
+      const auto now = repo.look(path, known);
+      if (now) {
+        if (known && it->settled && it->stamp == now->stamp && it->segment != kNoRecord) continue;
+        auto& all = view().files;
+        if (known) {
+          all[static_cast<std::size_t>(at)] = entry_of(*now);
+        } else {
+          all.insert(all.begin() + at, entry_of(*now));
+        }
+      } else if (now.error().code == Code::kInvalidArgument && !known) {
+        out.new_folder = true;
+      } else if (known) {
+        auto& all = view().files;
+        all.erase(all.begin() + at);
+      } else if (const auto below = path + "/";
+                 it != files.end() && std::any_of(it, files.end(), [&](const FileEntry& f) {
+                   return f.path.starts_with(below);
+                 })) {  // a folder that went away
+        std::erase_if(view().files, [&](const FileEntry& f) { return f.path.starts_with(below); });
+      }
+    }
+    return out;
+  }
+
+  // Whether the view has a blob. Only as good as the view's blobs are known.
+  static std::function<bool(const BlobId&)> liveness(const BaseView& view) {
+    return [blobs = std::vector<BlobId>(), &view](const BlobId& b) mutable {
+      if (blobs.empty()) {
+        for (const auto& f : view.files) blobs.push_back(f.blob);
+        std::sort(blobs.begin(), blobs.end());
+      }
+      return std::binary_search(blobs.begin(), blobs.end(), b);
+    };
+  }
+
   FileEntry entry_of(const WorkFile& f) const {
     FileEntry e;
     e.path = f.path;
@@ -216,7 +264,7 @@ class RepoIndexImpl : public RepoIndex {
   }
 
   // Finds or makes the record of every file. On cancel what was learnt is kept in the store.
-  Result<std::uint64_t> learn(BaseView& view, std::stop_token stop) {
+  Result<std::uint64_t> learn(BaseView& view, Keep keep, std::stop_token stop) {
     const auto before = current();
     std::vector<std::size_t> jobs;
     std::uint64_t reused = 0;
@@ -240,12 +288,19 @@ class RepoIndexImpl : public RepoIndex {
     }
     view.segments = catalog_.segments();
     if (!jobs.empty()) {
-      if (before->files.empty()) publish_names(view);
-      AMBIT_CHECK_OK(run(view, jobs, stop));
+      const bool first = before->files.empty();
+      if (first) {
+        publish_names(view);
+        // What was touched last is asked for first.
+        std::stable_sort(jobs.begin(), jobs.end(), [&](std::size_t a, std::size_t b) {
+          return view.files[a].mtime_ns > view.files[b].mtime_ns;
+        });
+      }
+      AMBIT_CHECK_OK(run(view, jobs, keep, first, stop));
     }
     view.segments = catalog_.segments();
     // Segments may have been merged: numbers are looked up again by content.
-    if (catalog_.compact_if_worth()) {
+    if (catalog_.compact_if_worth(liveness(view))) {
       view.segments = catalog_.segments();
       for (auto& f : view.files) {
         if (f.segment != kNoRecord) attach(f);
@@ -277,10 +332,24 @@ class RepoIndexImpl : public RepoIndex {
     publish(std::move(early));
   }
 
-  Result<void> run(BaseView& view, const std::vector<std::size_t>& jobs, std::stop_token stop) {
+  // Definitions of some files while the others are being read: `done` are those of one thread.
+  void publish_part(const BaseView& view, const std::vector<std::size_t>& done) {
+    auto part = std::make_shared<BaseView>(*current());  // of publish_names: the same files
+    part->segments = catalog_.segments();
+    for (const auto i : done) {
+      part->files[i] = view.files[i];
+      if (view.files[i].blob != BlobId{}) attach(part->files[i]);
+    }
+    part->link();
+    publish(std::move(part));
+  }
+
+  Result<void> run(BaseView& view, const std::vector<std::size_t>& jobs, Keep keep, bool first,
+                   std::stop_token stop) {
     std::atomic<std::size_t> next{0};
     std::mutex progress_mutex;
-    auto last_progress = std::chrono::steady_clock::now();
+    const auto started = std::chrono::steady_clock::now();
+    auto last_progress = started;
     const auto threads =
         std::clamp<std::size_t>(options_.threads, 1, std::max<std::size_t>(1, jobs.size() / 4));
     std::vector<Result<void>> results(threads, Result<void>{});
@@ -292,6 +361,8 @@ class RepoIndexImpl : public RepoIndex {
       }
       Extractor extractor;
       SegmentBuilder builder;
+      std::vector<std::size_t> done;
+      bool shown = !first || self != 0;
       for (;;) {
         if (stop.stop_requested()) break;
         const auto n = next.fetch_add(1);
@@ -306,13 +377,14 @@ class RepoIndexImpl : public RepoIndex {
           }
         }
         learn_one(*repo, f, extractor, builder, stop);
-        if (builder.memory_bytes() > kBuilderBytes) {
-          if (auto r = catalog_.add(builder.finish()); !r) results[self] = r;
-        }
+        done.push_back(jobs[n]);
+        const bool early = !shown && std::chrono::steady_clock::now() - started > kFirstAnswers;
+        if (!early && builder.memory_bytes() <= kBuilderBytes) continue;
+        store(builder, results[self], keep);
+        if (first && self == 0) publish_part(view, done);
+        shown = shown || early;
       }
-      if (!builder.empty()) {
-        if (auto r = catalog_.add(builder.finish()); !r) results[self] = r;
-      }
+      if (!builder.empty()) store(builder, results[self], keep);
     };
     {
       std::vector<std::jthread> pool;
@@ -324,10 +396,17 @@ class RepoIndexImpl : public RepoIndex {
     }
     if (stop.stop_requested())
       return make_error(Code::kCancelled, "indexing was cancelled; what was learnt is kept");
+    if (keep == Keep::kOnDisk) malloc_trim(0);  // what builders took, before segments are merged
     for (const auto i : jobs) {
       if (view.files[i].blob != BlobId{}) attach(view.files[i]);
     }
     return {};
+  }
+
+  void store(SegmentBuilder& builder, Result<void>& result, Keep keep) {
+    auto stored = keep == Keep::kOnDisk ? catalog_.add(builder.finish())
+                                        : catalog_.add_volatile(builder.finish());
+    if (!stored) result = std::move(stored);
   }
 
   void learn_one(const Repository& repo, FileEntry& f, Extractor& extractor,
@@ -363,7 +442,7 @@ class RepoIndexImpl : public RepoIndex {
       ExtractLimits limits;
       limits.stop = stop;
       limits.max_bytes = options_.max_file_bytes;
-      auto extracted = extractor.extract(in.language, *content, limits);
+      auto extracted = extractor.outline(in.language, *content, limits);
       if (extracted) {
         facts = std::move(*extracted);
         in.facts = &facts;

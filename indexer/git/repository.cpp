@@ -310,30 +310,30 @@ Result<std::vector<WorkFile>> Repository::list(std::stop_token stop) const {
   return out;
 }
 
-Result<WorkFile> Repository::look(const std::string& path) const {
+Result<WorkFile> Repository::look(const std::string& path, bool listed) const {
   WorkFile f;
   f.path = path;
   struct stat st {};
   if (bare_ || fstatat(root_fd_, path.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-      (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))) {
+      (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode))) {
     return make_error(Code::kNotFound, path + " is not a file");
   }
-  fill_stat(st, f);
-  f.tracked = false;
-  if (git_ != nullptr) {
-    raw::Holder<git_index, git_index_free> index;
-    if (git_repository_index(&index.p, git_) == 0) {
-      (void)git_index_read(index.p, 0);
-      f.tracked = git_index_get_bypath(index.p, path.c_str(), 0) != nullptr;
-    }
-    if (!f.tracked) {
-      int ignored = 0;
-      if (git_ignore_path_is_ignored(&ignored, git_, path.c_str()) == 0 && ignored != 0) {
-        return make_error(Code::kNotFound, path + " is ignored");
-      }
-      if (path.starts_with(".git/")) return make_error(Code::kNotFound, path + " is git's own");
+  const bool folder = S_ISDIR(st.st_mode);
+  if (git_ != nullptr && !listed) {
+    if (path == ".git" || path.starts_with(".git/"))
+      return make_error(Code::kNotFound, path + " is git's own");
+    int ignored = 0;
+    if (git_ignore_path_is_ignored(&ignored, git_, (folder ? path + "/" : path).c_str()) == 0 &&
+        ignored != 0) {
+      raw::Holder<git_index, git_index_free> index;
+      const bool tracked = !folder && git_repository_index(&index.p, git_) == 0 &&
+                           git_index_read(index.p, 0) == 0 &&
+                           git_index_get_bypath(index.p, path.c_str(), 0) != nullptr;
+      if (!tracked) return make_error(Code::kNotFound, path + " is ignored");
     }
   }
+  if (folder) return make_error(Code::kInvalidArgument, path + " is a folder");
+  fill_stat(st, f);
   return f;
 }
 

@@ -52,8 +52,9 @@ class Repository {
   // Tracked files and files that are neither tracked nor ignored, sorted by path (bytes).
   // Submodules that are checked out are listed with their own files under their path.
   [[nodiscard]] Result<std::vector<WorkFile>> list(std::stop_token stop = {}) const;
-  // The same for one path: kNotFound when it is gone or ignored.
-  [[nodiscard]] Result<WorkFile> look(const std::string& path) const;
+  // The same for one path: kNotFound when it is gone or ignored, kInvalidArgument for a folder that
+  // is not ignored. What is listed already is not asked for ignore rules again.
+  [[nodiscard]] Result<WorkFile> look(const std::string& path, bool listed = false) const;
 
   // Work tree bytes of a path below the root. kPermission when a component of it is a symlink or it
   // leaves the root; kResourceExhausted above max_bytes.

@@ -109,7 +109,7 @@ const Local* Receivers::local(std::string_view name, std::size_t begin, std::siz
                         parsed_.language != Language::kRuby && parsed_.language != Language::kPhp &&
                         parsed_.language != Language::kLua && parsed_.language != Language::kBash;
   const Local* best = nullptr;
-  for (const auto& l : parsed_.facts.locals) {
+  for (const auto& l : parsed_.facts().locals) {
     if (l.within.begin > begin || l.within.end < end) continue;
     if (text_.substr(l.name.begin, l.name.size()) != name) continue;
     const bool after = l.name.begin > begin;
@@ -124,7 +124,7 @@ const Local* Receivers::local(std::string_view name, std::size_t begin, std::siz
 }
 
 std::string Receivers::enclosing_class(std::uint32_t at) const {
-  const auto& all = parsed_.facts.definitions;
+  const auto& all = parsed_.facts().definitions;
   std::string best;
   std::uint32_t smallest = 0xFFFFFFFF;
   for (const auto& d : all) {

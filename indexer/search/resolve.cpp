@@ -114,7 +114,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   }
 
   auto kind = ReferenceKind::kOther;
-  for (const auto& m : p->facts.mentions) {
+  for (const auto& m : p->facts().mentions) {
     if (m.span.begin <= begin && begin < m.span.end) kind = m.kind;
   }
   const Receivers receivers(*this, path, *p);
@@ -170,7 +170,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
 
   // package.Name in Go: the import that brings the package.
   if (!member && p->language == Language::kGo && end < text.size() && text[end] == '.') {
-    for (const auto& i : p->facts.imports) {
+    for (const auto& i : p->facts().imports) {
       auto module = text.substr(i.module.begin, i.module.size());
       while (!module.empty() && (module.back() == '"' || module.back() == '`'))
         module.remove_suffix(1);
@@ -191,10 +191,10 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
 
   // Enclosing scopes of the use, by name.
   std::vector<std::string> scopes;
-  for (std::size_t i = 0; i < p->facts.definitions.size(); ++i) {
-    const auto& d = p->facts.definitions[i];
+  for (std::size_t i = 0; i < p->facts().definitions.size(); ++i) {
+    const auto& d = p->facts().definitions[i];
     if (d.span.begin <= begin && end <= d.span.end) {
-      auto s = scope_of(text, p->language, p->facts.definitions, i);
+      auto s = scope_of(text, p->language, p->facts().definitions, i);
       if (!s.empty()) scopes.push_back(s);
       scopes.push_back((s.empty() ? s : s + std::string(language_info(p->language).separator)) +
                        std::string(text.substr(d.name.begin, d.name.size())));
@@ -202,7 +202,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   }
   // Modules that this file imports; the one whose statement brings this very name counts most.
   std::vector<std::pair<std::string, bool>> modules;
-  for (const auto& i : p->facts.imports) {
+  for (const auto& i : p->facts().imports) {
     const auto statement = text.substr(i.statement.begin, i.statement.size());
     bool names_it = false;
     for (auto at = statement.find(name); at != std::string_view::npos && !names_it;
@@ -220,7 +220,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   // import { real as name }: the import says what it is called where it is defined.
   std::string_view called = name;
   if (!member) {
-    for (const auto& i : p->facts.imports) {
+    for (const auto& i : p->facts().imports) {
       const auto statement = text.substr(i.statement.begin, i.statement.size());
       for (auto at = statement.find(name); at != std::string_view::npos;
            at = statement.find(name, at + 1)) {

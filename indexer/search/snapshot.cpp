@@ -57,35 +57,34 @@ Result<std::string> TextSource::text(const FileEntry& f) const {
   return make_error(Code::kNotFound, "the content of " + f.path + " is not on this machine");
 }
 
-std::shared_ptr<const ParsedText> TextSource::parse(const std::string& path, Language language,
-                                                    std::shared_ptr<const std::string> text) const {
+std::shared_ptr<const ParsedText> TextSource::outline(
+    const std::string& path, Language language, std::shared_ptr<const std::string> text) const {
+  const auto& cache = has_outline(language) ? outlines_ : whole_;
+  return cache.parse(path, language, std::move(text), max_bytes_);
+}
+
+std::shared_ptr<const ParsedText> ParseCache::parse(const std::string& path, Language language,
+                                                    std::shared_ptr<const std::string> text,
+                                                    std::uint64_t max_bytes) const {
   std::lock_guard lock(mutex_);
-  if (const auto it = recent_.find(path);
-      it != recent_.end() && it->second->language == language &&
-      (it->second->text == text || *it->second->text == *text)) {
-    return it->second;
-  }
+  const auto it = recent_.find(path);
+  const auto* last =
+      it != recent_.end() && it->second->language == language ? it->second.get() : nullptr;
+  if (last != nullptr && (last->text == text || *last->text == *text)) return it->second;
   auto out = std::make_shared<ParsedText>();
   out->text = std::move(text);
   out->language = language;
-  if (extractor_ == nullptr) extractor_ = std::make_unique<Extractor>();
   ExtractLimits limits;
   limits.time = std::chrono::milliseconds(2000);
-  limits.max_bytes = max_bytes_;
+  limits.max_bytes = max_bytes;
   std::optional<LiveFacts> live;
-  if (const auto it = recent_.find(path); it != recent_.end() && it->second->language == language) {
-    const auto& last = *it->second;
-    live = update_live(*extractor_, language, {last.facts, last.items, true}, *last.text,
-                       *out->text, limits);
-  }
+  if (last != nullptr)
+    live = update_live(extractor_, language, detail_, last->live, *last->text, *out->text, limits);
   if (!live) {
-    if (auto whole = parse_live(*extractor_, language, *out->text, limits))
-      live = std::move(*whole);
+    if (auto fresh = parse_live(extractor_, language, detail_, *out->text, limits))
+      live = std::move(*fresh);
   }
-  if (live) {
-    out->facts = std::move(live->facts);
-    out->items = std::move(live->items);
-  }
+  if (live) out->live = std::move(*live);
   if (recent_.size() >= kRecentTexts) recent_.erase(recent_.begin());
   recent_[path] = out;
   return out;
@@ -116,7 +115,7 @@ std::shared_ptr<const Snapshot> SnapshotImpl::with_buffers(const Buffers& buffer
   for (const auto& [path, text] : buffers) {
     if (text == nullptr) continue;
     const auto language = language_of(path, std::string_view(*text).substr(0, 4096));
-    out->buffers_[path] = base_->source->parse(path, language, text);
+    out->buffers_[path] = base_->source->outline(path, language, text);
   }
   return out;
 }
@@ -146,7 +145,7 @@ std::string SnapshotImpl::content_id() const {
 
 std::vector<ByteSpan> SnapshotImpl::unparsed_ranges(std::string_view path) const {
   const auto p = parsed(path);
-  return p == nullptr ? std::vector<ByteSpan>{} : p->facts.errors;
+  return p == nullptr ? std::vector<ByteSpan>{} : p->facts().errors;
 }
 
 std::vector<FileInfo> SnapshotImpl::files() const {
@@ -204,7 +203,8 @@ Result<std::vector<BlameHunk>> SnapshotImpl::blame(std::string_view path, std::u
 }
 
 std::shared_ptr<const ParsedText> SnapshotImpl::parsed(std::string_view path) const {
-  if (const auto it = buffers_.find(path); it != buffers_.end()) return it->second;
+  if (const auto it = buffers_.find(path); it != buffers_.end())
+    return base_->source->parse(it->first, it->second->language, it->second->text);
   const auto* f = base_->find(path);
   if (f == nullptr || !is_indexed(f->file_class) || f->language == Language::kNone) return nullptr;
   auto content = base_->source->text(*f);
@@ -275,8 +275,8 @@ std::vector<Symbol> SnapshotImpl::symbols_in(std::string_view path) const {
   std::vector<Symbol> out;
   if (const auto it = buffers_.find(path); it != buffers_.end()) {
     const auto& p = *it->second;
-    for (std::size_t i = 0; i < p.facts.definitions.size(); ++i) {
-      out.push_back(make_symbol(path, *p.text, p.language, p.facts.definitions, i));
+    for (std::size_t i = 0; i < p.facts().definitions.size(); ++i) {
+      out.push_back(make_symbol(path, *p.text, p.language, p.facts().definitions, i));
     }
     return out;
   }
@@ -289,8 +289,8 @@ std::vector<Reference> SnapshotImpl::references_in(std::string_view path) const 
   std::vector<Reference> out;
   const auto p = parsed(path);
   if (p == nullptr) return out;
-  out.reserve(p->facts.mentions.size());
-  for (const auto& m : p->facts.mentions) {
+  out.reserve(p->facts().mentions.size());
+  for (const auto& m : p->facts().mentions) {
     out.push_back({std::string(path), p->text->substr(m.span.begin, m.span.size()), m.kind, m.span,
                    m.line, m.column});
   }
@@ -300,10 +300,10 @@ std::vector<Reference> SnapshotImpl::references_in(std::string_view path) const 
 std::vector<Symbol> SnapshotImpl::definitions(std::string_view name, std::size_t limit) const {
   std::vector<Symbol> out;
   for (const auto& [path, p] : buffers_) {
-    for (std::size_t i = 0; i < p->facts.definitions.size(); ++i) {
-      const auto n = p->facts.definitions[i].name;
+    for (std::size_t i = 0; i < p->facts().definitions.size(); ++i) {
+      const auto n = p->facts().definitions[i].name;
       if (std::string_view(*p->text).substr(n.begin, n.size()) == name) {
-        out.push_back(make_symbol(path, *p->text, p->language, p->facts.definitions, i));
+        out.push_back(make_symbol(path, *p->text, p->language, p->facts().definitions, i));
       }
     }
   }
@@ -331,13 +331,22 @@ std::vector<Symbol> SnapshotImpl::definitions(std::string_view name, std::size_t
 
 std::vector<Reference> SnapshotImpl::references(std::string_view name, std::size_t limit) const {
   std::vector<Reference> out;
+  const auto collect = [&](const std::string& path, std::string_view text, Language language,
+                           const std::vector<std::uint32_t>& own) {
+    find_mentions(text, language, name,
+                  [&](ByteSpan span, std::uint32_t line, std::uint32_t column, ReferenceKind kind) {
+                    if (std::find(own.begin(), own.end(), span.begin) == own.end())
+                      out.push_back({path, std::string(name), kind, span, line, column});
+                    return out.size() < limit;
+                  });
+  };
   for (const auto& [path, p] : buffers_) {
-    for (const auto& m : p->facts.mentions) {
-      if (out.size() < limit &&
-          std::string_view(*p->text).substr(m.span.begin, m.span.size()) == name) {
-        out.push_back({path, std::string(name), m.kind, m.span, m.line, m.column});
-      }
+    std::vector<std::uint32_t> own;  // where the name is defined here: not a reference
+    for (const auto& d : p->facts().definitions) {
+      if (std::string_view(*p->text).substr(d.name.begin, d.name.size()) == name)
+        own.push_back(d.name.begin);
     }
+    if (out.size() < limit) collect(path, *p->text, p->language, own);
   }
   std::vector<std::uint32_t> files;
   std::vector<std::uint32_t> records;
@@ -369,20 +378,14 @@ std::vector<Reference> SnapshotImpl::references(std::string_view name, std::size
     if (hidden(f.path)) continue;
     auto content = base_->source->text(f);
     if (!content) continue;
-    std::vector<std::uint32_t> own;  // where the name is defined here: not a reference
+    std::vector<std::uint32_t> own;
     if (const auto it = defined.find(i); it != defined.end()) {
       const auto stored = base_->segments[f.segment]->definitions(f.record);
       for (const auto index : it->second) {
         if (index < stored.size()) own.push_back(stored[index].d.name.begin);
       }
     }
-    find_mentions(*content, f.language, name,
-                  [&](ByteSpan span, std::uint32_t line, std::uint32_t column, ReferenceKind kind) {
-                    if (std::find(own.begin(), own.end(), span.begin) == own.end()) {
-                      out.push_back({f.path, std::string(name), kind, span, line, column});
-                    }
-                    return out.size() < limit;
-                  });
+    collect(f.path, *content, f.language, own);
   }
   return out;
 }

@@ -34,8 +34,23 @@ struct FileEntry {
 struct ParsedText {
   std::shared_ptr<const std::string> text;
   Language language = Language::kNone;
-  Facts facts;
-  std::vector<Extractor::Item> items;
+  LiveFacts live;
+  [[nodiscard]] const Facts& facts() const { return live.facts; }
+};
+
+// Recent parses by path, each made from the one before where that is possible. Thread-safe.
+class ParseCache {
+ public:
+  explicit ParseCache(Detail detail) : detail_(detail) {}
+  [[nodiscard]] std::shared_ptr<const ParsedText> parse(const std::string& path, Language language,
+                                                        std::shared_ptr<const std::string> text,
+                                                        std::uint64_t max_bytes) const;
+
+ private:
+  const Detail detail_;
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::unordered_map<std::string, std::shared_ptr<const ParsedText>> recent_;
+  mutable Extractor extractor_;
 };
 
 // Reads file contents and remembers recent parses. Thread-safe.
@@ -46,6 +61,11 @@ class TextSource {
   // The bytes that the entry's blob names: from disk while the file is unchanged, else from git.
   [[nodiscard]] Result<std::string> text(const FileEntry& f) const;
   [[nodiscard]] std::shared_ptr<const ParsedText> parse(
+      const std::string& path, Language language, std::shared_ptr<const std::string> text) const {
+    return whole_.parse(path, language, std::move(text), max_bytes_);
+  }
+  // Definitions and imports alone, where that is less work: what a keystroke waits for.
+  [[nodiscard]] std::shared_ptr<const ParsedText> outline(
       const std::string& path, Language language, std::shared_ptr<const std::string> text) const;
   [[nodiscard]] const Repository& repository() const { return repository_; }
 
@@ -53,9 +73,8 @@ class TextSource {
   Repository repository_;
   std::uint64_t max_bytes_;
   mutable std::mutex git_mutex_;
-  mutable std::mutex mutex_;  // guards what follows
-  mutable std::unordered_map<std::string, std::shared_ptr<const ParsedText>> recent_;
-  mutable std::unique_ptr<Extractor> extractor_;
+  ParseCache whole_{Detail::kWhole};
+  ParseCache outlines_{Detail::kOutline};
 };
 
 struct BaseView {
@@ -106,7 +125,7 @@ class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<Snapsh
 
   std::shared_ptr<const BaseView> base_;
   std::shared_ptr<const History> history_;
-  std::map<std::string, std::shared_ptr<const ParsedText>, std::less<>> buffers_;
+  std::map<std::string, std::shared_ptr<const ParsedText>, std::less<>> buffers_;  // outlines
 };
 
 // Occurrences of a name as a whole word outside comments and strings, with a guess of the kind.

@@ -126,7 +126,7 @@ std::vector<Symbol> SnapshotImpl::find_symbols(std::string_view query, std::size
     });
   }
   for (const auto& [path, p] : buffers_) {
-    for (const auto& d : p->facts.definitions)
+    for (const auto& d : p->facts().definitions)
       offer(std::string_view(*p->text).substr(d.name.begin, d.name.size()));
   }
   std::vector<Symbol> out;

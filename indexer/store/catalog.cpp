@@ -13,6 +13,8 @@ namespace {
 // Every segment has its own dictionary of names and trigrams, so few large ones are smaller; a
 // merge holds its result in memory, and what it reads is resident meanwhile.
 constexpr std::size_t kMaxSegments = 6;
+constexpr std::size_t kMaxVolatile = 8;
+constexpr std::uint64_t kGrowth = 4;  // what is written again stays in proportion to what is new
 constexpr std::uint64_t kSmall = std::uint64_t{40} << 20;
 constexpr std::uint64_t kMaxMergedSmall = std::uint64_t{80} << 20;
 
@@ -87,21 +89,63 @@ std::vector<std::shared_ptr<const Segment>> Catalog::segments() const {
   return segments_;
 }
 
-bool Catalog::compact_if_worth() {
-  bool any = false;
+Result<void> Catalog::add_volatile(std::string bytes) {
+  AMBIT_TRY(segment, Segment::from_memory(std::move(bytes)));
+  std::lock_guard lock(mutex_);
+  volatile_.push_back(segment.get());
+  segments_.push_back(std::move(segment));
+  return {};
+}
+
+bool Catalog::is_volatile(const Segment* s) const {
+  return std::find(volatile_.begin(), volatile_.end(), s) != volatile_.end();
+}
+
+bool Catalog::merge_volatile(const std::function<bool(const BlobId&)>& live, std::size_t more_than,
+                             Place to) {
+  std::vector<std::size_t> which;
+  std::vector<std::shared_ptr<const Segment>> parts;
+  {
+    std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+      if (!is_volatile(segments_[i].get())) continue;
+      which.push_back(i);
+      parts.push_back(segments_[i]);
+    }
+  }
+  if (which.size() <= more_than) return false;
+  const auto done = replace(
+      which, [&](std::size_t s, std::uint32_t r) { return live(parts[s]->blob(r)); }, to);
+  if (!done)
+    log(LogLevel::kWarning, "index", "what was learnt is not kept: " + done.error().message);
+  return done.has_value();
+}
+
+bool Catalog::keep(const std::function<bool(const BlobId&)>& live) {
+  return !directory_.empty() && merge_volatile(live, 0, Place::kDisk);
+}
+
+bool Catalog::compact_if_worth(const std::function<bool(const BlobId&)>& live) {
+  bool any = merge_volatile(live, kMaxVolatile, Place::kMemory);
   while (compact_once()) any = true;
   return any;
 }
 
 bool Catalog::compact_once() {
-  std::vector<std::size_t> small;
+  std::vector<std::size_t> small;  // the smallest first, each not much larger than those before
   {
     std::lock_guard lock(mutex_);
-    if (segments_.size() <= kMaxSegments) return false;
-    std::uint64_t total = 0;
+    std::vector<std::pair<std::uint64_t, std::size_t>> by_size;
     for (std::size_t i = 0; i < segments_.size(); ++i) {
-      if (segments_[i]->size() > kSmall || total + segments_[i]->size() > kMaxMergedSmall) continue;
-      total += segments_[i]->size();
+      if (!is_volatile(segments_[i].get())) by_size.emplace_back(segments_[i]->size(), i);
+    }
+    if (by_size.size() <= kMaxSegments) return false;
+    std::sort(by_size.begin(), by_size.end());
+    std::uint64_t total = 0;
+    for (const auto& [size, i] : by_size) {
+      if (size > kSmall || total + size > kMaxMergedSmall) break;
+      if (small.size() >= 2 && size > kGrowth * total && by_size.size() <= 2 * kMaxSegments) break;
+      total += size;
       small.push_back(i);
     }
   }
@@ -123,17 +167,24 @@ Result<void> Catalog::collect(const std::function<bool(const BlobId&)>& live) {
 }
 
 Result<void> Catalog::replace(const std::vector<std::size_t>& which,
-                              const std::function<bool(std::size_t, std::uint32_t)>& keep) {
+                              const std::function<bool(std::size_t, std::uint32_t)>& keep,
+                              Place to) {
   std::vector<std::shared_ptr<const Segment>> parts;
   {
     std::lock_guard lock(mutex_);
     for (const auto i : which) parts.push_back(segments_[i]);
   }
-  AMBIT_TRY(merged, store(merge_segments(parts, keep)));
+  auto bytes = merge_segments(parts, keep);
+  AMBIT_TRY(merged, to == Place::kMemory ? Segment::from_memory(std::move(bytes))
+                                         : store(std::move(bytes)));
   std::lock_guard lock(mutex_);
   std::erase_if(segments_, [&](const auto& s) {
     return std::find(parts.begin(), parts.end(), s) != parts.end();
   });
+  std::erase_if(volatile_, [&](const Segment* s) {
+    return std::any_of(parts.begin(), parts.end(), [&](const auto& p) { return p.get() == s; });
+  });
+  if (to == Place::kMemory) volatile_.push_back(merged.get());
   segments_.push_back(std::move(merged));
   for (const auto& p : parts) {
     // Mapped files stay readable for views that still use them.

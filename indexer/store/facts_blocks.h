@@ -15,6 +15,14 @@ namespace ambit::indexer {
 
 inline constexpr std::size_t kFactsBlockBytes = std::size_t{32} << 10;
 
+// Distances that may be negative, as varints want them.
+[[nodiscard]] constexpr std::uint64_t zigzag(std::int64_t v) {
+  return (static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63);
+}
+[[nodiscard]] constexpr std::int64_t unzigzag(std::uint64_t v) {
+  return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+}
+
 class FactsWriter {
  public:
   // Between records only: ends the block when it is full.

@@ -45,10 +45,6 @@ bool varint(std::string_view s, std::size_t& at, std::uint64_t& out) {
   return false;
 }
 
-std::int64_t unzigzag(std::uint64_t v) {
-  return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
-}
-
 struct BlockEntry {
   std::uint64_t names, definitions, references;
 };
@@ -196,12 +192,13 @@ std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
   std::shared_ptr<const std::string> holder;
   ByteReader in(facts_at(section(kFacts), r.facts, holder));
   out.reserve(std::min<std::uint32_t>(r.definitions, 65536));
-  std::uint32_t last_name = 0, last_line = 0;
+  std::uint32_t last_id = 0, last_name = 0, last_line = 0;
   for (std::uint32_t i = 0; i < r.definitions && in.ok(); ++i) {
     StoredDefinition s;
     auto& d = s.d;
     const auto u32 = [&] { return static_cast<std::uint32_t>(in.varint()); };
-    s.name = name(u32());
+    last_id = static_cast<std::uint32_t>(last_id + unzigzag(in.varint()));
+    s.name = name(last_id);
     const auto bits = u32();
     d.kind = static_cast<SymbolKind>(bits & 31);
     d.exported = (bits & 32) != 0;
@@ -311,13 +308,19 @@ void Segment::copy_facts(std::uint32_t index, const std::vector<std::uint32_t>& 
     entry.definitions = entry.imports = entry.import_bytes = 0;
     return;
   }
-  const auto translated = [&](std::uint64_t id) { return id < name_ids.size() ? name_ids[id] : 0; };
+  const auto translated = [&](std::uint64_t id) {
+    return id < name_ids.size() ? name_ids[id] : 0U;
+  };
   ByteReader in(facts);
   for (std::uint32_t i = 0; i < r.imports; ++i) out.varint(translated(in.varint()));
   entry.facts = writer.place();
   entry.import_bytes = static_cast<std::uint32_t>(out.size() - imports_at);
+  std::uint32_t last_in = 0, last_out = 0;
   for (std::uint32_t i = 0; i < r.definitions && in.ok(); ++i) {
-    out.varint(translated(in.varint()));
+    last_in = static_cast<std::uint32_t>(last_in + unzigzag(in.varint()));
+    const auto id = translated(last_in);
+    out.varint(zigzag(static_cast<std::int64_t>(id) - last_out));
+    last_out = id;
     const auto bits = in.varint();
     out.varint(bits);
     for (int k = 0; k < 8; ++k) out.varint(in.varint());

@@ -1,6 +1,6 @@
 // A segment: what was learnt from a set of blobs, immutable, in one file or one block of memory.
 //
-// Layout, little-endian, sections in this order, each 8-byte aligned (kSegmentVersion 2):
+// Layout, little-endian, sections in this order, each 8-byte aligned (kSegmentVersion 3):
 //   header       magic, versions, offset and size of every section, XXH3-64 of header and of body
 //   records      one RecordEntry per blob, in the order of the build
 //   by_blob      u32 record numbers sorted by blob id, then language
@@ -13,7 +13,8 @@
 //   references   per name: varint record delta, …
 //   trigrams     sorted, with the sizes of their lists (postings.h)
 //   texts        per trigram: the records whose text has it (postings.h)
-// Version 2: blocks of facts and the lists are compressed.
+// Version 2: blocks of facts and the lists are compressed. Version 3: a definition's name is a
+// distance to the name before.
 // A reader checks versions, sizes and the checksum; whatever does not fit is kCorrupt, and the
 // caller forgets the segment and learns its blobs again.
 #pragma once
@@ -38,7 +39,7 @@
 
 namespace ambit::indexer {
 
-inline constexpr std::uint32_t kSegmentVersion = 2;
+inline constexpr std::uint32_t kSegmentVersion = 3;
 inline constexpr std::size_t kNamesPerBlock = 32;
 inline constexpr std::size_t kSectionCount = 9;
 

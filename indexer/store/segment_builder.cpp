@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::size_t kMaxNameBytes = 512;  // longer words are not names
 
-std::uint64_t zigzag(std::int64_t v) {
-  return (static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63);
-}
-
 struct NameHash {
   std::size_t operator()(std::string_view s) const { return XXH3_64bits(s.data(), s.size()); }
 };
@@ -204,16 +200,21 @@ std::vector<std::uint32_t> order_by_blob(const std::vector<RecordEntry>& records
   return order;
 }
 
-void write_definition(ByteWriter& w, std::uint32_t name, const Definition& d, std::uint32_t index,
-                      std::uint32_t& last_name, std::uint32_t& last_line) {
+// What the definition before had: numbers are written as distances to it. Names that stand together
+// mostly sort together, so their numbers are close as well.
+struct Before {
+  std::uint32_t id = 0, name = 0, line = 0;
+};
+
+void write_definition(ByteWriter& w, std::uint32_t id, const Definition& d, std::uint32_t index,
+                      Before& last) {
   const bool extra = d.parent >= 0 || !d.owner.empty() || d.doc.end != 0;
-  w.varint(name);
+  w.varint(zigzag(static_cast<std::int64_t>(id) - last.id));
   w.varint(static_cast<std::uint32_t>(d.kind) | (d.exported ? 32U : 0U) |
            (d.declaration_only ? 64U : 0U) | (extra ? 128U : 0U));
-  w.varint(zigzag(static_cast<std::int64_t>(d.name.begin) - last_name));
-  w.varint(zigzag(static_cast<std::int64_t>(d.line) - last_line));
-  last_name = d.name.begin;
-  last_line = d.line;
+  w.varint(zigzag(static_cast<std::int64_t>(d.name.begin) - last.name));
+  w.varint(zigzag(static_cast<std::int64_t>(d.line) - last.line));
+  last = {id, d.name.begin, d.line};
   w.varint(d.column);
   w.varint(zigzag(static_cast<std::int64_t>(d.name.begin) - d.declaration));
   w.varint(d.signature_end - d.declaration);
@@ -284,10 +285,10 @@ std::string SegmentBuilder::finish() {
     for (std::uint32_t i = 0; i < e.imports; ++i) facts.varint(rank[s.import_names[next_import++]]);
     e.facts = writer.place();
     e.import_bytes = static_cast<std::uint32_t>(facts.size() - imports_at);
-    std::uint32_t last_name = 0, last_line = 0;
+    Before last;
     for (std::uint32_t i = 0; i < e.definitions; ++i, ++next_definition) {
       const auto name = s.definition_names[next_definition];
-      write_definition(facts, rank[name], s.definitions[next_definition], i, last_name, last_line);
+      write_definition(facts, rank[name], s.definitions[next_definition], i, last);
     }
   }
 

@@ -6,524 +6,107 @@
 
 #include "indexer/syntax/grammars.h"
 #include "indexer/syntax/soften.h"
+#include "indexer/syntax/walk.h"
 
-// One pre-order walk with a stack of frames. A frame knows its *effective* parent: the nearest
-// ancestor after nodes that the rules see through (declarators), so patterns stay short. Names are
-// matched bottom-up against the frames; comments wait in the parent's frame for the node after
-// them.
 namespace ambit::indexer {
 namespace {
 
-constexpr std::size_t kMaxFrames = 10'000;  // deeper than this is not looked at
-constexpr std::size_t kMaxErrors = 100;
-
-struct Frame {
-  TSNode node;
-  NodeType type = 0;
-  FieldId field = 0;             // effective field
-  std::int32_t parent = -1;      // effective parent
-  std::int32_t above = -1;       // real parent
-  std::int32_t definition = -1;  // first definition that this node is
-  std::int32_t locals = -1;      // nearest frame whose variables are local
-  ByteSpan doc;                  // comment before this node
-  ByteSpan pending;              // comment that waits for the next child
-  std::uint32_t pending_row = 0;
-  std::string owner;
+// Lines of positions that ascend.
+struct Counter {
+  std::string_view text;
+  std::uint32_t line = 0, line_start = 0, at = 0;
+  void go(std::uint32_t to) {
+    while (at < to) {
+      const auto newline = text.find('\n', at);
+      if (newline >= to) break;
+      ++line;
+      at = line_start = static_cast<std::uint32_t>(newline + 1);
+    }
+    at = to;
+  }
+  [[nodiscard]] std::uint32_t column() const { return at - line_start; }
 };
 
-class Walk {
- public:
-  Walk(const Grammar& g, std::string_view text, Facts& out) : g_(g), text_(text), out_(out) {}
-
-  // What softening took out of the text that was parsed.
-  void add(const Softened& soft) {
-    Counter at{text_};
-    for (const auto w : soft.words) {
-      at.go(w.begin);
-      out_.mentions.push_back({w, at.line, at.column(), ReferenceKind::kOther});
-    }
-    if (soft.defines.empty()) return;
-    std::vector<Definition> macros;
-    at = Counter{text_};
-    for (const auto name : soft.defines) {
-      at.go(name.begin);
-      Definition d;
-      d.name = name;
-      d.line = d.end_line = at.line;
-      d.column = at.column();
-      d.span.begin = d.declaration = at.line_start;
-      d.span.end = d.signature_end =
-          static_cast<std::uint32_t>(std::min(text_.find('\n', name.end), text_.size()));
-      d.kind = SymbolKind::kMacro;
-      macros.push_back(std::move(d));
-    }
-    // By position of the name; parents are indices, so they move along.
-    auto& all = out_.definitions;
-    std::vector<Definition> merged;
-    std::vector<std::int32_t> moved(all.size());
-    std::size_t m = 0;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      while (m < macros.size() && macros[m].name.begin < all[i].name.begin)
-        merged.push_back(std::move(macros[m++]));
-      moved[i] = static_cast<std::int32_t>(merged.size());
-      if (all[i].parent >= 0) all[i].parent = moved[static_cast<std::size_t>(all[i].parent)];
-      merged.push_back(std::move(all[i]));
-    }
-    while (m < macros.size()) merged.push_back(std::move(macros[m++]));
-    all = std::move(merged);
-  }
-
-  void run(TSNode root) {
-    TSTreeCursor cursor = ts_tree_cursor_new(root);
-    push(root, 0);
-    bool framed = true;  // the node under the cursor has a frame
-    for (bool down = true;;) {
-      if (down && ts_tree_cursor_goto_first_child(&cursor)) {
-        framed = enter(cursor, down);
-        continue;
-      }
-      if (ts_tree_cursor_goto_next_sibling(&cursor)) {
-        if (framed) pop();
-        framed = enter(cursor, down);
-        continue;
-      }
-      if (!ts_tree_cursor_goto_parent(&cursor)) break;
-      if (framed) pop();
-      framed = true;
-      down = false;
-    }
-    ts_tree_cursor_delete(&cursor);
-  }
-  void finish() {
-    // Definitions come in the order of their names already, except where a wrapper holds several.
-    const auto by_begin = [](const auto& a, const auto& b) { return a.span.begin < b.span.begin; };
-    if (!std::is_sorted(out_.mentions.begin(), out_.mentions.end(), by_begin))
-      std::stable_sort(out_.mentions.begin(), out_.mentions.end(), by_begin);
-    out_.mentions.erase(std::unique(out_.mentions.begin(), out_.mentions.end(),
-                                    [](const auto& a, const auto& b) { return a.span == b.span; }),
-                        out_.mentions.end());
-  }
-
- private:
-  [[nodiscard]] std::string_view slice(ByteSpan s) const {
-    return text_.substr(s.begin, s.end - s.begin);
-  }
-  static ByteSpan span_of(TSNode n) { return {ts_node_start_byte(n), ts_node_end_byte(n)}; }
-
-  // False for punctuation and keywords, which get no frame: half of all nodes.
-  bool enter(TSTreeCursor& cursor, bool& down) {
-    const TSNode node = ts_tree_cursor_current_node(&cursor);
-    const auto type = ts_node_symbol(node);
-    if (type < g_.types.size() && g_.types[type].token && !ts_node_is_missing(node)) {
-      frames_.back().pending = {};
-      down = false;
-      return false;
-    }
-    down = enter_frame(cursor, node);
-    return true;
-  }
-
-  // True when the walk may go below the node under the cursor.
-  bool enter_frame(TSTreeCursor& cursor, TSNode node) {
-    push(node, ts_tree_cursor_current_field_id(&cursor));
-    auto& f = frames_.back();
-    if (ts_node_is_error(node) || ts_node_is_missing(node)) note_error(f);
-    if (f.type >= g_.types.size()) return frames_.size() < kMaxFrames;
-    const auto& traits = g_.types[f.type];
-    auto& parent = frames_[static_cast<std::size_t>(f.above)];
-    if (traits.comment) {
-      comment(parent, node);
-      return false;
-    }
-    if (parent.pending.end != 0) {
-      if (ts_node_start_point(node).row <= parent.pending_row + 1) f.doc = parent.pending;
-      parent.pending = {};
-    }
-    if (traits.locals) f.locals = static_cast<std::int32_t>(frames_.size()) - 1;
-    if (!traits.patterns.empty()) match(traits);
-    if (traits.text) {
-      words(node);
-      return false;
-    }
-    return frames_.size() < kMaxFrames;
-  }
-
-  void push(TSNode node, FieldId field) {
-    Frame f;
-    f.node = node;
-    f.type = ts_node_symbol(node);
-    f.field = field;
-    if (!frames_.empty()) {
-      f.above = f.parent = static_cast<std::int32_t>(frames_.size()) - 1;
-      const auto& up = frames_.back();
-      f.locals = up.locals;
-      if (up.type < g_.types.size()) {
-        const auto& t = g_.types[up.type];
-        if (t.through_any ||
-            std::find(t.through.begin(), t.through.end(), field) != t.through.end()) {
-          if (up.parent >= 0) {
-            f.parent = up.parent;
-            f.field = up.field;
-          }
-        }
-      }
-    }
-    frames_.push_back(std::move(f));
-  }
-  void pop() { frames_.pop_back(); }
-
-  void note_error(const Frame& f) {
-    const auto s = span_of(f.node);
-    if (out_.errors.size() >= kMaxErrors) return;
-    if (!out_.errors.empty() && s.begin < out_.errors.back().end) return;
-    out_.errors.push_back({s.begin, std::max(s.end, s.begin + 1)});
-  }
-
-  // A comment on lines of its own documents what follows without an empty line.
-  void comment(Frame& parent, TSNode node) {
-    auto s = span_of(node);
-    while (s.end > s.begin && (text_[s.end - 1] == '\n' || text_[s.end - 1] == '\r')) --s.end;
-    auto at = s.begin;
-    while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t')) --at;
-    if (at != 0 && text_[at - 1] != '\n') {
-      parent.pending = {};
-      return;
-    }
-    const auto start_row = ts_node_start_point(node).row;
-    if (parent.pending.end != 0 && start_row <= parent.pending_row + 1) {
-      parent.pending.end = s.end;
-    } else {
-      parent.pending = s;
-    }
-    const auto end = ts_node_end_point(node);
-    parent.pending_row = end.column == 0 && end.row > start_row ? end.row - 1 : end.row;
-  }
-
-  // Identifiers in text that the grammar leaves as it is.
-  void words(TSNode node) {
-    const auto s = span_of(node);
-    const auto point = ts_node_start_point(node);
-    auto line = point.row;
-    auto line_start = s.begin - point.column;
-    for (auto at = s.begin; at < s.end;) {
-      const auto c = static_cast<unsigned char>(text_[at]);
-      if (c == '\n') {
-        ++line;
-        line_start = at + 1;
-      }
-      if (c == '"') {  // no words from inside a string
-        for (++at; at < s.end && text_[at] != '"' && text_[at] != '\n'; ++at) {
-          if (text_[at] == '\\') ++at;
-        }
-        ++at;
-        continue;
-      }
-      if (!word_start(c)) {
-        ++at;
-        if (c >= '0' && c <= '9') {
-          while (at < s.end && (word_start(static_cast<unsigned char>(text_[at])) ||
-                                (text_[at] >= '0' && text_[at] <= '9'))) {
-            ++at;
-          }
-        }
-        continue;
-      }
-      const auto begin = at;
-      while (at < s.end && (word_start(static_cast<unsigned char>(text_[at])) ||
-                            (text_[at] >= '0' && text_[at] <= '9'))) {
-        ++at;
-      }
-      auto next = at;
-      while (next < s.end && text_[next] == ' ') ++next;
-      const auto kind =
-          next < s.end && text_[next] == '(' ? ReferenceKind::kCall : ReferenceKind::kOther;
-      out_.mentions.push_back({{begin, at}, line, begin - line_start, kind});
-    }
-  }
-  static bool word_start(unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
-  }
-
-  static bool one_of(NodeType t, const std::vector<NodeType>& types) {
-    return types.empty() || std::find(types.begin(), types.end(), t) != types.end();
-  }
-
-  void match(const TypeTraits& traits) {
-    for (const auto index : traits.patterns) {
-      const auto& p = g_.patterns[index];
-      auto at = static_cast<std::int32_t>(frames_.size()) - 1;
-      std::size_t step = 0;
-      chain_.clear();
-      for (;; ++step) {
-        const auto& f = frames_[static_cast<std::size_t>(at)];
-        const auto& s = p.steps[step];
-        if (!one_of(f.type, s.types)) break;
-        if (s.field != kAnyField && s.field != f.field) break;
-        chain_.push_back(at);
-        if (step + 1 == p.steps.size()) {
-          if (conditions(p)) {
-            apply(p, chain_[p.outer]);
-            return;
-          }
-          break;
-        }
-        at = f.parent;
-        if (at < 0) break;
-      }
-    }
-  }
-
-  bool conditions(const Pattern& p) const {
-    for (const auto& c : p.conditions) {
-      const auto& f = frames_[static_cast<std::size_t>(chain_[c.step])];
-      if (c.field == 0xFFFF) {
-        if (slice(span_of(f.node)) != c.text) return false;
-        continue;
-      }
-      const auto fits = [&](TSNode child) {
-        return !ts_node_is_null(child) && one_of(ts_node_symbol(child), c.types) &&
-               (c.text.empty() || slice(span_of(child)) == c.text);
-      };
-      if (c.field != kAnyField) {
-        if (!fits(ts_node_child_by_field_id(f.node, c.field))) return false;
-        continue;
-      }
-      bool found = false;
-      const auto n = std::min(ts_node_child_count(f.node), 64U);
-      for (std::uint32_t i = 0; i < n && !found; ++i) found = fits(ts_node_child(f.node, i));
-      if (!found) return false;
-    }
-    return true;
-  }
-
-  void apply(const Pattern& p, std::int32_t outer_index) {
-    auto& name = frames_.back();
-    const auto span = span_of(name.node);
-    const auto point = ts_node_start_point(name.node);
-    auto& outer = frames_[static_cast<std::size_t>(outer_index)];
-    switch (p.meaning) {
-      case Meaning::kIgnore:
-        return;
-      case Meaning::kOwner:
-      case Meaning::kScope:
-        if (!outer.owner.empty()) outer.owner += kOwnerSeparator;
-        outer.owner += slice(span);
-        // The same words are also a mention of that type.
-        out_.mentions.push_back({span, point.row, point.column, ReferenceKind::kType});
-        return;
-      case Meaning::kImport:
-        out_.imports.push_back({span, span_of(outer.node)});
-        return;
-      case Meaning::kReference:
-        if (span.begin != span.end) {
-          out_.mentions.push_back({span, point.row, point.column, p.reference});
-        }
-        return;
-      case Meaning::kLocal:
-        local(span, point, outer);
-        return;
-      case Meaning::kDeclaration:
-        if (outer.locals >= 0) return;  // a prototype inside a function
-        define(p, span, point, outer_index);
-        return;
-      case Meaning::kDefinition:
-        if (p.kind == SymbolKind::kVariable || p.kind == SymbolKind::kConstant) {
-          if (outer.locals >= 0 && outer.locals != outer_index) {
-            local(span, point, outer);
-            return;
-          }
-          // Indented, in a range that was not understood: a local of a function that was lost.
-          if (point.column > 0 && g_.brace_blocks && in_error()) return;
-        }
-        define(p, span, point, outer_index);
-        return;
-    }
-  }
-
-  [[nodiscard]] bool in_error() const {
-    return std::any_of(frames_.begin(), frames_.end(),
-                       [](const Frame& f) { return ts_node_is_error(f.node); });
-  }
-
-  void local(ByteSpan name, TSPoint point, const Frame& outer) {
-    const auto holder = outer.locals;
-    if (holder < 0) return;
-    out_.locals.push_back(
-        {name, span_of(frames_[static_cast<std::size_t>(holder)].node), point.row, point.column});
-  }
-
-  void define(const Pattern& p, ByteSpan name, TSPoint point, std::int32_t index) {
-    if (name.begin == name.end || g_.no_names.contains(slice(name))) return;
-    auto kind = p.kind;
+// Macros that the parser did not see.
+void add_macros(std::string_view text, const std::vector<MacroLine>& lines,
+                std::vector<Definition>& all) {
+  if (lines.empty()) return;
+  std::vector<Definition> macros;
+  macros.reserve(lines.size());
+  Counter at{text};
+  for (const auto& line : lines) {
+    at.go(line.name.begin);
     Definition d;
-    d.declaration_only = p.meaning == Meaning::kDeclaration;
-    d.name = unquote(name);
-    d.line = point.row;
-    d.column = point.column + (d.name.begin - name.begin);
-    auto top = index;  // the outermost wrapper
-    bool wrapped_public = false;
-    bool alone = true;
-    while (frames_[static_cast<std::size_t>(top)].above >= 0) {
-      const auto above = frames_[static_cast<std::size_t>(top)].above;
-      const auto type = frames_[static_cast<std::size_t>(above)].type;
-      if (type >= g_.types.size() || !g_.types[type].wrapper) break;
-      if (g_.types[type].wrapper_single &&
-          ts_node_named_child_count(frames_[static_cast<std::size_t>(above)].node) != 1) {
-        alone = false;
-      }
-      top = above;
-      if (std::find(g_.public_if.begin(), g_.public_if.end(), type) != g_.public_if.end()) {
-        wrapped_public = true;
-      }
-    }
-    auto& own = frames_[static_cast<std::size_t>(index)];
-    const auto& outermost = frames_[static_cast<std::size_t>(alone ? top : index)];
-    d.declaration = ts_node_start_byte(outermost.node);
-    d.span = {d.declaration, ts_node_end_byte(outermost.node)};
-    while (d.span.end > d.name.end &&
-           (text_[d.span.end - 1] == '\n' || text_[d.span.end - 1] == '\r')) {
-      --d.span.end;  // grammars that end a line inside the node (#define, Markdown)
-    }
-    d.end_line = point.row + static_cast<std::uint32_t>(std::count(
-                                 text_.begin() + d.name.begin, text_.begin() + d.span.end, '\n'));
-    d.signature_end = d.span.end;
-    TSNode body{};
-    bool has_body = false;
-    for (const auto& path : g_.bodies) {
-      TSNode n = own.node;
-      for (const auto field : path) {
-        n = ts_node_child_by_field_id(n, field);
-        if (ts_node_is_null(n)) break;
-      }
-      if (!ts_node_is_null(n)) {
-        body = n;
-        has_body = true;
-        d.signature_end = ts_node_start_byte(n);
-        break;
-      }
-    }
-    d.doc = outermost.doc;
-    if (d.doc.end != 0) d.span.begin = std::min(d.span.begin, d.doc.begin);
-    if (has_body && !g_.docstring.empty()) docstring(body, d);
-    // Scope: the nearest frame that is a definition, and the owners on the way.
-    std::string owner;
-    for (auto i = index;;) {
-      const auto& f = frames_[static_cast<std::size_t>(i)];
-      if (!f.owner.empty()) owner = owner.empty() ? f.owner : f.owner + kOwnerSeparator + owner;
-      i = f.above;
-      if (i < 0) break;
-      if (frames_[static_cast<std::size_t>(i)].definition >= 0) {
-        d.parent = frames_[static_cast<std::size_t>(i)].definition;
-        break;
-      }
-    }
-    if ((kind == SymbolKind::kField || kind == SymbolKind::kProperty) && d.parent >= 0) {
-      // A field that its class declares inside a method: self.x, constructor(private x).
-      const auto& in = out_.definitions[static_cast<std::size_t>(d.parent)];
-      if (in.kind == SymbolKind::kMethod || in.kind == SymbolKind::kConstructor) {
-        owner = in.owner;
-        d.parent = in.parent;
-      }
-    }
-    d.owner = std::move(owner);
-    d.exported = exported(own, slice(d.name), wrapped_public);
-    if (!d.exported && !g_.public_if.empty() && d.parent >= 0) {
-      const auto& in = out_.definitions[static_cast<std::size_t>(d.parent)];
-      if (kind == SymbolKind::kEnumerator || in.kind == SymbolKind::kTrait ||
-          in.kind == SymbolKind::kInterface || g_.types[g_.public_if.front()].wrapper) {
-        d.exported = in.exported && !has_private(own);
-      }
-    }
-    if (kind == SymbolKind::kFunction) {
-      const auto in = d.parent < 0 ? SymbolKind::kFunction
-                                   : out_.definitions[static_cast<std::size_t>(d.parent)].kind;
-      if (!d.owner.empty() || in == SymbolKind::kClass || in == SymbolKind::kStruct ||
-          in == SymbolKind::kInterface || in == SymbolKind::kTrait || in == SymbolKind::kUnion ||
-          in == SymbolKind::kEnum) {
-        kind = SymbolKind::kMethod;
-      }
-    }
-    d.kind = kind;
-    if (own.definition < 0) own.definition = static_cast<std::int32_t>(out_.definitions.size());
-    out_.definitions.push_back(std::move(d));
+    d.name = line.name;
+    d.line = at.line;
+    d.column = at.column();
+    d.declaration = line.line.begin;
+    d.span = {line.doc.size() != 0 ? line.doc.begin : d.declaration, line.line.end};
+    d.doc = line.doc;
+    d.signature_end = line.line.end;
+    d.end_line = d.line + static_cast<std::uint32_t>(std::count(text.begin() + d.name.end,
+                                                                text.begin() + d.span.end, '\n'));
+    d.kind = SymbolKind::kMacro;
+    macros.push_back(std::move(d));
   }
-
-  [[nodiscard]] ByteSpan unquote(ByteSpan s) const {
-    const char c = text_[s.begin];
-    if (c == ':' && s.end - s.begin >= 2) return {s.begin + 1, s.end};  // Ruby's :name
-    if (s.end - s.begin >= 2 && (c == '"' || c == '\'' || c == '`') && text_[s.end - 1] == c) {
-      return {s.begin + 1, s.end - 1};
-    }
-    return s;
+  // By position of the name; parents are indices, so they move along.
+  std::vector<Definition> merged;
+  merged.reserve(all.size() + macros.size());
+  std::vector<std::int32_t> moved(all.size());
+  std::size_t m = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    while (m < macros.size() && macros[m].name.begin < all[i].name.begin)
+      merged.push_back(std::move(macros[m++]));
+    moved[i] = static_cast<std::int32_t>(merged.size());
+    if (all[i].parent >= 0) all[i].parent = moved[static_cast<std::size_t>(all[i].parent)];
+    merged.push_back(std::move(all[i]));
   }
+  while (m < macros.size()) merged.push_back(std::move(macros[m++]));
+  all = std::move(merged);
+}
 
-  void docstring(TSNode body, Definition& d) const {
-    TSNode n = body;
-    for (const auto type : g_.docstring) {
-      n = ts_node_named_child(n, 0);
-      if (ts_node_is_null(n) || ts_node_symbol(n) != type) return;
-    }
-    d.doc = span_of(n);
+// What softening took out of the text that was parsed whole.
+void add_words(std::string_view text, const std::vector<ByteSpan>& words, Facts& out) {
+  Counter at{text};
+  for (const auto w : words) {
+    at.go(w.begin);
+    out.mentions.push_back({w, at.line, at.column(), ReferenceKind::kOther});
   }
+  const auto by_begin = [](const auto& a, const auto& b) { return a.span.begin < b.span.begin; };
+  if (!std::is_sorted(out.mentions.begin(), out.mentions.end(), by_begin))
+    std::stable_sort(out.mentions.begin(), out.mentions.end(), by_begin);
+  out.mentions.erase(std::unique(out.mentions.begin(), out.mentions.end(),
+                                 [](const auto& a, const auto& b) { return a.span == b.span; }),
+                     out.mentions.end());
+}
 
-  bool exported(const Frame& own, std::string_view name, bool wrapped_public) const {
-    if (g_.public_uppercase)
-      return !name.empty() && (name[0] < 'a' || name[0] > 'z') && name[0] != '_';
-    if (!g_.private_prefix.empty() && name.starts_with(g_.private_prefix)) {
-      return name.starts_with("__") && name.ends_with("__") && name.size() > 4;
-    }
-    if (!g_.private_if.empty() || (!g_.public_if.empty() && !wrapped_public)) {
-      bool is_public = g_.public_if.empty();
-      const auto n = std::min(ts_node_child_count(own.node), 8U);
-      for (std::uint32_t i = 0; i < n; ++i) {
-        const auto child = ts_node_child(own.node, i);
-        const auto type = ts_node_symbol(child);
-        for (const auto& [t, word] : g_.private_if) {
-          if (type != t) continue;
-          const auto words = slice(span_of(child));
-          if (words.find(word) != std::string_view::npos) return false;
-        }
-        if (std::find(g_.public_if.begin(), g_.public_if.end(), type) != g_.public_if.end()) {
-          is_public = true;
-        }
-      }
-      return is_public;
-    }
-    return true;
+// The outline's definitions in place of those of the whole parse: the same in good text, and better
+// where the grammar loses its way inside a body.
+void adopt(Facts outline, Facts& out) {
+  out.definitions = std::move(outline.definitions);
+  out.imports = std::move(outline.imports);
+  out.errors = std::move(outline.errors);
+  auto d = out.definitions.begin();
+  std::erase_if(out.mentions, [&](const Mention& m) {
+    while (d != out.definitions.end() && d->name.begin < m.span.begin) ++d;
+    return d != out.definitions.end() && d->name == m.span;
+  });
+}
+
+std::vector<Extractor::Item> items_of(TSNode root) {
+  std::vector<Extractor::Item> out;
+  TSTreeCursor cursor = ts_tree_cursor_new(root);
+  for (bool more = ts_tree_cursor_goto_first_child(&cursor); more;
+       more = ts_tree_cursor_goto_next_sibling(&cursor)) {
+    const auto node = ts_tree_cursor_current_node(&cursor);
+    out.push_back({{ts_node_start_byte(node), ts_node_end_byte(node)},
+                   ts_node_is_named(node),
+                   ts_node_has_error(node),
+                   ts_node_symbol(node)});
   }
-
-  [[nodiscard]] bool has_private(const Frame& own) const {
-    const auto n = std::min(ts_node_child_count(own.node), 8U);
-    for (std::uint32_t i = 0; i < n; ++i) {
-      const auto words = slice(span_of(ts_node_child(own.node, i)));
-      if (words == "private" || words.starts_with('#')) return true;
-    }
-    return false;
-  }
-
-  // Lines of positions that ascend.
-  struct Counter {
-    std::string_view text;
-    std::uint32_t line = 0, line_start = 0, at = 0;
-    void go(std::uint32_t to) {
-      while (at < to) {
-        const auto newline = text.find('\n', at);
-        if (newline >= to) break;
-        ++line;
-        at = line_start = static_cast<std::uint32_t>(newline + 1);
-      }
-      at = to;
-    }
-    [[nodiscard]] std::uint32_t column() const { return at - line_start; }
-  };
-
-  static constexpr char kOwnerSeparator = '\x1f';
-  const Grammar& g_;
-  std::string_view text_;
-  Facts& out_;
-  std::vector<Frame> frames_;
-  std::vector<std::int32_t> chain_;
-};
+  ts_tree_cursor_delete(&cursor);
+  return out;
+}
 
 struct Deadline {
   std::chrono::steady_clock::time_point at;
@@ -547,6 +130,9 @@ struct Extractor::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() { ts_parser_delete(parser); }
+
+  // The tree of `text`, or why there is none. The caller deletes it.
+  Result<TSTree*> parse(const Grammar& g, std::string_view text, const ExtractLimits& limits) const;
 };
 
 Extractor::Extractor() : state_(std::make_unique<State>()) {}
@@ -554,35 +140,14 @@ Extractor::Extractor(Extractor&&) noexcept = default;
 Extractor& Extractor::operator=(Extractor&&) noexcept = default;
 Extractor::~Extractor() = default;
 
-Result<Facts> Extractor::extract(Language language, std::string_view text,
-                                 const ExtractLimits& limits) {
-  return extract(language, text, limits, nullptr);
-}
-
-Result<Facts> Extractor::extract(Language language, std::string_view text,
-                                 const ExtractLimits& limits, std::vector<Item>* items) {
-  const auto* g = grammar_of(language);
-  if (g == nullptr) {
-    return make_error(Code::kUnsupported,
-                      "no grammar for " + std::string(language_info(language).name));
-  }
-  if (!g->error.empty()) {
-    return make_error(Code::kInternal, "the rules for " +
-                                           std::string(language_info(language).name) +
-                                           " do not fit the grammar: " + g->error);
-  }
-  if (text.size() > limits.max_bytes || text.size() > 0xFFFFFFF0U) {
-    return make_error(Code::kResourceExhausted, "the text is larger than the parse limit");
-  }
-  if (!ts_parser_set_language(state_->parser, g->language)) {
+Result<TSTree*> Extractor::State::parse(const Grammar& g, std::string_view text,
+                                        const ExtractLimits& limits) const {
+  if (!ts_parser_set_language(parser, g.language)) {
     return make_error(Code::kInternal, "the grammar does not fit the tree-sitter core");
   }
-  auto& soft = state_->soft;
-  const bool softened = soften(language, text, soft);
-  std::string_view parsed = softened ? std::string_view(soft.text) : text;
   Deadline deadline{std::chrono::steady_clock::now() + limits.time, limits.stop, false};
   TSInput input{};
-  input.payload = &parsed;
+  input.payload = &text;
   input.encoding = TSInputEncodingUTF8;
   input.read = [](void* payload, std::uint32_t at, TSPoint, std::uint32_t* n) -> const char* {
     const auto& t = *static_cast<std::string_view*>(payload);
@@ -596,34 +161,74 @@ Result<Facts> Extractor::extract(Language language, std::string_view text,
   TSParseOptions options{};
   options.payload = &deadline;
   options.progress_callback = keep_out;
-  TSTree* tree = ts_parser_parse_with_options(state_->parser, nullptr, input, options);
-  if (tree == nullptr) {
-    ts_parser_reset(state_->parser);
-    if (limits.stop.stop_requested()) return make_error(Code::kCancelled, "parsing was cancelled");
-    return make_error(Code::kTimeout, "parsing took longer than its limit");
+  TSTree* tree = ts_parser_parse_with_options(parser, nullptr, input, options);
+  if (tree != nullptr) return tree;
+  ts_parser_reset(parser);
+  if (limits.stop.stop_requested()) return make_error(Code::kCancelled, "parsing was cancelled");
+  return make_error(Code::kTimeout, "parsing took longer than its limit");
+}
+
+Result<const Grammar*> Extractor::usable(Language language, std::string_view text,
+                                         const ExtractLimits& limits) {
+  const auto* g = grammar_of(language);
+  if (g == nullptr) {
+    return make_error(Code::kUnsupported,
+                      "no grammar for " + std::string(language_info(language).name));
   }
+  if (!g->error.empty()) {
+    return make_error(Code::kInternal, "the rules for " +
+                                           std::string(language_info(language).name) +
+                                           " do not fit the grammar: " + g->error);
+  }
+  if (text.size() > limits.max_bytes || text.size() > 0xFFFFFFF0U) {
+    return make_error(Code::kResourceExhausted, "the text is larger than the parse limit");
+  }
+  return g;
+}
+
+Result<Facts> Extractor::extract(Language language, std::string_view text,
+                                 const ExtractLimits& limits, std::vector<Item>* items) {
+  AMBIT_TRY(g, usable(language, text, limits));
+  auto& soft = state_->soft;
+  const bool softened = soften(language, text, soft);
+  AMBIT_TRY(tree, state_->parse(*g, softened ? std::string_view(soft.text) : text, limits));
   Facts out;
-  const auto root = ts_tree_root_node(tree);
-  Walk walk(*g, text, out);
-  walk.run(root);
-  if (softened) walk.add(soft);
-  walk.finish();
-  if (items != nullptr) {
-    items->clear();
-    const auto n = ts_node_child_count(root);
-    TSTreeCursor cursor = ts_tree_cursor_new(root);
-    bool more = n != 0 && ts_tree_cursor_goto_first_child(&cursor);
-    while (more) {
-      const auto node = ts_tree_cursor_current_node(&cursor);
-      items->push_back({{ts_node_start_byte(node), ts_node_end_byte(node)},
-                        ts_node_is_named(node),
-                        ts_node_has_error(node),
-                        ts_node_symbol(node)});
-      more = ts_tree_cursor_goto_next_sibling(&cursor);
-    }
-    ts_tree_cursor_delete(&cursor);
-  }
+  walk_tree(*g, ts_tree_root_node(tree), text, out);
+  if (items != nullptr) *items = items_of(ts_tree_root_node(tree));
   ts_tree_delete(tree);
+  if (softened) add_macros(text, soft.macros, out.definitions);
+  add_words(text, softened ? soft.words : std::vector<ByteSpan>{}, out);
+  if (has_outline(language)) {
+    AMBIT_TRY(outlined, outline(language, text, limits));
+    adopt(std::move(outlined), out);
+  }
+  return out;
+}
+
+Result<Facts> Extractor::outline(Language language, std::string_view text,
+                                 const ExtractLimits& limits, std::vector<Item>* items) {
+  if (!has_outline(language)) return extract(language, text, limits, items);
+  AMBIT_TRY(g, usable(language, text, limits));
+  auto& soft = state_->soft;
+  const bool softened = soften_outline(language, text, soft);
+  const auto parsed = softened ? std::string_view(soft.text) : text;
+  AMBIT_TRY(tree, state_->parse(*g, parsed, limits));
+  Facts out;
+  walk_tree(*g, ts_tree_root_node(tree), parsed, out);
+  if (items != nullptr) *items = items_of(ts_tree_root_node(tree));
+  ts_tree_delete(tree);
+  out.locals.clear();
+  if (!softened && items != nullptr) out.mentions.clear();
+  if (!softened) return out;
+  soft.cuts.restore(text, out);
+  add_macros(text, soft.macros, out.definitions);
+  if (items != nullptr) {
+    for (auto& i : *items) i.span = soft.cuts.original(i.span);
+    out.mentions.clear();
+    return out;
+  }
+  out.mentions.reserve(out.mentions.size() + soft.words.size());
+  for (const auto w : soft.words) out.mentions.push_back({w, 0, 0, ReferenceKind::kOther});
   return out;
 }
 

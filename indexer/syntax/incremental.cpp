@@ -63,6 +63,13 @@ std::vector<T> splice(const std::vector<T>& before, const std::vector<T>& inside
   return out;
 }
 
+// Whether the lines around [begin, end) have a '#'.
+bool touches_directive(std::string_view text, std::size_t begin, std::size_t end) {
+  while (begin > 0 && text[begin - 1] != '\n') --begin;
+  end = std::min(text.find('\n', end), text.size());
+  return text.substr(begin, end - begin).find('#') != std::string_view::npos;
+}
+
 template <class T, class Begin>
 bool ordered(const std::vector<T>& v, Begin begin_of) {
   return std::is_sorted(v.begin(), v.end(),
@@ -71,15 +78,17 @@ bool ordered(const std::vector<T>& v, Begin begin_of) {
 
 }  // namespace
 
-Result<LiveFacts> parse_live(Extractor& extractor, Language language, std::string_view text,
-                             const ExtractLimits& limits) {
+Result<LiveFacts> parse_live(Extractor& extractor, Language language, Detail detail,
+                             std::string_view text, const ExtractLimits& limits) {
   LiveFacts out;
-  AMBIT_TRY(facts, extractor.extract(language, text, limits, &out.items));
+  AMBIT_TRY(facts, detail == Detail::kOutline
+                       ? extractor.outline(language, text, limits, &out.items)
+                       : extractor.extract(language, text, limits, &out.items));
   out.facts = std::move(facts);
   return out;
 }
 
-std::optional<LiveFacts> update_live(Extractor& extractor, Language language,
+std::optional<LiveFacts> update_live(Extractor& extractor, Language language, Detail detail,
                                      const LiveFacts& before, std::string_view old_text,
                                      std::string_view text, const ExtractLimits& limits) {
   // Languages whose blocks end by indentation or at the next heading depend on what follows.
@@ -87,14 +96,14 @@ std::optional<LiveFacts> update_live(Extractor& extractor, Language language,
       language == Language::kMarkdown) {
     return std::nullopt;
   }
-  const auto common = std::min(old_text.size(), text.size());
-  std::size_t prefix = 0;
-  while (prefix < common && old_text[prefix] == text[prefix]) ++prefix;
-  std::size_t suffix = 0;
-  while (suffix < common - prefix &&
-         old_text[old_text.size() - 1 - suffix] == text[text.size() - 1 - suffix]) {
-    ++suffix;
-  }
+  const auto common = static_cast<std::ptrdiff_t>(std::min(old_text.size(), text.size()));
+  const auto prefix = static_cast<std::size_t>(
+      std::mismatch(old_text.begin(), old_text.begin() + common, text.begin()).first -
+      old_text.begin());
+  const auto left = common - static_cast<std::ptrdiff_t>(prefix);
+  const auto suffix = static_cast<std::size_t>(
+      std::mismatch(old_text.rbegin(), old_text.rbegin() + left, text.rbegin()).first -
+      old_text.rbegin());
   const auto change_end = old_text.size() - suffix;
   const auto it =
       std::upper_bound(before.items.begin(), before.items.end(), prefix,
@@ -104,12 +113,16 @@ std::optional<LiveFacts> update_live(Extractor& extractor, Language language,
   // Strictly inside, so that neither neighbour can join in.
   if (!item.named || item.error || prefix <= item.span.begin || change_end >= item.span.end)
     return std::nullopt;
+  if (touches_directive(old_text, prefix, change_end) ||
+      touches_directive(text, prefix, text.size() - suffix)) {
+    return std::nullopt;  // what #if and #endif enclose may be far away
+  }
   if (item.span.begin != 0 && old_text[item.span.begin - 1] != '\n') return std::nullopt;
   const auto delta =
       static_cast<std::int64_t>(text.size()) - static_cast<std::int64_t>(old_text.size());
   const auto new_size = static_cast<std::size_t>(item.span.size() + delta);
   const auto slice = text.substr(item.span.begin, new_size);
-  auto part = parse_live(extractor, language, slice, limits);
+  auto part = parse_live(extractor, language, detail, slice, limits);
   if (!part || part->items.size() != 1 || part->items[0].error ||
       part->items[0].type != item.type ||
       part->items[0].span != ByteSpan{0, static_cast<std::uint32_t>(new_size)} ||
@@ -128,7 +141,6 @@ std::optional<LiveFacts> update_live(Extractor& extractor, Language language,
   if (!ordered(old.definitions, name_begin) || !ordered(old.locals, name_begin))
     return std::nullopt;
   LiveFacts out;
-  out.whole = false;
   out.items = before.items;
   const auto index = static_cast<std::size_t>(std::distance(before.items.begin(), std::prev(it)));
   out.items[index].span.end = static_cast<std::uint32_t>(item.span.begin + new_size);

@@ -12,19 +12,20 @@
 
 namespace ambit::indexer {
 
+enum class Detail { kOutline, kWhole };
+
 struct LiveFacts {
-  Facts facts;
+  Facts facts;                         // of an outline without mentions
   std::vector<Extractor::Item> items;  // children of the root
-  bool whole = true;                   // false: made from an earlier parse
 };
 
-[[nodiscard]] Result<LiveFacts> parse_live(Extractor& extractor, Language language,
+[[nodiscard]] Result<LiveFacts> parse_live(Extractor& extractor, Language language, Detail detail,
                                            std::string_view text, const ExtractLimits& limits = {});
 
-// `before` are the facts of old_text. Nothing when the change is not inside one item without
-// errors.
+// `before` are the facts of old_text in the same detail. Nothing when the change is not inside one
+// item without errors.
 [[nodiscard]] std::optional<LiveFacts> update_live(Extractor& extractor, Language language,
-                                                   const LiveFacts& before,
+                                                   Detail detail, const LiveFacts& before,
                                                    std::string_view old_text, std::string_view text,
                                                    const ExtractLimits& limits = {});
 

@@ -9,12 +9,17 @@ namespace {
 
 constexpr std::size_t kMaxNesting = 512;
 constexpr std::size_t kMaxArguments = 512;  // bytes of an annotation's parentheses
+constexpr std::size_t kWorthACut = 8;
+constexpr unsigned kMaxStops = 32;  // blocks around the same obstacle
 
 bool word_start(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 bool word_byte(char c) {
   return word_start(c) || (c >= '0' && c <= '9');
+}
+bool no_lower_case(std::string_view w) {
+  return std::none_of(w.begin(), w.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 bool all_caps(std::string_view w) {
   return w.size() > 1 &&
@@ -129,7 +134,8 @@ enum class Open : char { kParenthesis, kBlock, kList, kEnum };
 
 class Softener {
  public:
-  Softener(std::string_view text, Softened& out) : text_(text), out_(out) {}
+  Softener(std::string_view text, bool outline, bool cpp, Softened& out)
+      : text_(text), outline_(outline), cpp_(cpp), out_(out) {}
 
   bool run() {
     while (at_ < text_.size()) {
@@ -139,12 +145,12 @@ class Softener {
         ++at_;
       } else if (c == ' ' || c == '\t' || c == '\r' || c == '\\') {
         ++at_;
-      } else if (c == '/' && skip_comment(at_)) {
+      } else if (c == '/' && comment()) {
       } else if (c == '#' && fresh_line_) {
         directive();
       } else if (word_start(c)) {
+        if (!(outline_ && fresh_line_ && macro_line())) word();
         fresh_line_ = false;
-        word();
       } else if (c >= '0' && c <= '9') {
         fresh_line_ = false;
         while (at_ < text_.size() && (word_byte(text_[at_]) || text_[at_] == '\'')) ++at_;
@@ -162,6 +168,35 @@ class Softener {
   }
 
  private:
+  bool comment() {
+    const auto begin = at_;
+    if (!skip_comment(at_)) return false;
+    remember_comment(begin);
+    if (outline_ && at_ - begin >= kWorthACut) {
+      const bool block = text_[begin + 1] == '*';
+      if (!block || text_.substr(at_ - 2, 2) == "*/") cut(begin + 2, at_ - (block ? 2 : 1));
+    }
+    return true;
+  }
+  // Comments on lines of their own, one after the other, are one.
+  void remember_comment(std::size_t begin) {
+    auto line = begin;
+    while (line > 0 && (text_[line - 1] == ' ' || text_[line - 1] == '\t')) --line;
+    if (line > 0 && text_[line - 1] != '\n') {
+      comment_ = {};
+    } else if (comment_before(begin).size() != 0) {
+      comment_.end = static_cast<std::uint32_t>(at_);
+    } else {
+      comment_ = {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(at_)};
+    }
+  }
+  // The comment that ends on the line before this place, or empty.
+  [[nodiscard]] ByteSpan comment_before(std::size_t at) const {
+    if (comment_.size() == 0) return {};
+    const auto between = text_.substr(comment_.end, at - comment_.end);
+    if (between.find_first_not_of(" \t\r\n") != std::string_view::npos) return {};
+    return std::count(between.begin(), between.end(), '\n') > 1 ? ByteSpan{} : comment_;
+  }
   bool skip_comment(std::size_t& at) const {
     if (at + 1 >= text_.size()) return false;
     if (text_[at + 1] == '/') {
@@ -221,11 +256,29 @@ class Softener {
     return std::string_view::npos;
   }
 
-  void blank(std::size_t begin, std::size_t end, bool as_word) {
-    if (!changed_) {
-      changed_ = true;
-      out_.text.assign(text_);
+  void change() {
+    if (changed_) return;
+    changed_ = true;
+    out_.text.assign(text_);
+  }
+  void cut(std::size_t begin, std::size_t end) {
+    change();
+    out_.cuts.add(begin, end);
+  }
+  // The block at `open` defines nothing: only its braces are left.
+  void skim(std::size_t open) {
+    if (open >= stopped_at_) stops_ = 0;
+    if (stops_ > kMaxStops) return;
+    const auto close = skim_block(text_, open, cpp_, out_.words, out_.macros, stopped_at_);
+    if (close == std::string_view::npos) {
+      ++stops_;
+      return;
     }
+    cut(open + 1, close);
+    at_ = close;
+  }
+  void blank(std::size_t begin, std::size_t end, bool as_word) {
+    change();
     for (auto i = begin; i < end; ++i) {
       if (out_.text[i] != '\n') out_.text[i] = ' ';
     }
@@ -248,38 +301,23 @@ class Softener {
   // A directive stays, unless the grammar does not allow one here.
   void directive() {
     const auto begin = at_;
-    auto end = begin;
-    for (;;) {
-      end = std::min(text_.find('\n', end), text_.size());
-      auto last = end;
-      if (last > begin && text_[last - 1] == '\r') --last;
-      if (end == text_.size() || text_[last - 1] != '\\') break;
-      ++end;
-    }
-    // A comment may run on behind the line.
-    if (const auto open = text_.substr(begin, end - begin).rfind("/*");
-        open != std::string_view::npos &&
-        text_.substr(begin + open, end - begin - open).find("*/") == std::string_view::npos) {
-      const auto close = text_.find("*/", begin + open);
-      end = close == std::string_view::npos ? text_.size() : close + 2;
-    }
-    at_ = end;
-    auto w = begin + 1;
-    while (w < end && (text_[w] == ' ' || text_[w] == '\t')) ++w;
-    const auto name = text_.substr(w, word_end(w) - w);
+    const auto d = directive_at(text_, begin);
+    const auto end = at_ = d.end;
+    const auto name = d.name;
     const auto here = open_.empty() ? Open::kBlock : open_.back();
-    // Each branch of a conditional begins with what was open before it.
-    const bool conditional = name.starts_with("if") || name.starts_with("el") || name == "endif";
-    if (here == Open::kList || here == Open::kParenthesis ||
-        (here == Open::kEnum && !conditional)) {
-      if (name == "define") {
-        auto n = word_end(w);
-        while (n < end && (text_[n] == ' ' || text_[n] == '\t')) ++n;
-        if (word_end(n) > n) {
-          out_.defines.push_back(
-              {static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(word_end(n))});
-        }
+    const bool in_list = here == Open::kList || here == Open::kParenthesis;
+    if (outline_ || in_list || here == Open::kEnum) {
+      MacroLine macro;
+      if (name == "define" && read_define(text_, begin, d, macro)) {
+        macro.doc = comment_before(begin);
+        out_.macros.push_back(macro);
       }
+    }
+    // Each branch of a conditional begins with what was open before it.
+    if (outline_ && (in_list || name != "include")) {
+      directive_words(text_, d, cpp_, out_.words);
+      cut(begin, end);
+    } else if (in_list || (here == Open::kEnum && !d.conditional())) {
       blank(begin, end, false);
     }
     if (name.starts_with("if")) {
@@ -334,9 +372,10 @@ class Softener {
   }
 
   void punctuation(char c) {
-    ++at_;
+    const auto begin = at_++;
     switch (c) {
       case '(':
+        if (!all_caps(word_before_)) in_class_head_ = false;
         push(Open::kParenthesis, word_before_ == "if" || word_before_ == "while" ||
                                      word_before_ == "for" || word_before_ == "switch");
         break;
@@ -351,9 +390,12 @@ class Softener {
                              : Open::kBlock,
              false);
         enum_pending_ = false;
+        if (outline_ && (open_.back() == Open::kList || opens_body())) skim(begin);
+        in_class_head_ = false;
         break;
       case ')':
       case '}':
+        if (c == '}') in_class_head_ = false;
         control_closed_ = !open_.empty() && c == ')' && control_.back();
         if (!open_.empty()) {
           open_.pop_back();
@@ -361,12 +403,16 @@ class Softener {
         }
         break;
       case ';':
-        enum_pending_ = false;
+        enum_pending_ = in_class_head_ = false;
         // Parentheses do not reach over a statement: the text was not balanced.
         while (!open_.empty() && open_.back() == Open::kParenthesis && !for_header()) {
           open_.pop_back();
           control_.resize(open_.size());
         }
+        break;
+      case '*':
+      case '=':
+        in_class_head_ = false;
         break;
       default:
         break;
@@ -374,6 +420,13 @@ class Softener {
     last_ = c;
     word_before_ = {};
     after_class_key_ = false;
+  }
+  // Whether the '{' behind the last word or mark begins a function's body.
+  [[nodiscard]] bool opens_body() const {
+    if (in_class_head_) return false;
+    return last_ == ')' || (cpp_ && last_ == 'a' &&
+                            (word_before_ == "const" || word_before_ == "noexcept" ||
+                             word_before_ == "override" || word_before_ == "final"));
   }
   [[nodiscard]] bool inside_parenthesis() const {
     return !open_.empty() && open_.back() == Open::kParenthesis;
@@ -392,11 +445,53 @@ class Softener {
     const auto w = text_.substr(begin, end - begin);
     at_ = end;
     if (annotation(w, begin, end)) return;  // as if it were not there
+    if (w == "__attribute__" || w == "__declspec" || w == "alignas") {
+      const auto next = skip_space(end);
+      const auto stop =
+          next < text_.size() && text_[next] == '(' ? skip_arguments(next) : std::string_view::npos;
+      if (stop != std::string_view::npos) {
+        at_ = stop;
+        return;
+      }
+    }
     if (w == "enum") enum_pending_ = true;
     after_class_key_ = w == "class" || w == "struct" || w == "union" || w == "enum";
+    if (after_class_key_) in_class_head_ = true;
     last_ = w == "return" ? '=' : 'a';
     word_before_ = w;
   }
+
+  // A macro alone on its line, without a semicolon, between declarations: FOO_FIELDS, DEFINE_IT(x).
+  bool macro_line() {
+    if (last_ == 'a' || last_ == '=' || last_ == ',' || (!open_.empty() && !in_block()))
+      return false;
+    const auto end = word_end(at_);
+    const auto w = text_.substr(at_, end - at_);
+    if (w.size() < 3 || !no_lower_case(w)) return false;
+    const bool call = end < text_.size() && text_[end] == '(';
+    const auto stop = call ? skip_arguments(end) : end;
+    if (stop == std::string_view::npos) return false;
+    auto next = skip_space(stop);
+    if (text_.substr(stop, next - stop).find('\n') == std::string_view::npos) return false;
+    while (next < text_.size() && text_[next] == '#')
+      next = skip_space(directive_at(text_, next).end);
+    if (next < text_.size() && text_[next] != '}') {
+      if (!word_start(text_[next])) return false;
+      if (!call) {  // TYPE on a line before its function?
+        const auto next_end = word_end(next);
+        const auto after = skip_space(next_end);
+        if (after >= text_.size()) return false;
+        if (!no_lower_case(text_.substr(next, next_end - next)) &&
+            !(word_start(text_[after]) || text_[after] == ':' || text_[after] == '*' ||
+              text_[after] == '&'))
+          return false;
+      }
+    }
+    blank(at_, stop, true);
+    at_ = stop;
+    return true;
+  }
+  [[nodiscard]] bool in_block() const { return open_.back() == Open::kBlock; }
 
   bool annotation(std::string_view w, std::size_t begin, std::size_t end) {
     if (w.size() < 3) return false;
@@ -480,13 +575,18 @@ class Softener {
     return word_start(c);
   }
 
-  std::string_view text_;
+  const std::string_view text_;
+  const bool outline_, cpp_;
   Softened& out_;
   std::size_t at_ = 0;
+  ByteSpan comment_;            // the last one on lines of its own
+  std::size_t stopped_at_ = 0;  // where skimming met something that has to be parsed
+  unsigned stops_ = 0;
   bool changed_ = false;
   bool fresh_line_ = true;
   bool after_class_key_ = false;
   bool enum_pending_ = false;
+  bool in_class_head_ = false;   // between class, struct, union, enum and its block
   bool control_closed_ = false;  // the last ')' closed an if, for, while or switch
   char last_ = ';';              // 'a': a word, '0': a number, '"': a string, else punctuation
   std::string_view word_before_;
@@ -503,11 +603,17 @@ class Softener {
 }  // namespace
 
 bool soften(Language language, std::string_view text, Softened& out) {
-  if (language != Language::kC && language != Language::kCpp && language != Language::kCuda)
-    return false;
-  out.words.clear();
-  out.defines.clear();
-  return Softener(text, out).run();
+  if (!has_outline(language)) return false;
+  out.clear();
+  return Softener(text, false, language != Language::kC, out).run();
+}
+
+bool soften_outline(Language language, std::string_view text, Softened& out) {
+  if (!has_outline(language)) return false;
+  out.clear();
+  if (!Softener(text, true, language != Language::kC, out).run()) return false;
+  if (!out.cuts.empty()) out.cuts.apply(out.text);
+  return true;
 }
 
 }  // namespace ambit::indexer

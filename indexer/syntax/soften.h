@@ -9,17 +9,26 @@
 #include <vector>
 
 #include "indexer/syntax/languages.h"
+#include "indexer/syntax/skim.h"
 #include "indexer/types.h"
 
 namespace ambit::indexer {
 
 struct Softened {
-  std::string text;               // as long as the original
+  std::string text;               // as long as the original, but for the cuts
+  Cuts cuts;                      // of an outline: what was left out
   std::vector<ByteSpan> words;    // identifiers that were blanked, in order: still mentions
-  std::vector<ByteSpan> defines;  // names in blanked #define lines, in order: still macros
+  std::vector<MacroLine> macros;  // #define lines that the parser does not see, in order
+  void clear() {
+    cuts.clear();
+    words.clear();
+    macros.clear();
+  }
 };
 
-// False when there is nothing to blank (other languages too); `out` is then unspecified.
+// False when there is nothing to do (other languages too); `out` is then unspecified.
 [[nodiscard]] bool soften(Language language, std::string_view text, Softened& out);
+// The same for a parse that only has to find definitions: `words` are then those of the cuts too.
+[[nodiscard]] bool soften_outline(Language language, std::string_view text, Softened& out);
 
 }  // namespace ambit::indexer

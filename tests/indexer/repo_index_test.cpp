@@ -217,6 +217,45 @@ TEST(Store, KeepsWhatIsNeededAndNoMore) {
   EXPECT_EQ(report->bytes_after, 0U);
 }
 
+// A save costs no writing: what it changed is kept in memory, and written once at the end.
+TEST(RepoIndex, WritesNothingWhileFilesAreSaved) {
+  TempRepo repo, cache(false);
+  repo.write("a.c", "int f0(void) { return 1; }\n");
+  repo.write("b.c", "int f1(void) { return 1; }\n");
+  repo.commit("one");
+  const auto bytes = [&] {
+    std::uintmax_t sum = 0;
+    for (const auto& e : std::filesystem::directory_iterator(cache.path())) sum += e.file_size();
+    return sum;
+  };
+  auto index = index_of(repo.path(), cache.path());
+  ASSERT_TRUE(index->update());
+  const auto before = bytes();
+  for (int i = 0; i < 30; ++i) {
+    repo.write("a.c", "int g" + std::to_string(i) + "(void) { return 1; }\n");
+    ASSERT_TRUE(index->update_paths({"a.c"}));
+    ASSERT_EQ(index->snapshot()->definitions("g" + std::to_string(i)).size(), 1U);
+    if (i > 0) {
+      ASSERT_TRUE(index->snapshot()->definitions("g" + std::to_string(i - 1)).empty());
+    }
+  }
+  EXPECT_EQ(bytes(), before);
+  const auto unchanged = index->snapshot();
+  repo.write("ignored.o", "x");
+  repo.write(".git/info/exclude", "*.o\n");
+  ASSERT_TRUE(index->update_paths({"ignored.o", "gone.c"}));
+  EXPECT_EQ(index->snapshot(), unchanged);
+  index.reset();
+  EXPECT_GT(bytes(), before);
+  const auto report = verify_store(cache.path());
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->records, 3U);  // both of the start, and the last of 30
+  index = index_of(repo.path(), cache.path());
+  const auto again = index->update();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(index->snapshot()->definitions("g29").size(), 1U);
+}
+
 // The promise that nothing is stale: after any step, the living index says what a new one says.
 TEST(RepoIndex, IncrementalEqualsRebuilt) {
   TempRepo repo, cache(false);
@@ -242,7 +281,7 @@ TEST(RepoIndex, IncrementalEqualsRebuilt) {
   ASSERT_TRUE(living->update());
   for (int step = 0; step < 200; ++step) {
     std::vector<std::string> paths;
-    const auto action = pick(9);
+    const auto action = pick(12);
     if (action < 4) {
       paths.push_back(name());
       repo.write(paths.back(), text());
@@ -259,9 +298,26 @@ TEST(RepoIndex, IncrementalEqualsRebuilt) {
       repo.commit("step");
     } else if (action == 7) {
       repo.git("stash -q -u");
-    } else {
+    } else if (action == 8) {
       repo.commit("switch");
       repo.git(pick(2) == 0 ? "checkout -q other" : "checkout -q main");
+    } else if (action == 9) {
+      repo.commit("before");
+      if (!repo.git("rebase -q -X theirs other")) repo.git("rebase --abort");
+    } else if (action == 10) {
+      repo.git("stash pop -q");
+    } else {  // a linked worktree shares what is known, and nothing else
+      repo.commit("worktree");
+      TempRepo other(false);
+      const auto place = other.path() / "wt";
+      ASSERT_TRUE(repo.git("worktree add -q --detach '" + place.string() + "' other"));
+      std::ofstream(place / "only_here.cc") << text();
+      auto linked = index_of(place, cache.path());
+      ASSERT_TRUE(linked->update());
+      auto rebuilt = index_of(place);
+      ASSERT_TRUE(rebuilt->update());
+      ASSERT_EQ(dump(*linked->snapshot()), dump(*rebuilt->snapshot())) << "step " << step;
+      repo.git("worktree remove --force '" + place.string() + "'");
     }
     if (!paths.empty() && !living->snapshot()->files().empty()) {
       ASSERT_TRUE(living->update_paths(paths)) << step;

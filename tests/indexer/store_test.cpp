@@ -147,6 +147,8 @@ TEST(Catalog, HoldsAFullSetWhereverWritingStops) {
       (void)c.load();
       for (const auto& t : kTexts) (void)c.add(segment_of({t}));
       (void)c.collect([](const BlobId&) { return true; });
+      (void)c.add_volatile(segment_of({"int late;\n"}));
+      (void)c.keep([](const BlobId&) { return true; });
     }
     Catalog again(dir.path() / "store");
     ASSERT_TRUE(again.load());
@@ -156,6 +158,25 @@ TEST(Catalog, HoldsAFullSetWhereverWritingStops) {
     }
     EXPECT_EQ(found, std::min(writes, 3)) << writes;
   }
+}
+
+TEST(Catalog, KeepsWhatIsInMemoryOnceAndOnlyWhatLives) {
+  TempRepo dir(false);
+  const auto all = [](const RecordEntry&) { return true; };
+  {
+    Catalog c(dir.path() / "store");
+    ASSERT_TRUE(c.load());
+    for (const auto& t : kTexts) ASSERT_TRUE(c.add_volatile(segment_of({t})));
+    EXPECT_TRUE(c.find(hash_blob(kTexts[0]), all));
+    EXPECT_TRUE(std::filesystem::is_empty(dir.path() / "store"));
+    EXPECT_TRUE(c.keep([](const BlobId& b) { return b != hash_blob(kTexts[0]); }));
+    EXPECT_EQ(c.segments().size(), 1U);
+    EXPECT_FALSE(c.keep([](const BlobId&) { return true; }));
+  }
+  Catalog again(dir.path() / "store");
+  ASSERT_TRUE(again.load());
+  EXPECT_FALSE(again.find(hash_blob(kTexts[0]), all));
+  EXPECT_TRUE(again.find(hash_blob(kTexts[1]), all));
 }
 
 TEST(Catalog, ForgetsADamagedFile) {

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
+#include <set>
 
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/grammars.h"
@@ -145,21 +147,97 @@ TEST(Extract, StopsWhenAsked) {
   EXPECT_EQ(e.extract(Language::kC, text, limits).error().code, Code::kResourceExhausted);
 }
 
+// What is left out of an outline must not show in what it finds.
+TEST(Outline, HasTheDefinitionsOfTheWholeText) {
+  const std::string text = R"(#ifndef A_H
+#define A_H  // guard
+#include "b.h"
+/* One.
+   Two. */
+#define MAX(a, b) \
+  ((a) > (b) ? (a) : (b) + helper)
+struct s {  // of note
+  int x;
+#ifdef WIDE
+  long y;
+#endif
+};
+/** Adds. */
+static int add(int a) {
+  const char *t = "} {";  /* } */
+#define INSIDE 1
+  struct s v = {.x = '}', .y = a};
+  if (a) { return other(v.x) // }
+  ; }
+#if B
+  more();
+#else
+  less();
+#endif
+  return 0; }  int behind;
+static const struct s table[] = {
+  {1, first},
+  [2] = {CALL(second)},
+};
+void local(void) { struct inner { int z; } i; use(i.z); }
+#ifdef C
+void branch(int a) {
+#else
+void branch(void) {
+#endif
+  tail();
+}
+PLAIN_MACRO
+DECLARE(thing)
+int last;
+#endif
+)";
+  Extractor e;
+  const auto whole = e.extract(Language::kC, text);
+  const auto outline = e.outline(Language::kC, text);
+  ASSERT_TRUE(whole && outline);
+  EXPECT_EQ(whole->definitions, outline->definitions);
+  std::map<std::string, const Definition*> found;
+  for (const auto& d : outline->definitions) found[text.substr(d.name.begin, d.name.size())] = &d;
+  for (const char* name : {"A_H", "MAX", "s", "x", "y", "add", "INSIDE", "behind", "table", "local",
+                           "inner", "z", "branch", "last"}) {
+    ASSERT_TRUE(found.contains(name)) << name;
+    const auto& d = *found[name];
+    const auto before = text.substr(0, d.name.begin);
+    EXPECT_EQ(d.line, std::count(before.begin(), before.end(), '\n')) << name;
+    EXPECT_EQ(d.column, before.size() - before.rfind('\n') - 1) << name;
+  }
+  const auto cut = [&](ByteSpan s) { return text.substr(s.begin, s.size()); };
+  EXPECT_EQ(cut(found["MAX"]->doc), "/* One.\n   Two. */");
+  EXPECT_EQ(found["MAX"]->end_line, found["MAX"]->line + 1);
+  EXPECT_TRUE(cut(found["add"]->span).ends_with("return 0; }"));
+  EXPECT_EQ(cut(found["add"]->doc), "/** Adds. */");
+  EXPECT_EQ(found["add"]->end_line, found["behind"]->line);
+  std::set<std::string> words;
+  for (const auto& m : outline->mentions) words.insert(cut(m.span));
+  for (const char* name : {"helper", "other", "more", "less", "first", "CALL", "second", "use",
+                           "tail", "WIDE", "PLAIN_MACRO", "DECLARE", "thing"})
+    EXPECT_TRUE(words.contains(name)) << name;
+  for (const char* name : {"return", "Adds", "if", "note", "guard"})
+    EXPECT_FALSE(words.contains(name)) << name;
+  EXPECT_TRUE(outline->errors.empty());
+}
+
 // Keystrokes in the middle of a file: what is kept and moved must be what a fresh parse says.
-TEST(Live, TypingGivesTheFactsOfAFreshParse) {
+void type_into_a_file(Detail detail) {
   std::string text = "#include <a.h>\n// License\n\n";
   for (int i = 0; i < 40; ++i) {
     const auto n = std::to_string(i);
     text += "/* Doc of f" + n + ". */\nstatic int f" + n +
             "(int a, int b) {\n  int c = g(a);\n  return c + b;\n}\n\nstruct s" + n +
-            " {\n  int x; // note\n  char *y;\n};\n#define M" + n + "(v) h(v)\n";
+            " {\n  int x; // note\n#ifdef A\n  char *y;\n#endif\n};\n#define M" + n + "(v) h(v)\n";
   }
   std::mt19937 random(11);
   const auto pick = [&](std::size_t n) {
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
   };
   Extractor e;
-  auto live = parse_live(e, Language::kC, text);
+  auto live = parse_live(e, Language::kC, detail, text);
   ASSERT_TRUE(live);
   const std::string typed = "abcx(); {}\n+*/\"#,";
   std::size_t kept = 0;
@@ -170,8 +248,8 @@ TEST(Live, TypingGivesTheFactsOfAFreshParse) {
     } else {
       next.insert(pick(next.size()), 1, typed[pick(typed.size())]);
     }
-    auto updated = update_live(e, Language::kC, *live, text, next);
-    auto fresh = parse_live(e, Language::kC, next);
+    auto updated = update_live(e, Language::kC, detail, *live, text, next);
+    auto fresh = parse_live(e, Language::kC, detail, next);
     ASSERT_TRUE(fresh);
     if (updated) {
       ++kept;
@@ -187,6 +265,12 @@ TEST(Live, TypingGivesTheFactsOfAFreshParse) {
     }
   }
   EXPECT_GT(kept, 50U);
+}
+TEST(Live, TypingGivesTheFactsOfAFreshParse) {
+  type_into_a_file(Detail::kWhole);
+}
+TEST(Live, TypingGivesTheOutlineOfAFreshParse) {
+  type_into_a_file(Detail::kOutline);
 }
 
 }  // namespace

@@ -1,0 +1,232 @@
+// What living with the index costs, on one repository:
+//   index_live REPO [questions|typing|saves|restart|cancel|all]
+// REPO has to be a git work tree that may be written to: files are saved and put back. The store
+// goes to a temporary folder. Prints one line per figure: what, how many, p50, p95, p99 and the
+// longest in milliseconds. A checkout is timed by checkout.sh, which knows git's share of it.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "indexer/filter.h"
+#include "indexer/index.h"
+#include "indexer/syntax/languages.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace ambit;           // NOLINT: a program of one file
+using namespace ambit::indexer;  // NOLINT
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+void print(const std::string& what, std::vector<double> ms) {
+  if (ms.empty()) return;
+  std::sort(ms.begin(), ms.end());
+  const auto at = [&](double q) {
+    return ms[std::min(ms.size() - 1,
+                       static_cast<std::size_t>(q * static_cast<double>(ms.size())))];
+  };
+  std::printf("%-44s %6zu %9.3f %9.3f %9.3f %9.3f\n", what.c_str(), ms.size(), at(0.5), at(0.95),
+              at(0.99), ms.back());
+  std::fflush(stdout);
+}
+
+template <class F>
+double timed(F&& f) {
+  const auto start = Clock::now();
+  f();
+  return ms_since(start);
+}
+
+std::unique_ptr<RepoIndex> open(const fs::path& root, const fs::path& cache) {
+  IndexOptions options;
+  options.cache_directory = cache;
+  options.threads = 2;
+  auto index = RepoIndex::open(root, options);
+  if (!index) {
+    std::fprintf(stderr, "%s\n", index.error().message.c_str());
+    std::exit(1);
+  }
+  return std::move(*index);
+}
+
+void must(bool ok, const char* what) {
+  if (ok) return;
+  std::fprintf(stderr, "failed: %s\n", what);
+  std::exit(1);
+}
+
+std::vector<FileInfo> sources(const Snapshot& s) {
+  auto files = s.files();
+  std::erase_if(files, [](const FileInfo& f) {
+    return !f.skipped.empty() || f.language == Language::kNone || f.bytes < 2000;
+  });
+  return files;
+}
+
+void questions(const Snapshot& s, std::mt19937& random) {
+  const auto files = sources(s);
+  std::vector<std::string> names;
+  while (names.size() < 2000) {
+    const auto in = s.symbols_in(files[random() % files.size()].path);
+    if (!in.empty()) names.push_back(in[random() % in.size()].name);
+  }
+  std::vector<double> definitions, references, symbols, plain, regex;
+  for (const auto& n : names) definitions.push_back(timed([&] { (void)s.definitions(n, 100); }));
+  print("definitions of a name (at most 100)", definitions);
+  for (std::size_t i = 0; i < 500; ++i)
+    references.push_back(timed([&] { (void)s.references(names[i], 100); }));
+  print("references of a name (the first 100)", references);
+  for (std::size_t i = 0; i < 300; ++i) {
+    auto query = names[i].substr(0, 6);
+    if (query.size() > 4) query.erase(2, 1);
+    symbols.push_back(timed([&] { (void)s.find_symbols(query, 50); }));
+  }
+  print("symbols, fuzzy (50)", symbols);
+  for (std::size_t i = 0; i < 200; ++i)
+    plain.push_back(timed([&] { (void)s.search(names[i], false, 100); }));
+  print("text (the first 100)", plain);
+  for (std::size_t i = 0; i < 200; ++i) {
+    const auto& n = names[i];
+    regex.push_back(
+        timed([&] { (void)s.search(n.substr(0, n.size() / 2) + "\\w+\\s*\\(", true, 100); }));
+  }
+  print("regex (the first 100)", regex);
+}
+
+// A word typed into a function and taken back, in the largest file up to 300 KB and in others.
+void typing(const Snapshot& s, std::mt19937& random) {
+  auto files = sources(s);
+  std::erase_if(files, [](const FileInfo& f) { return f.bytes > 300'000; });
+  std::sort(files.begin(), files.end(),
+            [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  std::vector<double> largest, others;
+  for (std::size_t k = 0; k < 40 && k < files.size(); ++k) {
+    const auto& f = k < 20 ? files[k] : files[random() % files.size()];
+    auto text = s.text(f.path);
+    if (!text) continue;
+    (void)s.with_buffers({{f.path, std::make_shared<const std::string>(*text)}});
+    std::size_t at = text->find(";\n", text->size() / 4 + random() % (text->size() / 2));
+    if (at == std::string::npos) continue;
+    for (const char c : std::string(" if (count > 1) { call(count); }")) {
+      text->insert(++at, 1, c);
+      auto buffer = std::make_shared<const std::string>(*text);
+      (k < 20 ? largest : others).push_back(timed([&] {
+        const auto with = s.with_buffers({{f.path, buffer}});
+        (void)with->file(f.path);
+      }));
+    }
+  }
+  print("keystroke, the 20 largest up to " +
+            std::to_string(files.empty() ? 0 : files.front().bytes / 1000) + " KB",
+        largest);
+  print("keystroke, other files", others);
+}
+
+void saves(RepoIndex& index, std::mt19937& random) {
+  const auto files = sources(*index.snapshot());
+  std::vector<double> ms;
+  for (int i = 0; i < 100; ++i) {
+    const auto& f = files[random() % files.size()];
+    const auto before = index.snapshot()->text(f.path);
+    if (!before) continue;
+    const auto path = index.root() / f.path;
+    std::ofstream(path, std::ios::binary) << *before << "\nint saved_" << i << ";\n";
+    ms.push_back(timed([&] { must(index.update_paths({f.path}).has_value(), "a save"); }));
+    std::ofstream(path, std::ios::binary) << *before;
+    must(index.update_paths({f.path}).has_value(), "a save");
+  }
+  print("a save, until it is in the snapshot", ms);
+}
+
+void cancel(const fs::path& root) {
+  std::vector<double> ms;
+  for (const int after : {5, 20, 60, 150, 300, 600}) {
+    auto index = open(root, {});
+    std::stop_source stop;
+    Clock::time_point asked;
+    std::jthread asker([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(after));
+      asked = Clock::now();
+      stop.request_stop();
+    });
+    const auto done = index->update(stop.get_token());
+    const auto now = Clock::now();
+    asker.join();
+    if (!done) ms.push_back(std::chrono::duration<double, std::milli>(now - asked).count());
+  }
+  print("cancel of a cold index, until it returns", ms);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: index_live REPO [questions|typing|saves|restart|cancel|all]\n");
+    return 2;
+  }
+  const fs::path root = argv[1];
+  const std::string only = argc > 2 ? argv[2] : "all";
+  const auto wanted = [&](const char* name) { return only == "all" || only == name; };
+  std::string pattern = (fs::temp_directory_path() / "ambit-live-XXXXXX").string();
+  const fs::path cache = mkdtemp(pattern.data());
+  std::mt19937 random(1);
+  {
+    auto index = open(root, cache);
+    const auto start = Clock::now();
+    double names_ms = 0, symbols_ms = 0;
+    std::jthread eye([&](const std::stop_token& stop) {  // when does it answer at all?
+      while (!stop.stop_requested() && symbols_ms == 0) {
+        const auto s = index->snapshot();
+        if (names_ms == 0 && !s->files().empty()) names_ms = ms_since(start);
+        if (names_ms != 0 && !s->find_symbols("a", 1).empty()) symbols_ms = ms_since(start);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    });
+    const auto report = index->update();
+    must(report.has_value(), "the first index");
+    const double whole = ms_since(start);
+    eye.request_stop();
+    eye.join();
+    std::printf(
+        "%s: %llu files, %.1f MB, %llu definitions; cold %.0f ms, file names after %.0f ms, "
+        "first definitions after %.0f ms\n",
+        root.c_str(), static_cast<unsigned long long>(report->files),
+        static_cast<double>(report->bytes) / 1e6,
+        static_cast<unsigned long long>(report->definitions), whole, names_ms,
+        symbols_ms == 0 ? whole : symbols_ms);
+    std::printf("%-44s %6s %9s %9s %9s %9s\n", "milliseconds", "n", "p50", "p95", "p99", "max");
+    if (wanted("questions")) questions(*index->snapshot(), random);
+    if (wanted("typing")) typing(*index->snapshot(), random);
+    if (wanted("saves")) saves(*index, random);
+  }
+  if (wanted("restart")) {
+    std::vector<double> ms;
+    for (int i = 0; i < 5; ++i) {
+      ms.push_back(timed([&] {
+        auto index = open(root, cache);
+        must(index->update().has_value(), "a restart");
+        (void)index->snapshot()->find_symbols("main", 10);
+      }));
+    }
+    print("restart, until a question is answered", ms);
+  }
+  if (wanted("cancel")) cancel(root);
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("peak memory %ld MB\n", usage.ru_maxrss / 1024);
+  std::error_code ec;
+  fs::remove_all(cache, ec);
+}
