@@ -59,9 +59,8 @@ void on_code_action(Session& session, const lsp::RequestId& id, const json& para
   if (document == nullptr) return session.reply(id, json::array());
   const json& context = params.at("context");
   const auto encoding = session.client.encoding;
-  const auto begin =
-      offset_at(*document->text, position_of(params.at("range").at("start")), encoding);
-  const auto end = offset_at(*document->text, position_of(params.at("range").at("end")), encoding);
+  const auto begin = document->offset_at(position_of(params.at("range").at("start")), encoding);
+  const auto end = document->offset_at(position_of(params.at("range").at("end")), encoding);
   const json& given = member(context, {"diagnostics"});
   const ActionContext asked{*document,
                             begin,

@@ -8,17 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "lsp/position.h"
+
 namespace ambit::daemon {
 
-enum class PositionEncoding { kUtf8, kUtf16, kUtf32 };
+using lsp::PositionEncoding;
+using Position = lsp::LineColumn;  // in units of the negotiated encoding
 
-struct Position {
-  std::uint32_t line = 0;
-  std::uint32_t character = 0;  // in units of the negotiated encoding
-};
-
-// Byte offset of a position. Past the end of a line: its end; past the last line: the end of the
-// text; inside a character: its start. Lines end in \n, \r\n or \r.
+// The same for a text whose lines nobody has counted yet; the rules are those of lsp/position.h.
 [[nodiscard]] std::size_t offset_at(std::string_view text, Position position,
                                     PositionEncoding encoding);
 [[nodiscard]] Position position_at(std::string_view text, std::size_t offset,
@@ -28,7 +25,12 @@ struct Document {
   std::string uri, language;
   std::int64_t version = 0;
   std::shared_ptr<const std::string> text = std::make_shared<std::string>();
+  lsp::LineTable lines{""};  // of *text
   std::uint64_t opened = 0;  // rises with each didOpen and edit: most recently used last
+
+  [[nodiscard]] std::size_t offset_at(Position position, PositionEncoding encoding) const {
+    return lines.offset_at(*text, position, encoding);
+  }
 };
 
 class Documents {
