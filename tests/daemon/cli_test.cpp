@@ -223,6 +223,15 @@ TEST_F(Cli, CheckTimesEachStep) {
   EXPECT_FALSE(document()["ok"]);
 }
 
+TEST_F(Cli, TheDocsHoldEverySetting) {
+  ASSERT_EQ(run("config schema --format markdown"), 0) << errors();
+  ASSERT_FALSE(out_.empty());
+  std::ifstream in(AMBIT_SOURCE_DIR "/docs/configuration.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_NE(page.find(out_), std::string::npos)
+      << "put what `ambit config schema --format markdown` prints into docs/configuration.md";
+}
+
 TEST_F(Cli, DoctorSaysWhatIsWrong) {
   ASSERT_EQ(run("doctor --json"), 0) << out_;
   EXPECT_TRUE(document()["ok"]);

@@ -71,7 +71,7 @@ def check_methods(root):
     text = page.read_text()
     from_server = text.partition("| from the server")[2].split("\n\n")[0]
     method = r"^\| `([a-zA-Z$]+(?:/[a-zA-Z/]+)?)` \|"
-    in_page = set(re.findall(method, text, re.M)) - set(re.findall(method, from_server, re.M))
+    in_page = set(re.findall(method, text.replace(from_server, ""), re.M))
     return [f"docs/protocol.md: {m} of daemon/handlers/table.cpp is missing" for m in sorted(in_code - in_page)] + \
            [f"docs/protocol.md: {m} is not in daemon/handlers/table.cpp" for m in sorted(in_page - in_code)]
 
