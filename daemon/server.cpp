@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "daemon/handlers/announce.h"
 #include "daemon/handlers/features.h"
 #include "daemon/paths.h"
 #include "daemon/scheduling/engine_client.h"
@@ -15,6 +16,16 @@
 #include "daemon/version.h"
 
 namespace ambit::daemon {
+
+struct Gate {
+  std::mutex mutex;
+  Server* server = nullptr;
+  // Calls `what` of the server unless it is gone.
+  void pass(const std::function<void(Server&)>& what) {
+    std::lock_guard lock(mutex);
+    if (server != nullptr) what(*server);
+  }
+};
 
 namespace {
 
@@ -45,6 +56,11 @@ const char* state_name(inference::BackendState state) {
   return "unavailable";
 }
 
+IndexSupport telling(IndexSupport index, const std::shared_ptr<Gate>& gate) {
+  index.on_change = [gate] { gate->pass([](Server& server) { server.announce_state(); }); };
+  return index;
+}
+
 // {"fim": "spm"} in ambit.json beside the checkpoint: docs/decisions/0001-prompt-text.md.
 FimOrder fim_order_of(const std::filesystem::path& model) {
   std::error_code error;
@@ -61,10 +77,19 @@ Server::Server(ServerOptions options)
     : config_(std::move(options.config)),
       features_(options.features ? std::move(options.features)
                                  : std::make_shared<const Features>(builtin_features())),
+      gate_(std::make_shared<Gate>()),
       runtime_(2, cpu_threads()),
-      workspaces_(config_, std::move(options.index)) {
+      workspaces_(config_, telling(std::move(options.index), gate_)) {
   gate_->server = this;
-  open_model();
+  set_log_sink(
+      [this](LogLevel level, std::string_view line) { log_line(level, std::string(line)); });
+  if (options.backend) {
+    backend_ = std::move(options.backend);
+    fim_order_ = options.fim_order;
+  } else {
+    open_model();
+  }
+  if (options.wrap) backend_ = options.wrap(backend_);
   scheduler_ = std::make_shared<Scheduler>(backend_);
 }
 
@@ -76,8 +101,7 @@ void Server::open_model() {
   }
   if (spec->kind == ModelSpec::Kind::kRemote) {
     auto opened = open_backend(*spec, config_, [gate = gate_](const inference::BackendInfo&) {
-      std::lock_guard lock(gate->mutex);
-      if (gate->server != nullptr) gate->server->model_changed();
+      gate->pass([](Server& server) { server.model_changed(); });
     });
     backend_ = opened ? *opened : unavailable_backend(opened.error());
     return;
@@ -94,7 +118,9 @@ void Server::open_model() {
   }
   engine.load_tokenizer = [spec = *spec] { return load_tokenizer(spec); };
   engine.on_change = [this](const inference::BackendInfo&) { model_changed(); };
-  engine.on_restart = [this](const std::string& line) { tell_everybody(line); };
+  engine.on_restart = [this](const std::string& line) {
+    for (const auto& session : sessions()) session->show_message(2, line);
+  };
   auto client = std::make_shared<EngineClient>(std::move(engine));
   engine_ = client.get();
   backend_ = std::move(client);
@@ -109,6 +135,7 @@ Server::~Server() {
     waiting_for_model_.clear();
   }
   for (auto& [id, session] : sessions) session->end();
+  set_log_sink({});  // waits for a line that is on its way
   {
     std::lock_guard lock(gate_->mutex);
     gate_->server = nullptr;
@@ -132,15 +159,14 @@ void Server::add_client(FileDescriptor fd) {
   session->start(std::move(fd), [this](std::uint64_t id) {
     std::lock_guard lock(mutex_);
     sessions_.erase(id);
+    idle_since_ = std::chrono::steady_clock::now();
     wake_.notify_all();
   });
 }
 
 void Server::run(std::chrono::seconds idle_exit) {
   std::unique_lock lock(mutex_);
-  auto idle_since = std::chrono::steady_clock::now();
   while (!stopping_) {
-    if (!sessions_.empty()) idle_since = std::chrono::steady_clock::now();
     const auto keep_alive = config_.integer("engine.keep_alive_s");
     if (engine_ != nullptr && keep_alive > 0) {
       lock.unlock();
@@ -149,7 +175,7 @@ void Server::run(std::chrono::seconds idle_exit) {
       if (stopping_) break;
     }
     if (idle_exit.count() > 0 && sessions_.empty()) {
-      const auto until = idle_since + idle_exit;
+      const auto until = idle_since_ + idle_exit;
       if (std::chrono::steady_clock::now() >= until) return;
       wake_.wait_until(lock, until);
     } else {
@@ -174,7 +200,15 @@ void Server::when_model_settled(std::function<void()> then) {
 }
 
 void Server::model_changed() {
-  const auto state = backend_->describe().state;
+  const auto info = backend_->describe();
+  const auto state = info.state;
+  const std::pair told{state, info.problem};
+  bool news = false;
+  {
+    std::lock_guard lock(mutex_);
+    news = std::exchange(announced_, told) != told;
+  }
+  if (news) announce_state();
   if (state == inference::BackendState::kLoading || state == inference::BackendState::kCold) return;
   std::vector<std::function<void()>> waiting;
   {
@@ -184,13 +218,27 @@ void Server::model_changed() {
   for (auto& then : waiting) runtime_.work(std::move(then));
 }
 
-void Server::tell_everybody(const std::string& line) {
-  std::vector<std::shared_ptr<Session>> sessions;
-  {
-    std::lock_guard lock(mutex_);
-    for (auto& [id, session] : sessions_) sessions.push_back(session);
-  }
-  for (auto& session : sessions) session->show_message(2, line);
+std::vector<std::shared_ptr<Session>> Server::sessions() {
+  std::vector<std::shared_ptr<Session>> out;
+  std::lock_guard lock(mutex_);
+  for (auto& [id, session] : sessions_) out.push_back(session);
+  return out;
+}
+
+void Server::announce_state() {
+  runtime_.work([this] {
+    const auto info = backend_->describe();
+    for (const auto& session : sessions()) {
+      session->post([info](Session& s) { daemon::announce_state(s, info); });
+    }
+  });
+}
+
+// Called while the log is locked, so it only leaves the line for a thread of the runtime.
+void Server::log_line(LogLevel level, const std::string& line) {
+  runtime_.work([this, level, line] {
+    for (const auto& session : sessions()) session->log_message(level, line);
+  });
 }
 
 void Server::count_empty_answer(const std::string& reason) {

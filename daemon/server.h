@@ -19,6 +19,7 @@
 #include "daemon/scheduling/model_spec.h"
 #include "daemon/scheduling/scheduler.h"
 #include "daemon/session/workers.h"
+#include "daemon/support/trace.h"
 #include "daemon/workspace/workspace.h"
 #include "inference/backend.h"
 
@@ -27,11 +28,17 @@ namespace ambit::daemon {
 class EngineClient;
 class Session;
 struct Features;
+struct Gate;
 
 struct ServerOptions {
   Config config;
   IndexSupport index;
   std::shared_ptr<const Features> features = nullptr;  // null: builtin_features()
+  // Instead of the configured model, with its order of a prompt; for replay.
+  std::shared_ptr<inference::Backend> backend = nullptr;
+  FimOrder fim_order = FimOrder::kPsm;
+  // What stands between the scheduler and the model; for recording. May be empty.
+  std::function<std::shared_ptr<inference::Backend>(std::shared_ptr<inference::Backend>)> wrap = {};
 };
 
 class Server {
@@ -61,26 +68,27 @@ class Server {
   // with describe()).
   void when_model_settled(std::function<void()> then);
 
+  // The line that says what runs, to every editor that shows one.
+  void announce_state();
+
   void count_empty_answer(const std::string& reason);
   void count_completion(bool from_cache, double ms);
 
  private:
   void open_model();
   void model_changed();
-  void tell_everybody(const std::string& line);
+  void log_line(LogLevel level, const std::string& line);
+  [[nodiscard]] std::vector<std::shared_ptr<Session>> sessions();
 
   const Config config_;
   const std::shared_ptr<const Features> features_;
+  // A remote backend and an index tell of changes on threads of their own, and may outlive this
+  // object.
+  const std::shared_ptr<Gate> gate_;
   Runtime runtime_;
   WorkspaceRegistry workspaces_;
   std::shared_ptr<inference::Backend> backend_;
   EngineClient* engine_ = nullptr;  // backend_, when it is a process
-  // A remote backend tells of changes on threads of its own, and may outlive this object.
-  struct Gate {
-    std::mutex mutex;
-    Server* server = nullptr;
-  };
-  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::shared_ptr<Scheduler> scheduler_;
   std::shared_ptr<TokenCache> tokens_ = std::make_shared<TokenCache>();
   FimOrder fim_order_ = FimOrder::kPsm;
@@ -95,6 +103,8 @@ class Server {
   std::vector<std::function<void()>> waiting_for_model_;
   std::map<std::string, std::uint64_t> empty_answers_;
   std::uint64_t completions_ = 0, from_cache_ = 0;
+  std::pair<inference::BackendState, std::string> announced_;    // of the model
+  std::chrono::steady_clock::time_point idle_since_ = started_;  // while there is no session
   bool stopping_ = false;
 };
 

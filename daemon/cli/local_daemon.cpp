@@ -13,12 +13,14 @@ namespace ambit::daemon {
 ServerOptions server_options(const Config& config) {
   IndexSupport index;
   index.open = [threads = config.integer("index.threads"),
-                max_bytes = config.integer("index.max_file_bytes")](const auto& root) {
+                max_bytes = config.integer("index.max_file_bytes")](
+                   const auto& root, IndexSupport::OnProgress on_progress) {
     indexer::IndexOptions wanted;
     wanted.cache_directory = cache_directory() / "index";
     wanted.threads = threads > 0 ? static_cast<unsigned>(threads)
                                  : std::max(1U, std::thread::hardware_concurrency() / 2);
     wanted.max_file_bytes = static_cast<std::uint64_t>(max_bytes);
+    wanted.on_progress = std::move(on_progress);
     return indexer::RepoIndex::open(root, wanted);
   };
   index.make_packer = [](const std::string& repository) {
@@ -35,9 +37,14 @@ void open_log(const Config& config) {
   if (file_system().make_private_directory(folder)) set_log_file(folder / "daemon.log");
 }
 
-Result<std::unique_ptr<LocalDaemon>> LocalDaemon::start(const std::string& model) {
+Result<Config> local_config(const std::string& model) {
   AMBIT_TRY(config, Config::load());
   if (!model.empty()) AMBIT_CHECK_OK(config.set("model", model, "command line"));
+  return config;
+}
+
+Result<std::unique_ptr<LocalDaemon>> LocalDaemon::start(const std::string& model) {
+  AMBIT_TRY(config, local_config(model));
   return std::make_unique<LocalDaemon>(server_options(config));
 }
 

@@ -16,11 +16,15 @@ namespace ambit::daemon {
 // Writes the log where the settings say.
 void open_log(const Config& config);
 
+// The settings of this machine; `model` is what the command line said, empty for the configured
+// one.
+[[nodiscard]] Result<Config> local_config(const std::string& model);
+
 // A daemon in this process that nobody else can reach: for --no-daemon and --remote=off. The model
 // still runs in an engine process of its own. Ends with the object.
 class LocalDaemon {
  public:
-  // `model` is what the command line said; empty means the configured one.
+  // With local_config(model).
   [[nodiscard]] static Result<std::unique_ptr<LocalDaemon>> start(const std::string& model);
   explicit LocalDaemon(ServerOptions options) : server_(std::move(options)) {}
 

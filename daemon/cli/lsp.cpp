@@ -22,7 +22,8 @@ int lsp_command(const Arguments& arguments) {
   auto& remote = options.text("--remote", "auto", "auto|off|PATH",
                               "share the daemon, use none, or the one that listens at PATH");
   auto& model = options.text("--model", "", "SPEC", "instead of the configured model");
-  (void)options.text("--clientProcessId", "", "PID", "the editor; initialize says it too");
+  auto& editor = options.integer("--clientProcessId", 0, 0, 1 << 22,
+                                 "the editor, whose end is ours; initialize says it too");
   if (auto done = options.parse(arguments)) return *done;
   if ((stdio ? 1 : 0) + (pipe.empty() ? 0 : 1) + (options.given("--socket") ? 1 : 0) > 1) {
     return options.usage_error("give one of --stdio, --pipe and --socket");
@@ -31,6 +32,7 @@ int lsp_command(const Arguments& arguments) {
   std::signal(SIGPIPE, SIG_IGN);
 
   ForwardOptions how;
+  how.editor = editor;
   std::unique_ptr<LocalDaemon> local;
   if (remote == "off") {
     how.connect = [&]() -> Result<FileDescriptor> {

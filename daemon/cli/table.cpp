@@ -27,6 +27,8 @@ constexpr std::array kCommands{
     Command{"model", "tokens, prompts, logits, speed: the model by itself", model_command},
     Command{"plan", "what would fit here and how fast, before loading", plan_command},
     Command{"remote", "which repositories may be sent to a model server", remote_command},
+    Command{"record", "`lsp`, with everything that is said kept in a file", record_command},
+    Command{"replay", "such a file once more, without a model", replay_command},
     Command{"config", "show the settings and where they come from", config_command},
     Command{"serve", "run the daemon", serve_command},
     Command{"stop", "stop the daemon", stop_command},

@@ -88,7 +88,9 @@ class OutQueue {
 class Forwarder {
  public:
   Forwarder(int in, int out, ForwardOptions options)
-      : in_(in), out_(out), options_(std::move(options)) {}
+      : in_(in), out_(out), options_(std::move(options)) {
+    watch_editor(options_.editor);
+  }
 
   int run() {
     if (auto fd = options_.connect()) {
@@ -177,6 +179,7 @@ class Forwarder {
   }
 
   void from_editor(const std::string& body) {
+    if (options_.watch) options_.watch(true, body);
     const auto head = read_head(body);
     if (head) {
       if (!mirror_.from_editor(*head, body)) return;
@@ -306,14 +309,19 @@ class Forwarder {
   void to_daemon(std::string_view body) {
     if (daemon_) daemon_queue_.push(lsp::frame(body));  // else the mirror knows it
   }
-  void to_editor(std::string_view body) { editor_queue_.push(lsp::frame(body)); }
+  void to_editor(std::string_view body) {
+    if (options_.watch) options_.watch(false, body);
+    editor_queue_.push(lsp::frame(body));
+  }
 
   void watch_parent(std::string_view params_text) {
     const auto params = json::parse(params_text, nullptr, false);
     if (!params.is_object()) return;
     const auto pid = params.find("processId");
     if (pid == params.end() || !pid->is_number_integer()) return;
-    const auto number = pid->get<std::int64_t>();
+    watch_editor(pid->get<std::int64_t>());
+  }
+  void watch_editor(std::int64_t number) {
     if (number <= 0 || number > (1 << 22)) return;
     parent_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, number, 0)));
   }

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/net/local_socket.h"
@@ -26,6 +28,10 @@ struct ForwardOptions {
                                                 std::chrono::milliseconds(500),
                                                 std::chrono::milliseconds(2000)};
   std::chrono::milliseconds window{60000};
+  // The editor's process, when it is known before initialize says it; 0: not yet.
+  std::int64_t editor = 0;
+  // Sees every message that is passed on, in order; may be empty.
+  std::function<void(bool from_editor, std::string_view body)> watch;
 };
 
 // Blocks until the editor says exit, closes its end or dies. The exit code is LSP's: 0 after

@@ -62,16 +62,19 @@ Mirror::Route Mirror::from_daemon(const MessageHead& head, const std::string& bo
     if (found == pending_.end()) return Route::kPass;
     // The only member of the result that the forwarder needs; a JSON tree of it is not worth its
     // memory.
-    if (head.id == initialize_id_ &&
-        body.find("\"positionEncoding\":\"utf-8\"") != std::string::npos) {
-      encoding_ = PositionEncoding::kUtf8;
+    for (const auto known : {PositionEncoding::kUtf8, PositionEncoding::kUtf32}) {
+      const auto said = "\"positionEncoding\":\"" + std::string(lsp::to_string(known)) + '"';
+      if (head.id == initialize_id_ && body.find(said) != std::string::npos) encoding_ = known;
     }
     pending_.erase(found);
     return Route::kPass;
   }
   if (head.method == "$/progress") progress(head.params);
   if (!head.is_request()) return Route::kPass;
-  if (replayed_ && head.method == "client/registerCapability") return Route::kAnswer;
+  if (head.method == "client/registerCapability" && !registration(head.params)) {
+    return Route::kAnswer;
+  }
+  if (head.method == "client/unregisterCapability") unregistration(head.params);
   ++asked_[std::string(head.id)];
   return Route::kPass;
 }
@@ -142,6 +145,25 @@ void Mirror::progress(std::string_view params_text) {
   if (kind == "end") progress_.erase(params["token"].dump());
 }
 
+bool Mirror::registration(std::string_view params_text) {
+  const auto params = json::parse(params_text, nullptr, false);
+  if (!params.is_object() || !params.contains("registrations")) return true;
+  bool news = false;
+  for (const auto& entry : params["registrations"]) {
+    if (entry.is_object()) news |= registered_.insert(entry.value("id", json()).dump()).second;
+  }
+  return news;
+}
+
+// The protocol spells the member so.
+void Mirror::unregistration(std::string_view params_text) {
+  const auto params = json::parse(params_text, nullptr, false);
+  if (!params.is_object() || !params.contains("unregisterations")) return;
+  for (const auto& entry : params["unregisterations"]) {
+    if (entry.is_object()) registered_.erase(entry.value("id", json()).dump());
+  }
+}
+
 std::vector<std::string> Mirror::detach() {
   for (const auto& [id, count] : asked_) stale_[id] += count;
   asked_.clear();
@@ -162,7 +184,6 @@ bool Mirror::initializing() const {
 Mirror::Replay Mirror::replay() {
   Replay out;
   if (initialize_.empty()) return out;
-  replayed_ = true;
   auto pending = std::exchange(pending_, {});
   const auto unanswered = std::find_if(pending.begin(), pending.end(), [&](const Asked& asked) {
     return asked.id == initialize_id_;

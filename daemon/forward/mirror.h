@@ -52,6 +52,9 @@ class Mirror {
   void text_message(std::string_view method, std::string_view params);
   void folders_changed(std::string_view params);
   void progress(std::string_view params);
+  // False: the editor has all of it already, from the daemon before this one.
+  bool registration(std::string_view params);
+  void unregistration(std::string_view params);
 
   std::string initialize_, initialize_id_;
   std::string configuration_;  // the last didChangeConfiguration
@@ -64,7 +67,8 @@ class Mirror {
   std::map<std::string, int> asked_;  // raw ids that this daemon asked the editor
   std::map<std::string, int> stale_;  // those of daemons that are gone, yet to be answered
   std::set<std::string> progress_;    // raw tokens that were begun
-  bool shut_down_ = false, replayed_ = false;
+  std::set<std::string> registered_;  // ids of what daemons registered with the editor
+  bool shut_down_ = false;
 };
 
 }  // namespace ambit::daemon

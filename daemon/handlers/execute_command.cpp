@@ -84,8 +84,4 @@ void on_workspace_diagnostic(Session& session, const lsp::RequestId& id, const j
   session.diagnostics.workspace_report(id, params);
 }
 
-void on_echo(Session& session, const lsp::RequestId& id, const json& params) {
-  session.reply(id, params);
-}
-
 }  // namespace ambit::daemon

@@ -19,36 +19,54 @@ constexpr std::string_view kSuperseded = "superseded by a newer request";
 
 struct Asked {
   lsp::RequestId id;
-  std::string uri;
+  std::string uri, language;
+  std::shared_ptr<const std::string> document;  // as the editor has it
+  // The same, but with the entry that is chosen in the editor's completion list already taken.
   std::shared_ptr<const std::string> text;
-  std::int64_t version = 0;
-  std::size_t cursor = 0;
+  std::size_t cursor = 0;         // in text
+  json selected_range = nullptr;  // what that entry replaces; null without one
+  std::string selected;           // its text
   bool invoked = false;
   bool as_list = false;  // textDocument/completion
   std::uint64_t generation = 0;
   Clock::time_point start;
 };
 
+// One entry of the ordinary completion list, below those of a language server.
+json list_item(const Asked& asked, const std::string& rest, const std::string& line,
+               const std::string& whole, const json& range, const ClientInfo& client) {
+  const auto first = std::min(rest.find_first_not_of(" \t\r\n"), rest.size());
+  json item = {{"label", rest.substr(first, rest.find('\n', first) - first)},
+               {"kind", 1},  // text
+               {"sortText", "~"},
+               {"filterText", line},
+               {"textEdit", {{"range", range}, {"newText", whole}}},
+               {"data", {{"language", asked.language}, {"text", rest}}}};
+  if (client.insert_text_modes) item["insertTextMode"] = 1;  // as it is: no indenting again
+  if (client.label_details) {
+    item["labelDetails"] = {{"description", "ambit"}};
+  } else {
+    item["detail"] = "ambit";
+  }
+  return item;
+}
+
 // The replacement range starts at the start of the line, so that ghost text stays steady while it
 // is typed.
 json item_json(const Asked& asked, const std::string& rest, std::size_t replace_after,
-               PositionEncoding encoding) {
+               const ClientInfo& client) {
   const std::string& text = *asked.text;
   const auto line_break =
       asked.cursor == 0 ? std::string::npos : text.find_last_of("\r\n", asked.cursor - 1);
   const std::size_t line_start = line_break == std::string::npos ? 0 : line_break + 1;
   const std::string line = text.substr(line_start, asked.cursor - line_start);
-  const json range = range_json(text, line_start, asked.cursor + replace_after, encoding);
-  const std::string whole = line + rest;
-  if (asked.as_list) {
-    return {{"label", rest.substr(0, rest.find('\n'))},
-            {"kind", 1},
-            {"sortText", "~"},
-            {"filterText", line},
-            {"insertTextMode", 1},
-            {"labelDetails", {{"description", "ambit"}}},
-            {"textEdit", {{"range", range}, {"newText", whole}}}};
-  }
+  // With an entry chosen in the list, editors show only what extends it in its own range.
+  const bool selected = !asked.selected_range.is_null();
+  const json range =
+      selected ? asked.selected_range
+               : range_json(text, line_start, asked.cursor + replace_after, client.encoding);
+  const std::string whole = (selected ? asked.selected : line) + rest;
+  if (asked.as_list) return list_item(asked, rest, line, whole, range, client);
   return {{"insertText", whole},
           {"filterText", whole},
           {"range", range},
@@ -56,6 +74,14 @@ json item_json(const Asked& asked, const std::string& rest, std::size_t replace_
            {{"title", "accepted"},
             {"command", "ambit.inline.accepted"},
             {"arguments", json::array({std::to_string(asked.generation)})}}}};
+}
+
+// Markdown: a fence is longer than any run of backticks inside.
+std::string fenced(const std::string& language, const std::string& text) {
+  std::size_t longest = 2, run = 0;
+  for (const char c : text) longest = std::max(longest, run = c == '`' ? run + 1 : 0);
+  const std::string fence(longest + 1, '`');
+  return fence + language + "\n" + text + "\n" + fence;
 }
 
 void answer(Session& session, const Asked& asked, json items) {
@@ -68,6 +94,7 @@ void answer(Session& session, const Asked& asked, json items) {
 
 void answer_nothing(Session& session, const Asked& asked, const std::string& reason) {
   session.server.count_empty_answer(reason);
+  session.trace_note("nothing to offer: " + reason);
   if (asked.as_list) return answer(session, asked, json::array());
   session.reply(asked.id, nullptr);
 }
@@ -90,7 +117,7 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
     state.shown.add(asked.text, asked.cursor, item->text);
   }
   const Document* document = session.documents.find(asked.uri);
-  if (document == nullptr || document->text != asked.text) {
+  if (document == nullptr || document->text != asked.document) {
     // The answer is for older text: it waits in the cache for the next request.
     return session.fail(asked.id, lsp::ErrorCode::kRequestCancelled, "the text has changed");
   }
@@ -105,7 +132,7 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
   session.server.count_completion(false, ms);
   json items = json::array();
   for (const auto& item : outcome.items) {
-    items.push_back(item_json(asked, item.text, 0, session.client.encoding));
+    items.push_back(item_json(asked, item.text, 0, session.client));
   }
   answer(session, asked, std::move(items));
 }
@@ -144,6 +171,21 @@ void supersede(Session& session, DocumentState& state, std::string_view why = kS
   session.fail(state.request, lsp::ErrorCode::kRequestCancelled, std::string(why));
 }
 
+// Continues the entry that is chosen in the editor's completion list instead of what stands there.
+void take_selected(Asked& asked, const Document& document, const json& info,
+                   PositionEncoding encoding) {
+  if (asked.as_list || !info.is_object()) return;
+  const auto begin = document.offset_at(position_of(info.at("range").at("start")), encoding);
+  const auto end = document.offset_at(position_of(info.at("range").at("end")), encoding);
+  if (begin > end || begin > asked.cursor) return;
+  asked.selected = info.at("text").get<std::string>();
+  asked.selected_range = info.at("range");
+  std::string text = *document.text;
+  text.replace(begin, end - begin, asked.selected);
+  asked.text = std::make_shared<const std::string>(std::move(text));
+  asked.cursor = begin + asked.selected.size();
+}
+
 void handle(Session& session, const lsp::RequestId& id, const json& params, bool as_list) {
   Asked asked;
   asked.id = id;
@@ -156,14 +198,19 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
   if (!asked.uri.starts_with("file:") && !asked.uri.starts_with("untitled:")) {
     return answer_nothing(session, asked, "only file: and untitled: documents are completed");
   }
-  if (params.contains("context") && params["context"].is_object()) {
-    // languageclient 9 passes 0 for Invoked, everybody else 1. completion has its own numbers.
-    const auto kind = params["context"].value("triggerKind", 2);
-    asked.invoked = !as_list && kind != 2;
+  // No member of LSP, but some clients say it.
+  if (const json& version = member(params, {"textDocument", "version"});
+      version.is_number_integer() && version.get<std::int64_t>() < document->version) {
+    return session.fail(id, lsp::ErrorCode::kContentModified, "the text has changed");
   }
-  asked.text = document->text;
-  asked.version = document->version;
-  asked.cursor = offset_at(*asked.text, position, session.client.encoding);
+  // languageclient 9 passes 0 for Invoked, everybody else 1. completion has its own numbers.
+  const json& kind = member(params, {"context", "triggerKind"});
+  asked.invoked = !as_list && kind.is_number_integer() && kind != json(2);
+  asked.language = document->language;
+  asked.document = asked.text = document->text;
+  asked.cursor = document->offset_at(position, session.client.encoding);
+  take_selected(asked, *document, member(params, {"context", "selectedCompletionInfo"}),
+                session.client.encoding);
 
   const auto path = lsp::path_from_uri(asked.uri);
   const Config config = session.config_for(path ? session.workspace_of(*path) : nullptr);
@@ -179,9 +226,8 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
   if (!asked.invoked) {
     if (const auto hit = state.shown.find(*asked.text, asked.cursor)) {
       session.server.count_completion(true, 0);
-      return answer(
-          session, asked,
-          json::array({item_json(asked, hit->rest, hit->replace_after, session.client.encoding)}));
+      return answer(session, asked,
+                    json::array({item_json(asked, hit->rest, hit->replace_after, session.client)}));
     }
   }
   state.request = id;
@@ -211,6 +257,23 @@ void on_inline_completion(Session& session, const lsp::RequestId& id, const json
 
 void on_completion(Session& session, const lsp::RequestId& id, const json& params) {
   handle(session, id, params, true);
+}
+
+// The item once more, with what would be inserted as its documentation.
+void on_completion_resolve(Session& session, const lsp::RequestId& id, const json& params) {
+  json item = params;
+  const json& text = member(item, {"data", "text"});
+  const json& language = member(item, {"data", "language"});
+  if (text.is_string() && !item.contains("documentation")) {
+    if (session.client.markdown_documentation && language.is_string()) {
+      item["documentation"] = {
+          {"kind", "markdown"},
+          {"value", fenced(language.get<std::string>(), text.get<std::string>())}};
+    } else {
+      item["documentation"] = text;
+    }
+  }
+  session.reply(id, item);
 }
 
 void on_complete(Session& session, const lsp::RequestId& id, const json& params) {

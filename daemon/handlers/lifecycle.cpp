@@ -45,6 +45,28 @@ void take_settings(Session& session, const json& settings) {
   });
 }
 
+// Does this editor get completions in the ordinary list?
+bool wants_list(Session& session) {
+  const std::string setting = session.config_for(nullptr).text("completion.fallback");
+  return setting == "on" || (setting == "auto" && !session.client.inline_completion);
+}
+
+// The setting can come and change at any time; editors that can are told then.
+void register_list(Session& session) {
+  if (!session.client.dynamic_completion || wants_list(session) == session.list_registered) return;
+  session.list_registered = !session.list_registered;
+  json entry = {{"id", "ambit.completion"}, {"method", "textDocument/completion"}};
+  if (session.list_registered) {
+    entry["registerOptions"] = {
+        {"documentSelector", json::array({{{"scheme", "file"}}, {{"scheme", "untitled"}}})},
+        {"resolveProvider", true}};
+    session.ask("client/registerCapability", {{"registrations", json::array({entry})}});
+  } else {
+    // The protocol spells it so.
+    session.ask("client/unregisterCapability", {{"unregisterations", json::array({entry})}});
+  }
+}
+
 void pull_settings(Session& session) {
   if (!session.client.configuration) return;
   session.ask("workspace/configuration", {{"items", json::array({{{"section", "ambit"}}})}},
@@ -52,8 +74,16 @@ void pull_settings(Session& session) {
                 const auto self = weak.lock();
                 if (self && answer && answer->value().is_array() && !answer->value().empty()) {
                   take_settings(*self, answer->value().front());
+                  register_list(*self);
+                  self->server.announce_state();
                 }
               });
+}
+
+void open_folder(Session& session, const std::string& folder) {
+  if (session.workspace_of(folder)) return;
+  log(LogLevel::kWarning, "session",
+      folder + " is not indexed: it is no folder, the home directory or the whole disk");
 }
 
 void add_folder(Session& session, const json& uri) {
@@ -63,22 +93,27 @@ void add_folder(Session& session, const json& uri) {
   }
 }
 
+void set_trace(Session& session, const json& value) {
+  if (value == "off") session.trace = Session::Trace::kOff;
+  if (value == "messages") session.trace = Session::Trace::kMessages;
+  if (value == "verbose") session.trace = Session::Trace::kVerbose;
+}
+
 json content_schemes(const Features& features) {
   json schemes = json::array();
   for (const auto& content : features.contents) schemes.push_back(content.scheme);
   return schemes;
 }
 
-json capabilities(const Session& session) {
-  const bool fallback = session.server.config().text("completion.fallback") == "on" ||
-                        (session.server.config().text("completion.fallback") == "auto" &&
-                         !session.client.inline_completion);
+json capabilities(Session& session) {
   json out;
-  out["positionEncoding"] = session.client.encoding == PositionEncoding::kUtf8 ? "utf-8" : "utf-16";
+  out["positionEncoding"] = lsp::to_string(session.client.encoding);
   out["textDocumentSync"] = {
       {"openClose", true}, {"change", 2}, {"save", {{"includeText", false}}}, {"willSave", false}};
   out["inlineCompletionProvider"] = true;
-  if (fallback) out["completionProvider"] = {{"resolveProvider", true}};
+  if (!session.client.dynamic_completion && wants_list(session)) {
+    out["completionProvider"] = {{"resolveProvider", true}};
+  }
   const ClientInfo& client = session.client;
   const Features& features = session.server.features();
   json commands = json::array();
@@ -117,6 +152,7 @@ void on_initialize(Session& session, const lsp::RequestId& id, const json& param
     session.folders.push_back(path.get<std::string>());
   }
   take_settings(session, member(params, {"initializationOptions"}));
+  set_trace(session, member(params, {"trace"}));
   session.initialized = true;
   session.reply(id, {{"capabilities", capabilities(session)},
                      {"serverInfo", {{"name", "ambit"}, {"version", version()}}}});
@@ -136,11 +172,18 @@ void on_initialized(Session& session, const json&) {
          {"method", "workspace/textDocumentContent"},
          {"registerOptions", {{"schemes", content_schemes(session.server.features())}}}});
   }
+  if (session.client.dynamic_configuration) {
+    registrations.push_back({{"id", "ambit.configuration"},
+                             {"method", "workspace/didChangeConfiguration"},
+                             {"registerOptions", {{"section", "ambit"}}}});
+  }
   if (!registrations.empty()) {
     session.ask("client/registerCapability", {{"registrations", registrations}});
   }
+  register_list(session);
   pull_settings(session);
-  for (const auto& folder : session.folders) (void)session.workspace_of(folder);
+  for (const auto& folder : session.folders) open_folder(session, folder);
+  session.server.announce_state();
 }
 
 void on_shutdown(Session& session, const lsp::RequestId& id, const json&) {
@@ -156,6 +199,8 @@ void on_exit(Session& session, const json&) {
 
 void on_configuration_changed(Session& session, const json& params) {
   if (params.is_object() && params.contains("settings")) take_settings(session, params["settings"]);
+  register_list(session);
+  session.server.announce_state();
   pull_settings(session);
 }
 
@@ -164,9 +209,10 @@ void on_folders_changed(Session& session, const json& params) {
     const auto path = lsp::path_from_uri(folder.at("uri").get<std::string>());
     if (path) std::erase(session.folders, *path);
   }
+  session.drop_unused_workspaces();
   for (const auto& folder : member(params, {"event", "added"})) {
     add_folder(session, folder.at("uri"));
-    if (!session.folders.empty()) (void)session.workspace_of(session.folders.back());
+    if (!session.folders.empty()) open_folder(session, session.folders.back());
   }
 }
 
@@ -178,6 +224,10 @@ void on_watched_files(Session& session, const json& params) {
     if (const auto workspace = session.workspace_of(*path)) changes[workspace].push_back(*path);
   }
   for (const auto& [workspace, paths] : changes) workspace->changed(paths);
+}
+
+void on_set_trace(Session& session, const json& params) {
+  set_trace(session, params.at("value"));
 }
 
 void on_status(Session& session, const lsp::RequestId& id, const json&) {

@@ -11,7 +11,7 @@ constexpr std::array kRequests{
     RequestHandler{"shutdown", on_shutdown},
     RequestHandler{"textDocument/inlineCompletion", on_inline_completion},
     RequestHandler{"textDocument/completion", on_completion},
-    RequestHandler{"completionItem/resolve", on_echo},
+    RequestHandler{"completionItem/resolve", on_completion_resolve},
     RequestHandler{"textDocument/codeAction", on_code_action},
     RequestHandler{"codeAction/resolve", on_code_action_resolve},
     RequestHandler{"workspace/executeCommand", on_execute_command},
@@ -36,6 +36,7 @@ constexpr std::array kNotifications{
     NotificationHandler{"workspace/didChangeWorkspaceFolders", on_folders_changed},
     NotificationHandler{"workspace/didChangeWatchedFiles", on_watched_files},
     NotificationHandler{"window/workDoneProgress/cancel", on_progress_cancel},
+    NotificationHandler{"$/setTrace", on_set_trace},
 };
 
 }  // namespace

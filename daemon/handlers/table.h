@@ -29,6 +29,7 @@ void on_exit(Session&, const nlohmann::json&);
 void on_configuration_changed(Session&, const nlohmann::json&);
 void on_folders_changed(Session&, const nlohmann::json&);
 void on_watched_files(Session&, const nlohmann::json&);
+void on_set_trace(Session&, const nlohmann::json&);
 // text_sync.cpp
 void on_open(Session&, const nlohmann::json&);
 void on_change(Session&, const nlohmann::json&);
@@ -37,6 +38,7 @@ void on_close(Session&, const nlohmann::json&);
 // inline_completion.cpp
 void on_inline_completion(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_completion(Session&, const lsp::RequestId&, const nlohmann::json&);
+void on_completion_resolve(Session&, const lsp::RequestId&, const nlohmann::json&);
 // code_action.cpp
 void on_code_action(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_code_action_resolve(Session&, const lsp::RequestId&, const nlohmann::json&);
@@ -46,7 +48,6 @@ void on_execute_command(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_document_diagnostic(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_workspace_diagnostic(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_text_document_content(Session&, const lsp::RequestId&, const nlohmann::json&);
-void on_echo(Session&, const lsp::RequestId&, const nlohmann::json&);
 // own methods of the command line
 void on_status(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_stop(Session&, const lsp::RequestId&, const nlohmann::json&);

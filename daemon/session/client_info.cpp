@@ -1,6 +1,7 @@
 #include "daemon/session/client_info.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace ambit::daemon {
 
@@ -47,6 +48,19 @@ std::set<int> numbers(const json& value, Keys keys) {
   return out;
 }
 
+PositionEncoding encoding_of(const json& offered) {
+  std::optional<PositionEncoding> first;
+  for (const json& name : offered) {
+    for (const auto known :
+         {PositionEncoding::kUtf8, PositionEncoding::kUtf16, PositionEncoding::kUtf32}) {
+      if (name != lsp::to_string(known)) continue;
+      if (known == PositionEncoding::kUtf8) return known;
+      if (!first) first = known;
+    }
+  }
+  return first.value_or(PositionEncoding::kUtf16);
+}
+
 DiagnosticSupport diagnostics(const json& value) {
   DiagnosticSupport out;
   out.present = value.is_object();
@@ -90,6 +104,7 @@ void read_text_document(const json& document, ClientInfo& out) {
   out.pull = diagnostics(member(document, {"diagnostic"}));
   const json& completion = member(document, {"completion"});
   out.completion = completion.is_object();
+  out.dynamic_completion = truth(completion, {"dynamicRegistration"});
   const json& item = member(completion, {"completionItem"});
   out.label_details = truth(item, {"labelDetailsSupport"});
   out.insert_text_modes = numbers(item, {"insertTextModeSupport", "valueSet"}).contains(1);
@@ -106,9 +121,8 @@ ClientInfo read_client(const json& params) {
   out.name = text(params, {"clientInfo", "name"});
   out.version = text(params, {"clientInfo", "version"});
   const json& caps = member(params, {"capabilities"});
-  if (texts(caps, {"general", "positionEncodings"}).contains("utf-8")) {
-    out.encoding = PositionEncoding::kUtf8;
-  }
+  out.encoding = encoding_of(member(caps, {"general", "positionEncodings"}));
+  out.status_line = truth(caps, {"experimental", "ambitStatus"});
   read_workspace(member(caps, {"workspace"}), out);
   read_text_document(member(caps, {"textDocument"}), out);
   const json& window = member(caps, {"window"});

@@ -21,7 +21,8 @@ struct DiagnosticSupport {
 
 struct ClientInfo {
   std::string name, version;
-  PositionEncoding encoding = PositionEncoding::kUtf16;  // utf-8 if offered
+  // utf-8 if offered, for that is how texts are kept; else what the client likes best.
+  PositionEncoding encoding = PositionEncoding::kUtf16;
   bool inline_completion = false;
 
   // workspace
@@ -36,6 +37,7 @@ struct ClientInfo {
 
   // window
   bool work_done_progress = false, show_document = false;
+  bool status_line = false;  // takes `ambit/status`
 
   // code actions
   bool action_literals = false, action_preferred = false, action_disabled = false;
@@ -46,6 +48,7 @@ struct ClientInfo {
   DiagnosticSupport push, pull;
 
   // textDocument/completion
+  bool dynamic_completion = false;
   bool completion = false, label_details = false, insert_text_modes = false;
   bool item_default_edit_range = false, snippets = false;
   bool markdown_documentation = false;

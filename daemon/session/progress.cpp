@@ -62,7 +62,7 @@ struct Progress::Impl : std::enable_shared_from_this<Impl> {
       // It was over before the editor agreed to show it. A token that the client gave is used.
       if (ended && our_token) return close(s);
       sent_begin = true;
-      json value = {{"kind", "begin"}, {"title", title}, {"cancellable", true}};
+      json value = {{"kind", "begin"}, {"title", title}, {"cancellable", stop.stop_possible()}};
       add_state(value);
       last_sent = Clock::now();
       send(s, std::move(value));
@@ -86,7 +86,7 @@ struct Progress::Impl : std::enable_shared_from_this<Impl> {
                    });
       return;
     }
-    json value = {{"kind", "report"}, {"cancellable", true}};
+    json value = {{"kind", "report"}, {"cancellable", stop.stop_possible()}};
     add_state(value);
     lock.unlock();
     last_sent = Clock::now();

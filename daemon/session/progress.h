@@ -3,7 +3,7 @@
 // The token is the client's (workDoneToken of the request) or one that we create where the client
 // offers window.workDoneProgress; a client that offers neither, or refuses the token, gets nothing.
 // $/cancelRequest of the request and window/workDoneProgress/cancel of the token fire the same stop
-// source.
+// source. A source without a state (std::nostopstate) says that nobody can cancel this.
 //
 // Any thread, and cheap: a report is stored, and the newest one is sent at most every kInterval.
 // Call order begin, report*, end; a second begin and what comes after end are ignored.

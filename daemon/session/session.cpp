@@ -6,7 +6,7 @@
 
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
-#include "daemon/support/trace.h"
+#include "daemon/session/progress.h"
 #include "lsp/uri.h"
 
 namespace ambit::daemon {
@@ -60,6 +60,7 @@ void Session::finish() {
   running_.clear();
   states.clear();
   tokens_.clear();
+  indexing.clear();
   workspaces_.clear();
   on_end_now(id);
 }
@@ -94,13 +95,35 @@ void Session::stop_all() {
   for (auto& [token, stop] : tokens_) stop.request_stop();
 }
 
+void Session::log_message(LogLevel level, const std::string& line) {
+  post([type = static_cast<int>(level) + 1, line](Session& s) {
+    if (s.initialized) s.notify("window/logMessage", {{"type", type}, {"message", line}});
+  });
+}
+
+void Session::trace_note(const std::string& message) {
+  if (trace == Trace::kVerbose) notify("$/logTrace", {{"message", message}});
+}
+
+void Session::trace_reply(const lsp::RequestId& request, const std::string& how) {
+  const auto found = traced_.extract(request);
+  if (found.empty() || trace == Trace::kOff) return;
+  const auto spent = std::chrono::steady_clock::now() - found.mapped().start;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(spent).count();
+  notify("$/logTrace", {{"message", found.mapped().method + " (" + lsp::to_string(request) + ") " +
+                                        how + " after " + std::to_string(ms) + " ms"}});
+}
+
 void Session::reply(const lsp::RequestId& request, const json& result) {
   running_.erase(request);
+  trace_reply(request, "answered");
   if (connection_) connection_->send(lsp::encode_result(request, lsp::Json(result)));
 }
 
 void Session::fail(const lsp::RequestId& request, lsp::ErrorCode code, const std::string& message) {
   running_.erase(request);
+  trace_reply(request,
+              "failed with " + std::to_string(static_cast<int>(code)) + " (" + message + ")");
   if (connection_) connection_->send(lsp::encode_error(request, {code, message, {}}));
 }
 
@@ -269,6 +292,8 @@ void Session::dispatch(lsp::Message message) {
     }
     return;
   }
+  if (trace != Trace::kOff)
+    traced_[request.id] = {request.method, std::chrono::steady_clock::now()};
   const auto* handler = find_request(request.method);
   if (handler == nullptr) {
     return fail(request.id, lsp::ErrorCode::kMethodNotFound,
@@ -296,6 +321,17 @@ std::shared_ptr<Workspace> Session::workspace_of(const std::string& path) {
   auto workspace = server.workspaces().get(repository ? root : path);
   if (workspace) workspaces_.emplace(root, workspace);
   return workspace;
+}
+
+void Session::drop_unused_workspaces() {
+  auto before = std::exchange(workspaces_, {});
+  for (const auto& folder : folders) (void)workspace_of(folder);
+  for (const auto& [uri, document] : documents.all()) {
+    if (const auto path = lsp::path_from_uri(uri)) (void)workspace_of(*path);
+  }
+  std::erase_if(indexing, [&](const auto& bar) { return !workspaces_.contains(bar.first); });
+  // The last owner waits for the indexing thread, so not here.
+  server.runtime().work([before = std::move(before)] {});
 }
 
 Config Session::config_for(const std::shared_ptr<Workspace>& workspace) {

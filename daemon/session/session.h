@@ -22,11 +22,13 @@
 #include "daemon/session/client_info.h"
 #include "daemon/session/diagnostics.h"
 #include "daemon/session/documents.h"
+#include "daemon/support/trace.h"
 #include "daemon/workspace/workspace.h"
 #include "lsp/message.h"
 
 namespace ambit::daemon {
 
+class Progress;
 class Server;
 
 // What a document's completions remember.
@@ -46,9 +48,10 @@ class Session : public std::enable_shared_from_this<Session> {
   ~Session();
   // on_end is called once, on the strand, after the client is gone.
   void start(FileDescriptor fd, std::function<void(std::uint64_t id)> on_end);
-  void end();                                            // any thread
-  void show_message(int type, const std::string& text);  // any thread
-  [[nodiscard]] ClientInfo client_info() const;          // any thread
+  void end();                                                 // any thread
+  void show_message(int type, const std::string& text);       // any thread
+  void log_message(LogLevel level, const std::string& line);  // any thread; window/logMessage
+  [[nodiscard]] ClientInfo client_info() const;               // any thread
 
   // Posts to the strand; dropped when the session is gone. Any thread.
   void post(std::function<void(Session&)> job);
@@ -92,6 +95,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void reply(const lsp::RequestId& id, const nlohmann::json& result);
   void fail(const lsp::RequestId& id, lsp::ErrorCode code, const std::string& message);
   void notify(const std::string& method, const nlohmann::json& params);
+  // $/logTrace, where the client wants to read more than the messages.
+  void trace_note(const std::string& message);
 
   // Makes a request of the client cancellable until its reply: $/cancelRequest fires the stop
   // source, then calls on_cancel, which may answer at once; so does the end of the session, without
@@ -109,6 +114,11 @@ class Session : public std::enable_shared_from_this<Session> {
   // After shutdown or the end of the stream: everything that runs for this client stops.
   void stop_all();
 
+  [[nodiscard]] const std::map<std::string, std::shared_ptr<Workspace>>& workspaces() const {
+    return workspaces_;
+  }
+  // Lets go of those that no folder and no open document is in.
+  void drop_unused_workspaces();
   // The workspace of a path; null in single-file mode.
   [[nodiscard]] std::shared_ptr<Workspace> workspace_of(const std::string& path);
   [[nodiscard]] Config config_for(const std::shared_ptr<Workspace>& workspace);
@@ -127,12 +137,17 @@ class Session : public std::enable_shared_from_this<Session> {
   std::vector<std::string> folders;  // absolute
   std::vector<std::pair<std::string, SettingValue>> editor_settings;
   bool initialized = false, shut_down = false, model_problem_said = false;
+  enum class Trace { kOff, kMessages, kVerbose } trace = Trace::kOff;
+  std::string announced_state;  // what the editor shows; see handlers/announce.h
+  std::map<std::string, std::unique_ptr<Progress>> indexing;  // bars that are shown, by root
+  bool list_registered = false;  // textDocument/completion, dynamically
   std::uint64_t next_stream = 1;
 
  private:
   void on_frame(lsp::FrameEvent event);
   void dispatch(lsp::Message message);
   void finish();
+  void trace_reply(const lsp::RequestId& request, const std::string& how);
 
   std::shared_ptr<Connection> connection_;
   std::function<void(std::uint64_t)> on_end_;
@@ -141,6 +156,11 @@ class Session : public std::enable_shared_from_this<Session> {
     std::function<void(Session&)> on_cancel;
   };
   std::map<lsp::RequestId, Running> running_;
+  struct Traced {
+    std::string method;
+    std::chrono::steady_clock::time_point start;
+  };
+  std::map<lsp::RequestId, Traced> traced_;  // while trace is on
   Calls calls_;
   std::map<std::string, std::stop_source> tokens_;  // by their JSON
   std::uint64_t next_token_ = 1;

@@ -72,6 +72,11 @@ void Workspace::changed(const std::vector<fs::path>& paths) {
   changed_.notify_all();
 }
 
+bool Workspace::settled() const {
+  std::lock_guard lock(mutex_);
+  return settled_;
+}
+
 bool Workspace::wait_indexed(std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, timeout, [&] { return settled_; });
@@ -79,18 +84,31 @@ bool Workspace::wait_indexed(std::chrono::milliseconds timeout) const {
 
 void Workspace::run(const std::stop_token& stop) {
   const auto settle = [&](std::string state, std::string problem) {
-    std::lock_guard lock(mutex_);
-    status_.state = std::move(state);
-    status_.problem = std::move(problem);
-    settled_ = true;
-    if (memory_ && !snapshot_) memory_->follow(bare_);
-    changed_.notify_all();
+    {
+      std::lock_guard lock(mutex_);
+      status_.state = std::move(state);
+      status_.problem = std::move(problem);
+      status_.files_done = status_.files_total = 0;
+      settled_ = true;
+      if (memory_ && !snapshot_) memory_->follow(bare_);
+      changed_.notify_all();
+    }
+    told();
   };
   {
     std::lock_guard lock(mutex_);
     status_.state = "indexing";
   }
-  auto index = support_.open(root_);
+  told();
+  auto index = support_.open(root_, [this](const indexer::IndexProgress& progress) {
+    {
+      std::lock_guard lock(mutex_);
+      if (settled_) return;
+      status_.files_done = progress.files_done;
+      status_.files_total = progress.files_total;
+    }
+    told();
+  });
   if (!index) return settle("not indexed", index.error().message);
   auto report = (*index)->update(stop);
   if (!report && report.error().code != Code::kCancelled) {

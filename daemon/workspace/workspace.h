@@ -23,13 +23,20 @@ namespace ambit::daemon {
 struct WorkspaceStatus {
   std::string root, state, problem;  // state: "waiting", "indexing", "ready", "not indexed"
   std::uint64_t files = 0, definitions = 0;
+  // While the first index is built; afterwards 0.
+  std::uint64_t files_done = 0, files_total = 0;
 };
 
 // How a workspace gets its index; the server fills it in, tests leave it empty.
 struct IndexSupport {
-  std::function<Result<std::unique_ptr<indexer::RepoIndex>>(const std::filesystem::path& root)>
+  using OnProgress = std::function<void(const indexer::IndexProgress&)>;
+  std::function<Result<std::unique_ptr<indexer::RepoIndex>>(const std::filesystem::path& root,
+                                                            OnProgress on_progress)>
       open;
   std::function<std::unique_ptr<indexer::Packer>(const std::string& repository)> make_packer;
+  // The status of a workspace has changed. On the indexing thread, at most ten times a second; may
+  // be empty, must not block.
+  std::function<void()> on_change;
 };
 
 // Any thread.
@@ -50,11 +57,16 @@ class Workspace {
 
   // These paths (absolute) may have changed; indexed in the background, in batches.
   void changed(const std::vector<std::filesystem::path>& paths);
+  // Is there an index, or the news that there will be none?
+  [[nodiscard]] bool settled() const;
   // Blocks until the first index is there, or cannot be. False when time ran out.
   [[nodiscard]] bool wait_indexed(std::chrono::milliseconds timeout) const;
 
  private:
   void run(const std::stop_token& stop);
+  void told() const {
+    if (support_.on_change) support_.on_change();
+  }
 
   const std::filesystem::path root_;
   std::vector<std::string> notes_;

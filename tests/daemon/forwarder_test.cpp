@@ -66,6 +66,10 @@ json note(const char* method, json params) {
   return {{"jsonrpc", "2.0"}, {"method", method}, {"params", std::move(params)}};
 }
 
+json registers(const char* id) {
+  return {{"registrations", json::array({{{"id", id}, {"method", "workspace/x"}}})}};
+}
+
 class ForwarderTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -150,6 +154,8 @@ TEST_F(ForwarderTest, TellsTheNextDaemonWhatTheLastOneKnew) {
   editor_.send(ask(2, "textDocument/inlineCompletion"));
   editor_.send(ask(3, "workspace/executeCommand"));
   for (int i = 0; i < 6; ++i) (void)first.next();
+  first.send(ask(49, "client/registerCapability", registers("ambit.watch")));
+  EXPECT_EQ(editor_.next()["id"], 49);
   first.send(ask(50, "workspace/applyEdit"));
   EXPECT_EQ(editor_.next()["id"], 50);
   first.send(note("$/progress", {{"token", "t"}, {"value", {{"kind", "begin"}, {"title", ""}}}}));
@@ -172,8 +178,10 @@ TEST_F(ForwarderTest, TellsTheNextDaemonWhatTheLastOneKnew) {
   EXPECT_EQ(refused["error"]["code"], -32803) << "what may have acted is not done twice";
   EXPECT_EQ(editor_.next()["method"], "window/showMessage");
   second.send(answer(hello["id"], json::object()));  // must not reach the editor
-  second.send(ask(1, "client/registerCapability"));
+  second.send(ask(1, "client/registerCapability", registers("ambit.watch")));
   EXPECT_EQ(second.next()["id"], 1) << "the editor has it already";
+  second.send(ask(2, "client/registerCapability", registers("ambit.new")));
+  EXPECT_EQ(editor_.next()["params"]["registrations"][0]["id"], "ambit.new");
   editor_.send(answer(50, {{"applied", true}}));  // answers the first daemon
   second.send(answer(2, nullptr));
   EXPECT_EQ(editor_.next()["id"], 2);

@@ -202,6 +202,36 @@ TEST_F(Seams, TakesBackAQuestionWhenTheCommandIsCancelled) {
   EXPECT_EQ(error_code(client.call(kExecute, run("ambit.nobody"))), -32602);
 }
 
+TEST_F(Seams, AsksTheUserAndShowsDocuments) {
+  features.commands = {{"ambit.choose",
+                        [](FeatureRun& run, const json&) -> Result<lsp::Json> {
+                          auto chosen = daemon::ask_user(run, 3, "Which?", {"this", "that"});
+                          if (!chosen) return chosen.error();
+                          return lsp::Json(*chosen ? json(**chosen) : json());
+                        }},
+                       {"ambit.show", [](FeatureRun& run, const json&) -> Result<lsp::Json> {
+                          auto shown = daemon::show_document(run, "ambit-test:/a", false);
+                          if (!shown) return shown.error();
+                          return lsp::Json::boolean(*shown);
+                        }}};
+  auto& client = started({{"window", {{"showDocument", {{"support", true}}}}}});
+  json answer = {{"title", "that"}};
+  client.on_request = [&](const json& request) -> json {
+    if (request["method"] == "window/showMessageRequest") return {{"result", answer}};
+    if (request["method"] == "window/showDocument") return {{"result", {{"success", true}}}};
+    return "default";
+  };
+  EXPECT_EQ(result(client.call(kExecute, run("ambit.choose"))), "that");
+  EXPECT_EQ(client.server_request("window/showMessageRequest")["params"]["actions"],
+            json::array({{{"title", "this"}}, {{"title", "that"}}}));
+  answer = nullptr;  // dismissed
+  EXPECT_TRUE(result(client.call(kExecute, run("ambit.choose"))).is_null());
+  EXPECT_EQ(result(client.call(kExecute, run("ambit.show"))), true);
+  EXPECT_EQ(client.server_request("window/showDocument")["params"],
+            json({{"uri", "ambit-test:/a"}, {"takeFocus", false}}));
+  EXPECT_EQ(result(started({}).call(kExecute, run("ambit.show"))), false);
+}
+
 TEST_F(Seams, AsksWithATimeLimit) {
   features.commands = {{"ambit.ask", [](FeatureRun& run, const json&) -> Result<lsp::Json> {
                           auto answer = run.session->ask_and_wait(

@@ -64,6 +64,84 @@ TEST_F(Protocol, EndsSupersededAndCancelledRequestsWithOneReplyEach) {
   EXPECT_EQ(client.replies_to(second), 1);
 }
 
+// An editor without ghost text, with these members in completionItem.
+json lists(const json& item) {
+  return {{"textDocument",
+           {{"inlineCompletion", nullptr}, {"completion", {{"completionItem", item}}}}}};
+}
+
+TEST_F(Protocol, OffersAListToEditorsWithoutGhostText) {
+  script(R"({"default": {"answer": "first(`x`);\n  second();\n}"}})");
+  auto& client = editor();
+  client.capabilities.merge_patch(lists({{"labelDetailsSupport", true},
+                                         {"documentationFormat", {"markdown"}},
+                                         {"insertTextModeSupport", {{"valueSet", {1}}}}}));
+  const auto hello = client.start("file://" + (folder_ / "project").string());
+  EXPECT_EQ(hello["result"]["capabilities"]["completionProvider"]["resolveProvider"], true);
+  client.open(uri("a.cpp"), "void f() {\n  ");
+  const json params = {{"textDocument", {{"uri", uri("a.cpp")}}},
+                       {"position", {{"line", 1}, {"character", 2}}},
+                       {"context", {{"triggerKind", 1}}}};
+  const auto list = client.call("textDocument/completion", params)["result"];
+  EXPECT_EQ(list["isIncomplete"], true);
+  ASSERT_EQ(list["items"].size(), 1U) << list;
+  const json& item = list["items"][0];
+  EXPECT_EQ(item["label"], "first(`x`);");
+  EXPECT_EQ(item["filterText"], "  ") << "what stands before the cursor";
+  const auto whole = item["textEdit"]["newText"].get<std::string>();
+  EXPECT_THAT(whole, ::testing::StartsWith("  first(`x`);\n  second();")) << "several lines";
+  EXPECT_EQ(item["textEdit"]["range"]["start"]["character"], 0);
+  EXPECT_EQ(item["insertTextMode"], 1);
+  EXPECT_EQ(item["labelDetails"]["description"], "ambit");
+  const auto resolved = client.call("completionItem/resolve", item)["result"];
+  EXPECT_EQ(resolved["documentation"]["value"], "```cpp\n" + whole.substr(2) + "\n```");
+  EXPECT_EQ(resolved["textEdit"], item["textEdit"]);
+
+  auto& plain = started_editor(lists(json::object()));
+  plain.open(uri("a.cpp"), "void f() {\n  ");
+  const auto bare = plain.call("textDocument/completion", params)["result"]["items"][0];
+  for (const char* absent : {"insertTextMode", "labelDetails", "documentation"}) {
+    EXPECT_FALSE(bare.contains(absent)) << absent;
+  }
+  EXPECT_EQ(plain.call("completionItem/resolve", bare)["result"]["documentation"], whole.substr(2));
+}
+
+TEST_F(Protocol, ContinuesTheEntryThatIsChosenInTheList) {
+  script(R"({"rules": [{"match": "x.push_back<｜fim▁hole｜>", "answer": "(total);"}]})");
+  auto& client = started_editor();
+  client.open(uri("a.cpp"), "x.pu\n");
+  const json range = {{"start", {{"line", 0}, {"character", 2}}},
+                      {"end", {{"line", 0}, {"character", 4}}}};
+  auto params = LspClient::inline_params(uri("a.cpp"), 0, 4, 2);
+  params["context"]["selectedCompletionInfo"] = {{"range", range}, {"text", "push_back"}};
+  const auto item = client.call(kInline, params)["result"]["items"][0];
+  EXPECT_EQ(item["range"], range);
+  EXPECT_EQ(item["insertText"], "push_back(total);");
+  EXPECT_TRUE(
+      client.call(kInline, LspClient::inline_params(uri("a.cpp"), 0, 4))["result"].is_null())
+      << "without the entry the script has no answer";
+}
+
+TEST_F(Protocol, RefusesAQuestionAboutAnOlderText) {
+  auto& client = started_editor();
+  client.open(uri("a.cpp"), "one = ");
+  client.change(uri("a.cpp"), 4, "int total = ");
+  auto params = LspClient::inline_params(uri("a.cpp"), 0, 6);
+  params["textDocument"]["version"] = 1;  // some clients say it
+  const int id = client.request_unchecked(kInline, params);
+  EXPECT_EQ(error_code(client.reply(id)), -32801);
+}
+
+TEST_F(Protocol, EndsTheRequestsOfAClosedDocument) {
+  auto& client = started_editor();
+  client.open(uri("a.cpp"), "slow = ");
+  const int id = client.request(kInline, LspClient::inline_params(uri("a.cpp"), 0, 7));
+  client.notify("textDocument/didClose", {{"textDocument", {{"uri", uri("a.cpp")}}}});
+  EXPECT_EQ(error_code(client.reply(id)), -32801);
+  client.notify("textDocument/didSave", {{"textDocument", {{"uri", uri("a.cpp")}}}});  // VS Code
+  EXPECT_GT(pid_of_daemon(client), 0);
+}
+
 TEST_F(Protocol, AnswersNullWhenThereIsNothingToOffer) {
   auto& client = started_editor();
   client.open(uri("a.cpp"), "nothing matches ");

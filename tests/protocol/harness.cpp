@@ -1,5 +1,8 @@
 #include "tests/protocol/harness.h"
 
+#include <sys/wait.h>
+
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -31,7 +34,7 @@ void Protocol::SetUp() {
     std::filesystem::create_directories(folder_ / name);
   }
   std::filesystem::permissions(folder_ / "run", std::filesystem::perms::owner_all);
-  std::ofstream(folder_ / "script.json") << kScript;
+  script(kScript);
   std::ofstream(folder_ / "config/ambit/config.toml")
       << "model = \"scripted:" << (folder_ / "script.json").string() << "\"\n";
   const std::string root = folder_.string();
@@ -51,23 +54,51 @@ void Protocol::SetUp() {
 void Protocol::TearDown() {
   for (const auto& editor : editors_) {
     for (const auto& violation : editor->violations()) ADD_FAILURE() << violation;
+    EXPECT_EQ(editor->unread("telemetry/event"), 0) << "never sent";
   }
   editors_.clear();
   if (folder_.empty()) return;
-  LspClient stop({AMBIT_BINARY_DIR "/ambit", "stop"}, environment_, nullptr);
-  EXPECT_TRUE(stop.wait_exit().has_value()) << "`ambit stop` does not end";
+  EXPECT_GE(run({"stop"}), 0) << "`ambit stop` does not end";
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
 
-LspClient& Protocol::editor() {
-  const std::vector<std::string> command = {AMBIT_BINARY_DIR "/ambit", "lsp", "--stdio"};
+LspClient& Protocol::editor(std::vector<std::string> words) {
+  words.insert(words.begin(), AMBIT_BINARY_DIR "/ambit");
   return *editors_.emplace_back(
-      std::make_unique<LspClient>(command, environment_, model_ ? &*model_ : nullptr));
+      std::make_unique<LspClient>(std::move(words), environment_, model_ ? &*model_ : nullptr));
+}
+
+int Protocol::run(std::vector<std::string> words, std::string* out) {
+  std::string command = "env";
+  for (const auto& entry : environment_) command += " '" + entry + "'";
+  words.insert(words.begin(), AMBIT_BINARY_DIR "/ambit");
+  for (const auto& word : words) command += " '" + word + "'";
+  std::FILE* pipe = ::popen((command + " 2>/dev/null </dev/null").c_str(), "r");
+  if (pipe == nullptr) return -1;
+  char buffer[4096];
+  while (const auto n = std::fread(buffer, 1, sizeof buffer, pipe)) {
+    if (out != nullptr) out->append(buffer, n);
+  }
+  const int status = ::pclose(pipe);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void Protocol::configure(const std::string& line) const {
+  std::ofstream(folder_ / "config/ambit/config.toml", std::ios::app) << line << "\n";
+}
+
+void Protocol::script(const std::string& text) const {
+  std::ofstream(folder_ / "script.json") << text;
 }
 
 LspClient& Protocol::started_editor() {
+  return started_editor(json::object());
+}
+
+LspClient& Protocol::started_editor(const json& more_capabilities) {
   LspClient& client = editor();
+  client.capabilities.merge_patch(more_capabilities);
   EXPECT_TRUE(client.start("file://" + (folder_ / "project").string()).contains("result"));
   return client;
 }

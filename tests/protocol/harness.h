@@ -20,12 +20,19 @@ class Protocol : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  // `ambit lsp`, not yet initialized.
-  LspClient& editor();
+  // `ambit lsp`, or another verb that speaks as it does, not yet initialized.
+  LspClient& editor(std::vector<std::string> words = {"lsp", "--stdio"});
   // The same, initialized in the project folder.
   LspClient& started_editor();
+  // The same with these capabilities on top of the usual ones.
+  LspClient& started_editor(const json& more_capabilities);
   [[nodiscard]] std::string uri(const std::string& name) const;
   [[nodiscard]] static int pid_of_daemon(LspClient& client);
+  // Exit code of `ambit WORDS` in this test's folders, and what it printed.
+  int run(std::vector<std::string> words, std::string* out = nullptr);
+  // One more line of config.toml, and another script; both before the first editor.
+  void configure(const std::string& line) const;
+  void script(const std::string& text) const;
   // Texts of the items of an answer to inlineCompletion.
   static std::vector<std::string> texts(const json& reply);
   static int error_code(const json& reply);

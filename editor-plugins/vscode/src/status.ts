@@ -1,6 +1,6 @@
 // The item in the status bar, and the page behind it.
 import * as vscode from 'vscode';
-import { LanguageClient, State } from 'vscode-languageclient/node';
+import { FeatureState, LanguageClient, State, StaticFeature } from 'vscode-languageclient/node';
 import { execute } from './client';
 import { serverCommands, statusMethod, StatusParams } from './protocol';
 
@@ -24,8 +24,19 @@ function show(state: string, message?: string): void {
   item.backgroundColor = state === 'error' ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
 }
 
+/** Tells the server that someone reads `ambit/status`. */
+const wantsStatus: StaticFeature = {
+  fillClientCapabilities: (capabilities) => {
+    capabilities.experimental = { ...(capabilities.experimental as object | undefined), ambitStatus: true };
+  },
+  initialize: () => {},
+  getState: (): FeatureState => ({ kind: 'static' }),
+  clear: () => {},
+};
+
 /** Follows one client: its own state, and what the server says. */
 export function watchStatus(client: LanguageClient): void {
+  client.registerFeature(wantsStatus);
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Starting) show('starting');
     if (newState === State.Running) show('ready');

@@ -8,6 +8,7 @@ local NAME = 'ambit'
 local function capabilities()
   local caps = vim.lsp.protocol.make_client_capabilities()
   caps.textDocument.inlineCompletion = caps.textDocument.inlineCompletion or { dynamicRegistration = false }
+  caps.experimental = vim.tbl_extend('force', caps.experimental or {}, { ambitStatus = true })
   return caps
 end
 
