@@ -42,13 +42,20 @@ target_sources(ambit_inference PRIVATE
   model/head.cpp
   model/mtp.cpp
   model/model.cpp
+  device/library.cpp
+  device/memory.cpp
+  device/weights.cpp
+  device/device_step.cpp
+  device/device_block.cpp
+  device/device_model.cpp
   engine/sampler.cpp
   engine/speculative.cpp
   engine/local_backend.cpp
   engine/commands.cpp
+  engine/open_model.cpp
 )
 target_link_libraries(ambit_inference
-  PRIVATE nlohmann_json::nlohmann_json PkgConfig::HWY PkgConfig::XXHASH)
+  PRIVATE nlohmann_json::nlohmann_json PkgConfig::HWY PkgConfig::XXHASH ${CMAKE_DL_LIBS})
 # Tiles live in registers only when their small loops are unrolled, which -O2 does not do.
 set_source_files_properties(ops/block_formats.cpp ops/gemm_simd.cpp ops/rows_simd.cpp ops/attention_simd.cpp
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")

@@ -196,6 +196,7 @@ int bench(const Arguments& arguments) {
   auto& prompt = options.integer("--prompt", 512, 1, 1 << 24, "tokens to read");
   auto& generate = options.integer("--gen", 64, 1, 1 << 24, "tokens to write");
   auto& depth = options.integer("--depth", 0, 0, 1 << 24, "tokens before the prompt");
+  auto& backend = options.choice("--backend", "cpu", {"cpu", "cuda"}, "what computes");
   auto& numerics = options.choice("--numerics", "fast", {"plain", "release", "fast"}, "roundings");
   auto& threads = options.integer("--threads", 0, 0, 4096, "0: one a core");
   if (auto done = options.parse(arguments)) return *done;
@@ -203,6 +204,7 @@ int bench(const Arguments& arguments) {
   if (!path) return report(path.error());
   inference::BenchCommand command;
   command.model = *path;
+  command.backend = backend;
   command.numerics = numerics;
   command.prompt = prompt;
   command.generate = generate;

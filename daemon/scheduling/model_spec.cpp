@@ -85,7 +85,10 @@ Result<std::shared_ptr<inference::Backend>> open_backend(
       return std::shared_ptr<inference::Backend>(std::move(backend));
     }
     case ModelSpec::Kind::kLocal: {
-      AMBIT_TRY(backend, inference::open_local_backend(spec.path, {}));
+      inference::LocalOptions options;
+      AMBIT_TRY(device, inference::parse_device(config.text("engine.device")));
+      options.device = device;
+      AMBIT_TRY(backend, inference::open_local_backend(spec.path, options));
       return std::shared_ptr<inference::Backend>(std::move(backend));
     }
     case ModelSpec::Kind::kRemote: {

@@ -157,6 +157,13 @@ double bytes_per_token(const ModelConfig& c, const ModelWeights& w) {
   return sum;
 }
 
+DeviceChoice device_of(const std::string& backend) {
+  return backend == "cuda" ? DeviceChoice::kCuda : DeviceChoice::kCpu;
+}
+
+// On a card, for the one sequence that these commands compute.
+constexpr std::uint64_t kCommandState = std::uint64_t{4} << 30U;
+
 }  // namespace
 
 Result<Numerics> parse_numerics(std::string_view name) {
@@ -169,17 +176,20 @@ Result<Numerics> parse_numerics(std::string_view name) {
 
 Result<void> run_logits(const LogitsCommand& c) {
   AMBIT_TRY(numerics, parse_numerics(c.numerics));
-  if (c.backend != "cpu" && c.backend != "reference") {
+  if (c.backend != "cpu" && c.backend != "cuda" && c.backend != "reference") {
     return make_error(Code::kInvalidArgument,
-                      "backend '" + c.backend + "' is none of cpu, reference in this build");
+                      "backend '" + c.backend + "' is none of cpu, cuda, reference");
   }
   if (c.chunk < 0 || c.split < -1) {
     return make_error(Code::kInvalidArgument, "--chunk and --split take a positive number");
   }
-  AMBIT_TRY(model, Model::open(c.model, {.numerics = numerics,
-                                         .reference_ops = c.backend == "reference",
-                                         .threads = c.threads,
-                                         .mtp = false}));
+  AMBIT_TRY(opened, open_step_model(c.model,
+                                    {.numerics = numerics,
+                                     .reference_ops = c.backend == "reference",
+                                     .threads = c.threads,
+                                     .mtp = false},
+                                    device_of(c.backend), kCommandState));
+  const auto& model = opened.model;
   AMBIT_TRY(text, read_file(c.ids, kLongestIds));
   AMBIT_TRY(ids, ids_of(Json::parse(text, nullptr, false), model->config().vocab_size));
   if (static_cast<std::int64_t>(ids.size()) > model->config().max_position_embeddings) {
@@ -202,7 +212,8 @@ Result<void> run_logits(const LogitsCommand& c) {
                        .ids = std::span(ids).subspan(static_cast<std::size_t>(at),
                                                      static_cast<std::size_t>(count)),
                        .logits_from = 0};
-    const auto logits = model->forward({&in, 1}).logits;
+    AMBIT_TRY(stepped, model->step({&in, 1}));
+    const auto logits = stepped.logits;
     out.write(reinterpret_cast<const char*>(logits.data()),
               static_cast<std::streamsize>(logits.size_bytes()));
     at += count;
@@ -239,8 +250,10 @@ Result<BenchReport> run_bench(const BenchCommand& c) {
     return make_error(Code::kInvalidArgument,
                       "--prompt and --gen are at least 1, --depth at least 0");
   }
-  AMBIT_TRY(model,
-            Model::open(c.model, {.numerics = numerics, .threads = c.threads, .mtp = false}));
+  AMBIT_TRY(opened,
+            open_step_model(c.model, {.numerics = numerics, .threads = c.threads, .mtp = false},
+                            device_of(c.backend), kCommandState));
+  const auto& model = opened.model;
   const std::size_t vocab = model->config().vocab_size;
   const auto total = static_cast<std::size_t>(c.depth + c.prompt + c.generate);
   std::vector<TokenId> ids(total);
@@ -249,13 +262,17 @@ Result<BenchReport> run_bench(const BenchCommand& c) {
     random = random * 6364136223846793005U + 1442695040888963407U;
     id = static_cast<TokenId>((random >> 33U) % vocab);
   }
+  Result<void> done;
   const auto feed = [&](KvCache& cache, std::size_t from, std::size_t to, std::size_t chunk) {
     for (std::size_t at = from; at < to;) {
       const std::size_t n = std::min(chunk, to - at);
       const StepInput in{.cache = &cache,
                          .ids = std::span(ids).subspan(at, n),
                          .logits_from = at + n == to ? n - 1 : n};
-      (void)model->forward({&in, 1});
+      if (auto stepped = model->step({&in, 1}); !stepped) {
+        done = stepped.error();
+        return;
+      }
       at += n;
     }
   };
@@ -275,15 +292,18 @@ Result<BenchReport> run_bench(const BenchCommand& c) {
   report.prefill_tps = static_cast<double>(prompt) / report.ttft_ms * 1000;
   start = std::chrono::steady_clock::now();
   for (std::size_t at = depth + prompt; at < total; ++at) feed(cache, at, at + 1, 1);
+  AMBIT_CHECK_OK(done);
   report.decode_tps = static_cast<double>(c.generate) / ms_since(start) * 1000;
-  report.bytes_per_token = bytes_per_token(model->config(), model->weights());
+  AMBIT_TRY(checkpoint, open_checkpoint(c.model));
+  AMBIT_TRY(weights, bind_weights(checkpoint));
+  report.bytes_per_token = bytes_per_token(checkpoint.config, weights);
   report.bandwidth_gbs = report.bytes_per_token * report.decode_tps * 1e-9;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   report.peak_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-  report.threads = model->threads();
-  report.backend = "cpu";
-  report.isa = ops::simd_name();
+  report.backend = model->backend();
+  if (const auto* cpu = dynamic_cast<const Model*>(model.get())) report.threads = cpu->threads();
+  report.isa = report.threads != 0 ? ops::simd_name() : model->device();
   return report;
 }
 

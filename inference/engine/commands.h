@@ -21,7 +21,7 @@ struct LogitsCommand {
   std::filesystem::path out{};  // fp32 little-endian [n_ids, vocab], row-major
   std::int64_t chunk = 0;       // tokens of a prefill step; 0: all in one
   std::int64_t split = -1;      // prefill so many, then one at a time; -1: prefill all
-  std::string backend = "cpu";  // or "reference"
+  std::string backend = "cpu";  // or "cuda", "reference"
   std::string numerics = "plain";
   unsigned threads = 0;
 };
@@ -44,7 +44,8 @@ struct BenchCommand {
   std::string numerics = "fast";
   std::int64_t prompt = 512;
   std::int64_t generate = 64;
-  std::int64_t depth = 0;  // tokens before the prompt
+  std::int64_t depth = 0;       // tokens before the prompt
+  std::string backend = "cpu";  // or "cuda"
   unsigned threads = 0;
 };
 struct BenchReport {

@@ -44,7 +44,7 @@ using JobPtr = std::unique_ptr<Job>;
 
 class LocalBackend final : public Backend {
  public:
-  LocalBackend(std::unique_ptr<Model> model, const LocalOptions& options)
+  LocalBackend(std::unique_ptr<StepModel> model, const LocalOptions& options)
       : model_(std::move(model)), options_(options), tree_(model_->pages(), options.state_bytes) {
     context_ = model_->config().max_position_embeddings;
     if (options_.context > 0) context_ = std::min(context_, options_.context);
@@ -70,11 +70,17 @@ class LocalBackend final : public Backend {
     BackendInfo info;
     info.name = options_.name;
     info.arch = "deepseek_v4";
-    info.backend = "cpu";
-    info.device = "CPU, " + std::to_string(model_->threads()) +
-                  (model_->threads() == 1 ? " thread, " : " threads, ") + ops::simd_name();
-    info.state = BackendState::kReady;
-    info.weights_bytes = model_->weights().bytes;
+    info.backend = model_->backend();
+    info.device = model_->device();
+    if (!options_.device_note.empty()) {
+      info.device += " (not on the graphics card: " + options_.device_note + ")";
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      info.state = problem_.empty() ? BackendState::kReady : BackendState::kUnavailable;
+      info.problem = problem_;
+    }
+    info.weights_bytes = model_->weights_bytes();
     info.kv_bytes = kv_bytes_.load(std::memory_order_relaxed);
     info.context = context_;
     info.vocab_size = static_cast<std::int32_t>(model_->config().vocab_size);
@@ -205,7 +211,9 @@ class LocalBackend final : public Backend {
     const TimePoint before = std::chrono::steady_clock::now();
     const std::size_t vocab = static_cast<std::size_t>(model_->config().vocab_size);
     if (!inputs_.empty()) {
-      const StepOutput out = model_->forward(inputs_);
+      const Result<StepOutput> stepped = model_->step(inputs_);
+      if (!stepped) return fail(stepped.error());
+      const StepOutput out = *stepped;
       const double ms = elapsed_ms(before, std::chrono::steady_clock::now());
       if (chunk >= 16) {
         const double rate = static_cast<double>(chunk) / std::max(ms, 0.01);
@@ -221,6 +229,23 @@ class LocalBackend final : public Backend {
       absorb(*prefilling, {}, vocab);  // everything was warm already
     }
     std::erase(active_, nullptr);
+  }
+
+  // A step could not be computed: its members end, their state goes, and when the device is gone so
+  // does everything that it kept.
+  void fail(const Error& error) {
+    if (error.code == Code::kUnavailable) {
+      const std::lock_guard lock(mutex_);
+      problem_ = error.message;
+    }
+    for (JobPtr* member : members_) {
+      JobPtr job = std::move(*member);
+      job->cache.reset();
+      job->result.error = error;
+      done(*job, Finish::kError);
+    }
+    std::erase(active_, nullptr);
+    tree_.trim();
   }
 
   void start(Job& job) {
@@ -341,7 +366,8 @@ class LocalBackend final : public Backend {
       job.lookup->propose(static_cast<std::size_t>(left - 1), job.step_ids);
       job.lookup_drafts = job.step_ids.size() - 1;
       if (job.lookup_drafts == 0 && model_->has_mtp() && job.mtp_success > 0.4) {
-        model_->draft(*job.cache, job.next, 1, job.step_ids);
+        // Without a draft the step goes on; what broke shows there.
+        (void)model_->propose(*job.cache, job.next, 1, job.step_ids);
       }
     }
     add_input(job, job.step_ids, 0);
@@ -436,14 +462,15 @@ class LocalBackend final : public Backend {
     if (job.events.on_done) job.events.on_done(job.result);
   }
 
-  std::unique_ptr<Model> model_;
+  std::unique_ptr<StepModel> model_;
   LocalOptions options_;
   std::int64_t context_ = 0;
   std::atomic<std::uint64_t> kv_bytes_ = 0;
 
   // Guarded by mutex_: requests that the model thread has not taken yet. Full: refused.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::string problem_;  // set when the device is gone
   std::deque<JobPtr> queue_;
   std::size_t pending_ = 0;  // queued and active
 
@@ -470,7 +497,7 @@ class LocalBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_local_backend(std::unique_ptr<Model> model,
+std::unique_ptr<Backend> make_local_backend(std::unique_ptr<StepModel> model,
                                             const LocalOptions& options) {
   return std::make_unique<LocalBackend>(std::move(model), options);
 }
@@ -478,7 +505,9 @@ std::unique_ptr<Backend> make_local_backend(std::unique_ptr<Model> model,
 Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path& path,
                                                     const LocalOptions& options) {
   LocalOptions o = options;
-  AMBIT_TRY(model, Model::open(path, o.model));
+  // Warm prefixes and the sequences that are being computed share a card's state memory.
+  AMBIT_TRY(opened, open_step_model(path, o.model, o.device, 2 * o.state_bytes));
+  o.device_note = opened.note;
   if (o.tokenizer == nullptr) {
     AMBIT_TRY(tokenizer, checkpoint_tokenizer(path));
     o.tokenizer = std::move(tokenizer);
@@ -486,7 +515,7 @@ Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path&
   if (o.name.empty()) {
     o.name = (path.has_filename() ? path : path.parent_path()).filename().string();
   }
-  return make_local_backend(std::move(model), o);
+  return make_local_backend(std::move(opened.model), o);
 }
 
 }  // namespace ambit::inference

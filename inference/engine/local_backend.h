@@ -12,14 +12,17 @@
 #include <string>
 
 #include "inference/backend.h"
+#include "inference/engine/open_model.h"
 #include "inference/model/model.h"
 
 namespace ambit::inference {
 
 struct LocalOptions {
   ModelOptions model{};
-  std::string name{};        // shown in describe(); empty: the checkpoint's file name
-  std::int64_t context = 0;  // tokens of one sequence, prompt and answer; 0: what the model allows
+  DeviceChoice device = DeviceChoice::kCpu;
+  std::string device_note{};  // shown behind the device's name
+  std::string name{};         // shown in describe(); empty: the checkpoint's file name
+  std::int64_t context = 0;   // tokens of one sequence, prompt and answer; 0: what the model allows
   std::uint64_t state_bytes = std::uint64_t{1} << 30U;  // memory for warm prefixes
   // Warm prefixes are kept here over restarts, written when the engine is idle. Empty: nowhere.
   std::filesystem::path state_directory{};
@@ -38,7 +41,7 @@ struct LocalOptions {
                                                                   const LocalOptions& options);
 
 // The same on a model in memory.
-[[nodiscard]] std::unique_ptr<Backend> make_local_backend(std::unique_ptr<Model> model,
+[[nodiscard]] std::unique_ptr<Backend> make_local_backend(std::unique_ptr<StepModel> model,
                                                           const LocalOptions& options);
 
 }  // namespace ambit::inference

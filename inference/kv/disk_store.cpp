@@ -163,6 +163,10 @@ Result<void> DiskStore::append(std::uint8_t kind, const PageKey& key, const Page
 
 Result<void> DiskStore::put(const PageMaker& maker, const PageKey& key, const PageKey& parent,
                             const Page& page, bool with_checkpoint) {
+  if (!maker.on_host()) {
+    const PageMaker host(maker.shape());
+    return put(host, key, parent, *maker.to_host(page), with_checkpoint);
+  }
   if (!has_rows(key)) {
     std::string payload(reinterpret_cast<const char*>(page.ids.data()), kIdBytes);
     payload += encode_rows(maker.shape(), page);
@@ -211,6 +215,7 @@ Result<PagePtr> DiskStore::get(const PageMaker& maker, const PageKey& key,
     AMBIT_TRY(checkpoint, read(checkpoints_, key));
     AMBIT_CHECK_OK(decode_checkpoint(maker.shape(), checkpoint, *page));
   }
+  if (!maker.on_host()) return maker.from_host(*page);
   return page;
 }
 

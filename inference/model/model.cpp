@@ -11,7 +11,6 @@
 #include "inference/ops/rope.h"
 
 namespace ambit::inference {
-namespace {
 
 StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool mtp, bool rounded) {
   std::vector<LayerKind> kinds;
@@ -27,7 +26,7 @@ StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool mtp, bo
   return shape;
 }
 
-std::vector<float> frequencies(const ModelConfig& c, bool compressed) {
+std::vector<float> rope_frequencies(const ModelConfig& c, bool compressed) {
   return ops::rope_frequencies({.rope_dim = c.qk_rope_head_dim,
                                 .base = compressed ? c.compress_rope_theta : c.rope_theta,
                                 .yarn = compressed && c.yarn,
@@ -36,8 +35,6 @@ std::vector<float> frequencies(const ModelConfig& c, bool compressed) {
                                 .beta_fast = c.yarn_beta_fast,
                                 .beta_slow = c.yarn_beta_slow});
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Model>> Model::open(const std::filesystem::path& path,
                                            const ModelOptions& options) {
@@ -52,11 +49,22 @@ Model::Model(ModelConfig config, ModelWeights weights, const ModelOptions& optio
   pages_ = std::make_unique<PageMaker>(
       state_shape(config_, weights_, mtp_, options.numerics != Numerics::kPlain));
   pool_ = std::make_unique<ops::ThreadPool>(options.threads);
-  main_frequencies_ = frequencies(config_, false);
-  compress_frequencies_ = frequencies(config_, true);
+  main_frequencies_ = rope_frequencies(config_, false);
+  compress_frequencies_ = rope_frequencies(config_, true);
+}
+
+std::string Model::device() const {
+  return "CPU, " + std::to_string(pool_->size()) +
+         (pool_->size() == 1 ? " thread, " : " threads, ") + ops::simd_name();
 }
 
 std::uint64_t Model::fingerprint() const {
+  const std::string isa = options_.reference_ops ? "reference" : ops::simd_name();
+  return model_fingerprint(weights_, isa, options_.numerics, mtp_);
+}
+
+std::uint64_t model_fingerprint(const ModelWeights& weights, std::string_view arithmetic,
+                                Numerics numerics, bool mtp) {
   // The shapes, the arithmetic, and a sample of every matrix: a retrained checkpoint differs in
   // all.
   constexpr std::uint32_t kStateVersion = 2;
@@ -64,21 +72,20 @@ std::uint64_t Model::fingerprint() const {
   XXH3_64bits_reset(state);
   const auto add = [&](const void* data, std::size_t n) { XXH3_64bits_update(state, data, n); };
   const auto number = [&](std::uint64_t v) { add(&v, sizeof(v)); };
-  const std::string isa = options_.reference_ops ? "reference" : ops::simd_name();
-  add(isa.data(), isa.size());
+  add(arithmetic.data(), arithmetic.size());
   number(kStateVersion);
-  number(static_cast<std::uint64_t>(options_.numerics));
-  number(mtp_ ? 1 : 0);
-  number(weights_.bytes);
+  number(static_cast<std::uint64_t>(numerics));
+  number(mtp ? 1 : 0);
+  number(weights.bytes);
   const auto matrix = [&](const ops::Matrix& m) {
     number(m.rows);
     number(m.cols);
     number(static_cast<std::uint64_t>(m.type));
     if (m.data != nullptr) add(m.data, std::min<std::size_t>(512, m.rows * m.cols / 2));
   };
-  matrix(weights_.embed);
-  matrix(weights_.head);
-  for (const BlockWeights& b : weights_.layers) {
+  matrix(weights.embed);
+  matrix(weights.head);
+  for (const BlockWeights& b : weights.layers) {
     for (const ops::Matrix* m : {&b.hc_attn.fn, &b.hc_ffn.fn, &b.attn.wq_a, &b.attn.wq_b,
                                  &b.attn.wkv, &b.attn.wo_a, &b.attn.wo_b, &b.ffn.gate}) {
       matrix(*m);

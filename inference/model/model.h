@@ -10,6 +10,7 @@
 #include "daemon/support/result.h"
 #include "inference/kv/cache.h"
 #include "inference/model/step.h"
+#include "inference/model/step_model.h"
 #include "inference/weights/binding.h"
 
 namespace ambit::inference {
@@ -21,21 +22,17 @@ struct ModelOptions {
   bool mtp = true;             // keep the state of the MTP block (if the checkpoint has one)
 };
 
-// One sequence's part of a step.
-struct StepInput {
-  KvCache* cache = nullptr;      // extended by ids
-  std::span<const TokenId> ids;  // at least 1, each in [0, vocab)
-  std::size_t logits_from = 0;   // rows [logits_from, ids.size()) get logits
-  bool mtp_logits = false;       // and the same rows of the MTP block (position 0 has none: zeros)
-};
+// What every model of a checkpoint shares, whatever computes it. rounded: numerics other than
+// plain.
+[[nodiscard]] StateShape state_shape(const ModelConfig& config, const ModelWeights& weights,
+                                     bool mtp, bool rounded);
+[[nodiscard]] std::vector<float> rope_frequencies(const ModelConfig& config, bool compressed);
+// weights: on the host. arithmetic: what computes, in a word.
+[[nodiscard]] std::uint64_t model_fingerprint(const ModelWeights& weights,
+                                              std::string_view arithmetic, Numerics numerics,
+                                              bool mtp);
 
-// Logits of the step, [rows, vocab], the inputs' rows one after another. Valid until the next step.
-struct StepOutput {
-  std::span<const float> logits;
-  std::span<const float> mtp_logits;
-};
-
-class Model {
+class Model final : public StepModel {
  public:
   // path: a checkpoint directory or file (see weights/binding.h).
   [[nodiscard]] static Result<std::unique_ptr<Model>> open(const std::filesystem::path& path,
@@ -43,20 +40,25 @@ class Model {
   // weights must match config (binding.h checks).
   Model(ModelConfig config, ModelWeights weights, const ModelOptions& options);
 
-  [[nodiscard]] const ModelConfig& config() const { return config_; }
+  [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] const ModelWeights& weights() const { return weights_; }
-  [[nodiscard]] const PageMaker& pages() const { return *pages_; }
-  [[nodiscard]] bool has_mtp() const { return mtp_; }
-  // Names the checkpoint and the arithmetic: state computed under one fingerprint is valid under it
-  // alone.
-  [[nodiscard]] std::uint64_t fingerprint() const;
+  [[nodiscard]] const PageMaker& pages() const override { return *pages_; }
+  [[nodiscard]] bool has_mtp() const override { return mtp_; }
+  [[nodiscard]] std::uint64_t fingerprint() const override;
+  [[nodiscard]] std::uint64_t weights_bytes() const override { return weights_.bytes; }
+  [[nodiscard]] std::string_view backend() const override { return "cpu"; }
+  [[nodiscard]] std::string device() const override;
   [[nodiscard]] std::size_t threads() const { return pool_->size(); }
 
+  // step() and propose(), which cannot fail here.
   StepOutput forward(std::span<const StepInput> inputs);
-
-  // Up to `count` tokens that the MTP block expects behind `next`, the token that follows the
-  // sequence. The cache is as before when it returns. Needs has_mtp() and a non-empty cache.
   void draft(KvCache& cache, TokenId next, std::size_t count, std::vector<TokenId>& out);
+  Result<StepOutput> step(std::span<const StepInput> inputs) override { return forward(inputs); }
+  Result<void> propose(KvCache& cache, TokenId next, std::size_t count,
+                       std::vector<TokenId>& out) override {
+    draft(cache, next, count, out);
+    return {};
+  }
 
   void set_trace(Trace trace) { trace_ = std::move(trace); }
 

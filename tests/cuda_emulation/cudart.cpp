@@ -5,6 +5,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,6 +32,12 @@ struct Configuration {
   cudaStream_t stream;
 };
 thread_local std::vector<Configuration> configurations;
+
+// What is recorded of a stream: see cudaStreamBeginCapture.
+struct Recording {
+  std::vector<std::function<void()>> steps;
+};
+Recording* recording = nullptr;
 
 }  // namespace
 
@@ -80,7 +88,18 @@ cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void** arg
     std::abort();
   }
   const ptx::Registration& found = kernel->second;
-  simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(args); });
+  if (recording == nullptr) {
+    simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(args); });
+    return cudaSuccess;
+  }
+  // Every kernel here has one parameter, a struct.
+  const size_t bytes = ptx::parameter_bytes(name->second.c_str());
+  const auto* from = static_cast<const unsigned char*>(args[0]);
+  recording->steps.push_back(
+      [found, grid, block, shared, copy = std::vector<unsigned char>(from, from + bytes)] {
+        const void* one = copy.data();
+        simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(&one); });
+      });
   return cudaSuccess;
 }
 cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** args,
@@ -92,6 +111,116 @@ cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* stub) {
   return cudaSuccess;
 }
 cudaError_t cudaGetLastError() {
+  return cudaSuccess;
+}
+const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaSuccess ? "no error" : "out of memory";
+}
+
+// One device with 1 GiB that it counts, so that running out can be tried.
+constexpr size_t kDeviceBytes = size_t{1} << 30U;
+static size_t used_bytes = 0;
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = std::getenv("AMBIT_EMULATE_NO_DEVICE") == nullptr ? 1 : 0;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
+  std::memset(p, 0, sizeof *p);
+  std::strcpy(p->name, "emulated device");
+  p->major = 8;
+  p->multiProcessorCount = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int) {
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* all) {
+  *free_bytes = kDeviceBytes - used_bytes;
+  *all = kDeviceBytes;
+  return cudaSuccess;
+}
+// Device memory begins as NaN garbage. The size stands in front, for the count.
+cudaError_t cudaMalloc(void** p, size_t n) {
+  constexpr size_t kFront = 256;
+  if (used_bytes + n > kDeviceBytes) return cudaErrorMemoryAllocation;
+  auto* memory =
+      static_cast<unsigned char*>(std::aligned_alloc(256, (n + kFront + 255) / 256 * 256));
+  if (memory == nullptr) return cudaErrorMemoryAllocation;
+  std::memcpy(memory, &n, sizeof n);
+  std::memset(memory + kFront, 0xFF, n);
+  used_bytes += n;
+  *p = memory + kFront;
+  return cudaSuccess;
+}
+cudaError_t cudaFree(void* p) {
+  if (p == nullptr) return cudaSuccess;
+  auto* memory = static_cast<unsigned char*>(p) - 256;
+  size_t n = 0;
+  std::memcpy(&n, memory, sizeof n);
+  used_bytes -= n;
+  std::free(memory);
+  return cudaSuccess;
+}
+cudaError_t cudaHostAlloc(void** p, size_t n, unsigned) {
+  *p = std::aligned_alloc(256, (n + 255) / 256 * 256);
+  return *p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+cudaError_t cudaFreeHost(void* p) {
+  std::free(p);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = reinterpret_cast<cudaStream_t>(1);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t) {
+  return cudaSuccess;
+}
+// A recording keeps the arguments' bytes; how many a kernel has is in sizes.cpp, from its PTX.
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+  if (recording != nullptr) return cudaErrorIllegalState;
+  recording = new Recording;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+  *graph = reinterpret_cast<cudaGraph_t>(recording);
+  recording = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsigned long long) {
+  *out = reinterpret_cast<cudaGraphExec_t>(new Recording(*reinterpret_cast<Recording*>(graph)));
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete reinterpret_cast<Recording*>(graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  delete reinterpret_cast<Recording*>(graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
+  if (recording != nullptr) return cudaErrorIllegalState;
+  for (const auto& step : reinterpret_cast<Recording*>(graph)->steps) step();
+  return cudaSuccess;
+}
+// A card would refuse to wait for a stream that is being recorded.
+cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind, cudaStream_t) {
+  if (recording != nullptr) {
+    recording->steps.push_back([=] { std::memcpy(to, from, n); });
+  } else {
+    std::memcpy(to, from, n);
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t n, cudaStream_t) {
+  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;  // nothing here needs it
+  std::memset(to, value, n);
   return cudaSuccess;
 }
 

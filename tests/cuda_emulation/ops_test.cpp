@@ -1,189 +1,452 @@
-// The CUDA kernels as nvcc compiled them, run on the CPU, against the reference of each op.
+// The CUDA kernels against the reference of each op: those of the library that AMBIT_CUDA_LIBRARY
+// names, emulated on the CPU in several thread orders, or on a real card.
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
-#include <random>
-#include <vector>
 
-#include "inference/ops/cuda/launch.h"
-#include "tests/cuda_emulation/orders.h"
+#include "inference/ops/hc_mix.h"
+#include "inference/ops/index_scores.h"
+#include "inference/ops/norm.h"
+#include "inference/ops/quantize.h"
+#include "inference/ops/rope.h"
+#include "inference/ops/route.h"
+#include "inference/ops/sparse_attention.h"
+#include "inference/ops/top_k.h"
+#include "tests/cuda_emulation/ops_fixture.h"
 
 namespace ambit::inference::ops {
 namespace {
 
 using cuda::LaunchError;
+using namespace testing;
 
-std::vector<float> random_floats(std::mt19937& random, std::size_t n) {
-  std::normal_distribution<float> normal(0.0F, 1.0F);
-  std::vector<float> out(n);
-  for (float& x : out) x = normal(random);
-  return out;
-}
-
-// Every order of threads and several seeds.
-class CudaOps : public ::testing::TestWithParam<testing::ThreadOrder> {
- protected:
-  void SetUp() override { testing::set_thread_order(GetParam()); }
-};
-
-TEST_P(CudaOps, RmsNormIsTheReference) {
-  std::mt19937 random(1);
-  for (const std::size_t dim : {1U, 31U, 32U, 33U, 255U, 256U, 257U, 512U, 4096U}) {
-    for (const bool weighted : {false, true}) {
-      const std::size_t rows = 3, stride = dim + 5;
-      const auto x = random_floats(random, rows * stride), weight = random_floats(random, dim);
-      std::vector<float> expected(rows * dim), got(rows * dim, NAN);
-      RmsNormArgs args;
-      args.x = x.data();
-      args.x_stride = stride;
-      args.weight = weighted ? weight.data() : nullptr;
-      args.out = expected.data();
-      args.out_stride = dim;
-      args.rows = rows;
-      args.dim = dim;
-      args.eps = 1e-6F;
-      rms_norm_reference(args);
-      args.out = got.data();
-      ASSERT_EQ(cuda::rms_norm(args, nullptr), LaunchError::kNone);
-      for (std::size_t i = 0; i < got.size(); ++i) {
-        ASSERT_NEAR(got[i], expected[i], 2e-6F * (1 + std::abs(expected[i])))
-            << "differs from the reference: dim " << dim << " at " << i;
+TEST_P(CudaOps, NormsAndTheirFormsAreTheReference) {
+  for (const std::size_t dim : {4U, 48U, 128U, 132U, 1028U}) {
+    const std::size_t rows = 3;
+    const auto x = floats(rows * dim);
+    const auto weight = floats(dim);
+    Floats expected(rows * dim);
+    RmsNormArgs r;
+    r.x = x.data();
+    r.x_stride = dim;
+    r.weight = weight.data();
+    r.out = expected.data();
+    r.out_stride = dim;
+    r.rows = rows;
+    r.dim = dim;
+    r.eps = 1e-6F;
+    rms_norm_reference(r);
+    Forms out(rows, dim);
+    cuda::NormArgs a;
+    a.x = x.data();
+    a.rows = rows;
+    a.weight = weight.data();
+    a.eps = 1e-6F;
+    a.out = out.activation;
+    ASSERT_EQ(run(api().rms_norm, a), LaunchError::kNone);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_NEAR(out.f32[i], expected[i], 2e-6F * (1 + std::fabs(expected[i])))
+          << "differs from the reference: dim " << dim << " at " << i;
+    }
+    // The forms of what came out, exactly.
+    for (std::size_t row = 0; row < rows; ++row) {
+      Floats rounded(out.f32.begin() + static_cast<std::ptrdiff_t>(row * dim),
+                     out.f32.begin() + static_cast<std::ptrdiff_t>((row + 1) * dim));
+      round_input_row(rounded.data(), dim);
+      for (std::size_t i = 0; i < dim; ++i) {
+        const std::size_t at = row * dim + i;
+        ASSERT_EQ(out.rounded_value(at), rounded[i]) << "differs from the reference: " << i;
+        ASSERT_EQ(out.split_value(at), out.f32[at]) << "differs from the reference: " << i;
       }
     }
   }
 }
 
-struct Weights {
-  Matrix matrix;
-  std::vector<std::byte> data;
-  std::vector<std::uint8_t> scales;
-};
-
-Weights random_weights(std::mt19937& random, MatrixType type, std::size_t rows, std::size_t cols) {
-  Weights w;
-  const bool fp8 = type == MatrixType::kFp8Block128;
-  w.data.resize(fp8 ? rows * cols : rows * cols / 2);
-  for (auto& byte : w.data) {
-    auto value = static_cast<std::uint8_t>(random());
-    if (fp8 && (value & 0x7FU) == 0x7FU) value ^= 1U;  // NaN has a test of its own
-    byte = std::byte{value};
-  }
-  w.scales.resize(fp8 ? (rows + 127) / 128 * (cols / 128) : rows * (cols / 32));
-  for (auto& scale : w.scales) scale = static_cast<std::uint8_t>(118 + random() % 12);
-  w.matrix.type = type;
-  w.matrix.rows = rows;
-  w.matrix.cols = cols;
-  w.matrix.data = w.data.data();
-  w.matrix.scales = w.scales.data();
-  return w;
-}
-
-void check_gemv(MatrixType type) {
-  std::mt19937 random(2);
-  const std::pair<std::size_t, std::size_t> shapes[] = {
-      {1, 128}, {5, 256}, {130, 640}, {131, 1152}};
-  for (const auto& [rows, cols] : shapes) {
-    const auto w = random_weights(random, type, rows, cols);
-    for (const std::size_t n : {1U, 2U, 8U, 9U}) {
-      const auto x = random_floats(random, n * (cols + 4));
-      GemmArgs args;
-      args.w = &w.matrix;
-      args.first = rows / 3;
-      args.count = rows - args.first;
-      args.x = x.data();
-      args.x_stride = cols + 4;
-      args.n = n;
-      args.y_stride = args.count;
-      std::vector<float> expected(n * args.count), got(expected.size(), NAN), one(args.count, NAN);
-      args.y = expected.data();
-      gemm_reference(args);
-      args.y = got.data();
-      ASSERT_EQ(cuda::gemv(args, nullptr), LaunchError::kNone);
-      std::vector<float> row(cols);
-      for (std::size_t i = 0; i < got.size(); ++i) {
-        unpack_row(w.matrix, args.first + i % args.count, row.data());
-        double size = 0;
-        for (std::size_t c = 0; c < cols; ++c) {
-          size += std::abs(double(row[c]) * x[i / args.count * args.x_stride + c]);
-        }
-        ASSERT_NEAR(got[i], expected[i], 1e-6 * size)
-            << "differs from the reference: " << rows << " x " << cols << ", row " << i;
+void check_linear(CudaOps& t, MatrixType type, bool round, std::size_t rows, std::size_t cols) {
+  const Weights w = t.weights(type, rows, cols);
+  for (const std::size_t n : {1U, 9U, 33U}) {
+    Forms x(n, cols);
+    t.fill(x, n, cols, round);
+    cuda::LinearArgs a;
+    a.jobs[0].w = w.matrix;
+    a.jobs[0].round = round;
+    a.n_jobs = 1;
+    a.x = x.activation;
+    a.n = n;
+    Floats got(n * rows, NAN), expected(n * rows), one(rows, NAN);
+    a.jobs[0].y = got.data();
+    ASSERT_EQ(run(api().linear, a), LaunchError::kNone);
+    GemmArgs g;
+    g.w = &w.matrix;
+    g.count = rows;
+    g.x = x.f32.data();
+    g.x_stride = cols;
+    g.n = n;
+    g.y = expected.data();
+    g.y_stride = rows;
+    gemm_reference(g);
+    Floats row(cols);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      unpack_row(w.matrix, i % rows, row.data());
+      double size = 0;
+      for (std::size_t c = 0; c < cols; ++c) {
+        size += std::fabs(static_cast<double>(row[c]) * x.f32[i / rows * cols + c]);
       }
-      // A row's bits do not depend on how many rows a call has.
-      args.x += (n - 1) * args.x_stride;
-      args.n = 1;
-      args.y = one.data();
-      ASSERT_EQ(cuda::gemv(args, nullptr), LaunchError::kNone);
-      ASSERT_EQ(std::memcmp(one.data(), &got[(n - 1) * args.count], args.count * 4), 0);
+      ASSERT_NEAR(got[i], expected[i], 1e-6 * size)
+          << "differs from the reference: " << rows << " x " << cols << ", " << n << " rows, " << i;
     }
+    // A row's bits do not depend on how many rows a call has, nor on which tile serves it.
+    Forms last(1, cols);
+    last.take(x, n - 1);
+    a.x = last.activation;
+    a.n = 1;
+    a.jobs[0].y = one.data();
+    ASSERT_EQ(run(api().linear, a), LaunchError::kNone);
+    ASSERT_EQ(std::memcmp(one.data(), &got[(n - 1) * rows], rows * 4), 0)
+        << "differs from the reference: a row alone";
   }
 }
 
-TEST_P(CudaOps, Fp8GemvIsTheReference) {
-  check_gemv(MatrixType::kFp8Block128);
-}
-TEST_P(CudaOps, Fp4GemvIsTheReference) {
-  check_gemv(MatrixType::kFp4Group32);
+TEST_P(CudaOps, LinearIsTheReference) {
+  check_linear(*this, MatrixType::kF32, false, 19, 36);
+  check_linear(*this, MatrixType::kBf16, false, 19, 96);
+  check_linear(*this, MatrixType::kFp8Block128, false, 140, 192);
+  check_linear(*this, MatrixType::kFp8Block128, true, 19, 640);
+  check_linear(*this, MatrixType::kFp4Group32, false, 19, 128);
+  check_linear(*this, MatrixType::kFp4Group32, true, 33, 1280);
 }
 
 // One value at a time, so that every code of a format and every scale is seen exactly.
 TEST_P(CudaOps, EveryCodeAndScaleUnpacksExactly) {
   for (const auto type : {MatrixType::kFp8Block128, MatrixType::kFp4Group32}) {
-    std::mt19937 random(3);
-    auto w = random_weights(random, type, 128, 128);
-    std::vector<float> x(128, 0.0F), y(128), expected(128);
-    GemmArgs args;
-    args.w = &w.matrix;
-    args.count = 8;
-    args.x = x.data();
-    args.x_stride = 128;
-    args.n = 1;
-    args.y_stride = 128;
-    // Every code at scales that keep its product finite, then every scale of 1.0.
+    Weights w = weights(type, 16, 128);
     const auto one = static_cast<std::uint8_t>(type == MatrixType::kFp8Block128 ? 0x38 : 0x22);
-    for (int turn = 0; turn < 512; ++turn) {
+    for (int turn = 0; turn < 512; turn += 1 + turn % 3) {
       const int byte = turn % 256;
       const bool codes = turn < 256;
+      if (codes && type == MatrixType::kFp8Block128 && (byte & 0x7F) == 0x7F) continue;  // NaN
+      if (!codes && byte > 250) continue;  // infinite in BF16's range
       for (auto& data : w.data) data = std::byte(codes ? byte : one);
       for (auto& scale : w.scales) scale = static_cast<std::uint8_t>(codes ? 64 + byte / 2 : byte);
-      const int column = byte % 128;
-      x.assign(128, 0.0F);
-      x[column] = 1.0F;
-      args.y = expected.data();
-      gemm_reference(args);
-      args.y = y.data();
-      ASSERT_EQ(cuda::gemv(args, nullptr), LaunchError::kNone);
-      for (int r = 0; r < 8; ++r) {
-        const bool same = y[r] == expected[r] || (std::isnan(y[r]) && std::isnan(expected[r]));
-        ASSERT_TRUE(same) << "differs from the reference: byte " << byte << ": " << y[r] << " for "
-                          << expected[r];
+      Forms x(1, 128);
+      x.set(static_cast<std::size_t>(byte) % 128, 1.0F);
+      Floats got(16, NAN), row(128);
+      cuda::LinearArgs a;
+      a.jobs[0].w = w.matrix;
+      a.jobs[0].y = got.data();
+      a.jobs[0].round = true;
+      a.n_jobs = 1;
+      a.x = x.activation;
+      a.n = 1;
+      ASSERT_EQ(run(api().linear, a), LaunchError::kNone);
+      for (std::size_t r = 0; r < 16; ++r) {
+        unpack_row(w.matrix, r, row.data());
+        ASSERT_EQ(got[r], row[static_cast<std::size_t>(byte) % 128])
+            << "differs from the reference: turn " << turn;
       }
     }
   }
 }
 
+TEST_P(CudaOps, HyperConnectionsAreTheReference) {
+  for (const std::size_t dim : {4U, 132U}) {
+    const std::size_t n = 4, rows = 5, outs = 24, wide = n * dim;
+    auto streams = floats(rows * wide);
+    const auto fn = floats(outs * wide), base = floats(outs), scale = floats(3),
+               f = floats(2 * rows * dim), last = floats(rows * dim), weight = floats(dim),
+               post = floats(rows * n), comb = floats(rows * n * n);
+    const Ints entries = {9, 0, 1, 2, 3, 8, 7, 4, 5, 6};
+    auto expected = streams;
+    Floats partial(rows * 2 * cuda::kMixWidth, NAN), new_post(rows * n, NAN),
+        new_comb(rows * n * n, NAN);
+    Forms out(rows, dim);
+    cuda::HcMixArgs mix;
+    mix.streams = streams.data();
+    mix.rows = rows;
+    mix.dim = dim;
+    mix.sublayer = {f.data(), entries.data(), 2, last.data(), post.data(), comb.data()};
+    mix.fn = fn.data();
+    mix.partial = partial.data();
+    ASSERT_EQ(run(api().hc_mix, mix), LaunchError::kNone);
+    cuda::HcPreArgs pre;
+    pre.streams = streams.data();
+    pre.rows = rows;
+    pre.dim = dim;
+    pre.partial = partial.data();
+    pre.base = base.data();
+    pre.scale = scale.data();
+    pre.hc_eps = 1e-4F;
+    pre.norm_eps = 1e-5F;
+    pre.post = new_post.data();
+    pre.comb = new_comb.data();
+    pre.weight = weight.data();
+    pre.out = out.activation;
+    ASSERT_EQ(run(api().hc_pre, pre), LaunchError::kNone);
+    for (std::size_t r = 0; r < rows; ++r) {
+      Floats sum(dim), m(outs), split_pre(n), split_post(n), split_comb(n * n), mixed(dim);
+      for (std::size_t i = 0; i < dim; ++i) {
+        sum[i] = f[static_cast<std::size_t>(entries[2 * r]) * dim + i] +
+                 f[static_cast<std::size_t>(entries[2 * r + 1]) * dim + i] + last[r * dim + i];
+      }
+      float* x = expected.data() + r * wide;
+      hc_expand_reference(x, sum.data(), post.data() + r * n, comb.data() + r * n * n, n, dim);
+      for (std::size_t o = 0; o < outs; ++o) {
+        for (std::size_t i = 0; i < wide; ++i) m[o] += fn[o * wide + i] * x[i];
+      }
+      hc_split({m.data(), inverse_rms_reference(x, wide, 1e-5F), base.data(), scale.data(), n, 20,
+                1e-4F, split_pre.data(), split_post.data(), split_comb.data()});
+      hc_collapse_reference(x, split_pre.data(), n, dim, mixed.data());
+      const float inverse = inverse_rms_reference(mixed.data(), dim, 1e-5F);
+      for (std::size_t i = 0; i < wide; ++i) {
+        ASSERT_NEAR(streams[r * wide + i], x[i], 1e-5) << "differs from the reference: streams";
+      }
+      for (std::size_t i = 0; i < n * n; ++i) {
+        ASSERT_NEAR(new_comb[r * n * n + i], split_comb[i], 2e-5)
+            << "differs from the reference: comb";
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        ASSERT_NEAR(new_post[r * n + i], split_post[i], 2e-5) << "differs from the reference: post";
+      }
+      for (std::size_t i = 0; i < dim; ++i) {
+        ASSERT_NEAR(out.f32[r * dim + i], weight[i] * mixed[i] * inverse, 1e-4)
+            << "differs from the reference: out";
+      }
+    }
+  }
+}
+
+TEST_P(CudaOps, RoutingIsTheReference) {
+  const std::size_t rows = 7, experts = 70, k = 3, vocab = 5;
+  auto logits = floats(rows * experts);
+  logits[5] = logits[6] = logits[9] = 30;  // ties: the lower expert
+  const auto bias = floats(experts);
+  Ints table(vocab * k), ids(rows), chosen(rows * k), begin(experts + 1), row(rows * k),
+      entries(rows * k), active(experts);
+  for (auto& e : table) e = static_cast<std::int32_t>(random_() % experts);
+  table[0] = table[1];  // one expert twice
+  for (std::size_t r = 0; r < rows; ++r) ids[r] = static_cast<std::int32_t>(r % vocab);
+  Floats weights(rows * k), entry_weight(rows * k);
+  Ints n_active = {-1};
+  for (const bool fixed : {false, true}) {
+    cuda::RouteArgs a;
+    a.logits = logits.data();
+    a.bias = fixed ? nullptr : bias.data();
+    a.experts_of_token = fixed ? table.data() : nullptr;
+    a.step.ids = ids.data();
+    a.step.rows = rows;
+    a.experts = static_cast<int>(experts);
+    a.k = static_cast<int>(k);
+    a.scale = 2.5F;
+    a.ids = chosen.data();
+    a.weights = weights.data();
+    a.out = {begin.data(),   row.data(),    entry_weight.data(),
+             entries.data(), active.data(), n_active.data()};
+    ASSERT_EQ(run(api().route, a), LaunchError::kNone);
+    std::vector<std::vector<std::size_t>> rows_of(experts);
+    for (std::size_t r = 0; r < rows; ++r) {
+      Ints want(k);
+      Floats want_weights(k), scratch(experts);
+      route({logits.data() + r * experts, a.bias, fixed ? table.data() + ids[r] * k : nullptr,
+             experts, k, 2.5F, want.data(), want_weights.data(), scratch.data()});
+      for (std::size_t i = 0; i < k; ++i) {
+        ASSERT_EQ(chosen[r * k + i], want[i]) << "differs from the reference: row " << r;
+        ASSERT_NEAR(weights[r * k + i], want_weights[i], 1e-5)
+            << "differs from the reference: row " << r;
+        rows_of[static_cast<std::size_t>(want[i])].push_back(r);
+        const auto entry = static_cast<std::size_t>(entries[r * k + i]);
+        ASSERT_EQ(row[entry], static_cast<std::int32_t>(r)) << "differs from the reference";
+        ASSERT_TRUE(i == 0 || entries[r * k + i - 1] < entries[r * k + i])
+            << "differs from the reference";
+      }
+    }
+    std::int32_t at = 0, n = 0;
+    for (std::size_t e = 0; e < experts; ++e) {
+      ASSERT_EQ(begin[e], at) << "differs from the reference: expert " << e;
+      if (!rows_of[e].empty()) {
+        ASSERT_EQ(active[static_cast<std::size_t>(n++)], static_cast<std::int32_t>(e));
+      }
+      for (const std::size_t r : rows_of[e])
+        ASSERT_EQ(row[static_cast<std::size_t>(at++)], static_cast<std::int32_t>(r));
+    }
+    ASSERT_EQ(n_active[0], n);
+  }
+}
+
+TEST_P(CudaOps, SelectionIsExact) {
+  Sequence s(*this, 800);  // 200 keys
+  const int heads = 16, dim = 32, ratio = 4, top = 17;
+  const std::size_t rows = 3;
+  s.rows({{68, 0}, {70, 0}, {799, 0}});
+  const auto q = floats(rows * heads * dim), weights = floats(rows * heads);
+  Ints selected(rows * top, -1);
+  Floats scores(rows * 200, NAN);
+  cuda::IndexArgs a;
+  a.step = s.step;
+  a.rows = rows;
+  a.q = q.data();
+  a.weights = weights.data();
+  a.heads = heads;
+  a.dim = dim;
+  a.ratio = ratio;
+  a.top = top;
+  a.index_at = Sequence::kIndexAt;
+  a.most = 200;
+  a.scores = scores.data();
+  a.selected = selected.data();
+  ASSERT_EQ(run(api().index_scores, a), LaunchError::kNone);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto visible = static_cast<std::size_t>((s.positions[r] + 1) / ratio);
+    for (std::size_t c = 0; c < visible && visible > top; ++c) {
+      IndexScoresArgs one;
+      one.q = q.data() + r * heads * dim;
+      one.weights = weights.data() + r * heads;
+      one.heads = heads;
+      one.dim = dim;
+      one.keys = s.pages[c / 32].rows + Sequence::kIndexAt + c % 32;
+      one.stride = 32;
+      one.rows = 1;
+      float want = 0;
+      one.out = &want;
+      index_scores_reference(one);
+      ASSERT_NEAR(scores[r * 200 + c], want, 1e-3) << "differs from the reference: key " << c;
+    }
+    // Ties and odd values, then the choice on exactly these scores.
+    if (visible > 100) {
+      for (std::size_t c = 0; c < visible; c += 3) scores[r * 200 + c] = 0.25F;
+      scores[r * 200 + 7] = NAN;
+      scores[r * 200 + 8] = -0.0F;
+    }
+  }
+  ASSERT_EQ(run(api().top_k, a), LaunchError::kNone);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto visible = static_cast<std::size_t>((s.positions[r] + 1) / ratio);
+    Ints want(top);
+    std::vector<std::uint64_t> scratch(visible);
+    const std::size_t n = top_k(scores.data() + r * 200, visible, top, want.data(), scratch.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      ASSERT_EQ(selected[r * top + i], want[i]) << "differs from the reference: row " << r;
+    }
+  }
+}
+
+TEST_P(CudaOps, AttentionIsTheReference) {
+  for (const int dim : {Sequence::kDim, 8}) {
+    Sequence s(*this, 300, dim);
+    const int heads = 11, ratio = 4, top = 9, half = 2;
+    s.rows({{0, 0}, {5, 0}, {130, 0}, {299, 0}});
+    const std::size_t rows = 4, wide = static_cast<std::size_t>(heads * dim);
+    const auto q = floats(rows * wide), sink = floats(heads);
+    Ints selected(rows * top);
+    for (std::size_t i = 0; i < selected.size(); ++i)
+      selected[i] = static_cast<std::int32_t>(i % top * 3);
+    Floats partial(rows * wide * 4, NAN), stats(rows * heads * 8, NAN);
+    const Floats cos(rows * half, 0.6F), sin(rows * half, 0.8F);
+    for (const bool chosen : {false, true}) {
+      Forms out(rows, wide);
+      cuda::AttentionArgs a;
+      a.step = s.step;
+      a.rows = rows;
+      a.q = q.data();
+      a.sink = sink.data();
+      a.heads = heads;
+      a.dim = dim;
+      a.window = 128;
+      a.ratio = ratio;
+      a.rows_at = Sequence::kRowsAt;
+      a.selected = chosen ? selected.data() : nullptr;
+      a.top = top;
+      a.most_splits = 4;
+      a.partial = partial.data();
+      a.stats = stats.data();
+      a.rope = {cos.data(), sin.data(), half};
+      a.out = out.activation;
+      ASSERT_EQ(run(api().attention, a), LaunchError::kNone);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const std::int64_t p = s.positions[r];
+        std::vector<const float*> list;
+        for (std::int64_t w = std::max<std::int64_t>(0, p - 127); w <= p; ++w)
+          list.push_back(s.window(w));
+        const std::int64_t visible = (p + 1) / ratio;
+        const bool cut = chosen && visible > top;
+        for (std::int64_t c = 0; c < (cut ? top : visible); ++c) {
+          list.push_back(
+              s.row(chosen ? selected[r * top + static_cast<std::size_t>(c)] : c, ratio));
+        }
+        Floats want(wide), scratch(heads * list.size());
+        SparseAttentionArgs ref;
+        ref.q = q.data() + r * wide;
+        ref.heads = heads;
+        ref.dim = static_cast<std::size_t>(dim);
+        ref.rows = list.data();
+        ref.n_rows = list.size();
+        ref.sink = sink.data();
+        ref.scale = 1.0F / std::sqrt(static_cast<float>(dim));
+        ref.out = want.data();
+        ref.scratch = scratch.data();
+        sparse_attention_reference(ref);
+        rope_apply(want.data(), heads, ref.dim, ref.dim, 2 * half, cos.data(), sin.data(),
+                   RopeDirection::kInverse);
+        for (std::size_t i = 0; i < wide; ++i) {
+          ASSERT_NEAR(out.f32[r * wide + i], want[i], 1e-5)
+              << "differs from the reference: row " << r << " at " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(CudaOps, AnglesAndTheLargestLogit) {
+  const Mapped<std::int64_t> positions = {0, 1, 4096, 1048575};
+  const Floats frequencies = {1.0F, 0.31622776F, 5.7e-7F};
+  Floats cos(12), sin(12), want_cos(3), want_sin(3);
+  cuda::AnglesArgs a;
+  a.frequencies = frequencies.data();
+  a.half = 3;
+  a.step.positions = positions.data();
+  a.step.rows = positions.size();
+  a.cos = cos.data();
+  a.sin = sin.data();
+  ASSERT_EQ(run(api().angles, a), LaunchError::kNone);
+  for (std::size_t r = 0; r < positions.size(); ++r) {
+    rope_angles({frequencies.begin(), frequencies.end()}, positions[r], want_cos.data(),
+                want_sin.data());
+    for (std::size_t i = 0; i < 3; ++i) {
+      ASSERT_NEAR(cos[r * 3 + i], want_cos[i], 2e-7)
+          << "differs from the reference: " << positions[r];
+      ASSERT_NEAR(sin[r * 3 + i], want_sin[i], 2e-7)
+          << "differs from the reference: " << positions[r];
+    }
+  }
+  auto x = floats(2 * 1500);
+  x[700] = x[1400] = x[3] = 9;
+  x[1500 + 1499] = 10;
+  Ints best = {-1, -1};
+  ASSERT_EQ(run(api().argmax, cuda::ArgmaxArgs{x.data(), 2, 1500, best.data()}),
+            LaunchError::kNone);
+  EXPECT_EQ(best[0], 3) << "differs from the reference";
+  EXPECT_EQ(best[1], 1499) << "differs from the reference";
+}
+
 TEST_P(CudaOps, ShapesThatNoKernelServesAreRefused) {
-  std::mt19937 random(4);
-  const auto w = random_weights(random, MatrixType::kFp8Block128, 128, 128);
-  std::vector<float> x(132), y(128);
-  GemmArgs args;
-  args.w = &w.matrix;
-  args.count = 128;
-  args.x = x.data() + 1;  // not aligned
-  args.x_stride = 128;
-  args.n = 1;
-  args.y = y.data();
-  args.y_stride = 128;
-  EXPECT_EQ(cuda::gemv(args, nullptr), LaunchError::kShape);
-  args.x = x.data();
-  args.first = 1;  // beyond the last row
-  EXPECT_EQ(cuda::gemv(args, nullptr), LaunchError::kShape);
-  Matrix other = w.matrix;
-  other.type = MatrixType::kBf16;
-  args.first = 0;
-  args.w = &other;
-  EXPECT_EQ(cuda::gemv(args, nullptr), LaunchError::kUnsupported);
+  const Weights w = weights(MatrixType::kFp8Block128, 16, 128);
+  Forms x(1, 128);
+  Floats y(16);
+  cuda::LinearArgs a;
+  a.jobs[0].w = w.matrix;
+  a.jobs[0].y = y.data();
+  a.jobs[0].round = true;
+  a.n_jobs = 1;
+  a.x = x.activation;
+  a.n = 1;
+  a.x.rounded += 1;  // not aligned
+  EXPECT_EQ(run(api().linear, a), LaunchError::kShape);
+  a.x = x.activation;
+  a.jobs[0].w.cols = 96;
+  EXPECT_EQ(run(api().linear, a), LaunchError::kShape);
+  a.jobs[0].w.cols = 128;
+  a.jobs[0].w.type = MatrixType::kF16;
+  EXPECT_EQ(run(api().linear, a), LaunchError::kUnsupported);
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, CudaOps, ::testing::ValuesIn(testing::thread_orders()),

@@ -1,16 +1,8 @@
-#include "tests/cuda_emulation/orders.h"
+#include <cstdint>
 
 #include "tests/cuda_emulation/simt.h"
 
-namespace ambit::testing {
-
-std::vector<ThreadOrder> thread_orders() {
-  return {{"Forward", 0, 1}, {"Reverse", 1, 1}, {"Random1", 2, 11}, {"Random2", 2, 12}};
+extern "C" void ambit_set_thread_order(int order, std::uint64_t seed) {
+  simt::config.order = static_cast<simt::Order>(order);
+  simt::config.seed = seed;
 }
-
-void set_thread_order(const ThreadOrder& order) {
-  simt::config.order = static_cast<simt::Order>(order.order);
-  simt::config.seed = order.seed;
-}
-
-}  // namespace ambit::testing

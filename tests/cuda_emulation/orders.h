@@ -2,6 +2,8 @@
 // kernel gives the same bits in all of them.
 #pragma once
 
+#include <dlfcn.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,7 +16,11 @@ struct ThreadOrder {
   std::uint64_t seed = 1;
 };
 
-[[nodiscard]] std::vector<ThreadOrder> thread_orders();
-void set_thread_order(const ThreadOrder& order);
+// What the emulated library exports for this; a real card orders its threads itself.
+using SetThreadOrder = void (*)(int order, std::uint64_t seed);
+
+inline std::vector<ThreadOrder> thread_orders() {
+  return {{"Forward", 0, 1}, {"Reverse", 1, 1}, {"Random1", 2, 11}, {"Random2", 2, 12}};
+}
 
 }  // namespace ambit::testing

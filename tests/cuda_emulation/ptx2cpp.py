@@ -108,12 +108,13 @@ def ins(s, e, dyn):
         if re.fullmatch(r'0[dD][0-9a-fA-F]{16}', x): return f'std::bit_cast<double>(0x{x[2:]}ull)'
         if re.fullmatch(r'-?\d+U?|0x[0-9a-fA-F]+U?', x): return f'({tt})({x.rstrip("U")}ll)' if tt not in ('float', 'double') else f'rd<{tt}>(uint32_t({x}))'
         if x in MODVARS or x in getattr(e, 'loc_vars', ()): return f'({tt})uint64_t(&{x}[0])'
+        if x in e.params: return f'({tt})uint64_t(args[{e.params.index(x)}])'   # the address of a parameter
         if re.fullmatch(r'[A-Za-z_$][\w$]*', x) and x not in e.sh and x not in dyn: return f'rd<{tt}>({x})'   # register of an inline-asm scope
         return f'({tt})({sym(x)})'
     def dst(x, v): return f'{pred}wr({reg(x)}, {v});' if x != '_' else f'{pred}(void)({v});'
     def addr(x, space):
         x = x.strip('[]').strip(); q = re.fullmatch(r'([^+]+)(?:\+(-?\d+))?', x.replace(' ', '')); base, off = q.group(1), int(q.group(2) or 0)
-        if space == 'param': return f'((const char*)args[{e.params.index(base)}] + {off})'
+        if space == 'param' and base in e.params: return f'((const char*)args[{e.params.index(base)}] + {off})'
         r = f'uint64_t(&{base}[0])' if (base in MODVARS or base in getattr(e, 'loc_vars', ())) else f'uint64_t({reg(base)})' if (base.startswith('%')) else (sym(base) if (base in e.sh or base in dyn) else f'uint64_t({base})')
         if space == 'shared': return f'(simt::g_smem + uint32_t({r} + {off}))'
         return f'((char*)({r} + {off}))'
@@ -144,6 +145,8 @@ def ins(s, e, dyn):
         if 'wide' in p: w = {'uint16_t': 'uint32_t', 'int16_t': 'int32_t', 'uint32_t': 'uint64_t', 'int32_t': 'int64_t'}[t]; return dst(a[0], f'{w}({src(a[1])}) * {w}({src(a[2])})')
         if 'hi' in p: w = {'uint32_t': 'uint64_t', 'int32_t': 'int64_t', 'uint64_t': 'unsigned __int128', 'int64_t': '__int128'}[t]; bits = 32 if '32' in t else 64; return dst(a[0], f'{t}(({w}({src(a[1])}) * {w}({src(a[2])})) >> {bits})')
         return dst(a[0], f'{t}({src(a[1])} * {src(a[2])})')
+    if n == 'copysign': return dst(a[0], f'std::copysign({src(a[2])}, {src(a[1])})')  # the sign is the first operand's
+    if op == 'fma.rn.bf16x2': return dst(a[0], f'fma_bf16x2({src(a[1])}, {src(a[2])}, {src(a[3])})')
     if n in ('mad', 'fma'):
         if t in ('float', 'double'): return dst(a[0], f'std::fma({src(a[1])}, {src(a[2])}, {src(a[3])})')
         if 'wide' in p: w = {'uint32_t': 'uint64_t', 'int32_t': 'int64_t'}[t]; return dst(a[0], f'{w}({src(a[1])}) * {w}({src(a[2])}) + {src(a[3], w)}')
@@ -157,7 +160,9 @@ def ins(s, e, dyn):
     if n == 'abs': return dst(a[0], f'std::abs({src(a[1])})')
     if n in ('shl', 'shr'): return dst(a[0], f'p{n}<{t}>({src(a[1])}, {src(a[2], "uint32_t")})')
     if n == 'setp':
-        c = p[1]; f = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>=', 'lo': '<', 'ls': '<=', 'hi': '>', 'hs': '>=', 'neu': '!=', 'equ': '==', 'ltu': '<', 'leu': '<=', 'gtu': '>', 'geu': '>='}[c]
+        c = p[1]
+        if c in ('nan', 'num'): r = f'(std::isnan({src(a[1])}) || std::isnan({src(a[2])}))'; return dst(a[0], r if c == 'nan' else '!' + r)
+        f = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>=', 'lo': '<', 'ls': '<=', 'hi': '>', 'hs': '>=', 'neu': '!=', 'equ': '==', 'ltu': '<', 'leu': '<=', 'gtu': '>', 'geu': '>='}[c]
         x, y = src(a[1]), src(a[2]); r = f'({x} {f} {y})'
         if t in ('float', 'double'):
             if c == 'ne': r = f'({x} != {y} && !std::isnan({x}) && !std::isnan({y}))'

@@ -17,6 +17,8 @@ struct Registration {
   unsigned static_smem;
 };
 void add(const Registration&);
+// Of a kernel's one parameter; generated from the PTX (sizes.py).
+size_t parameter_bytes(const char* kernel);
 // registers are untyped: read or write any same-sized or narrower type
 template <class T, class S>
 inline T rd(S s) {
@@ -54,6 +56,8 @@ inline void wr(D& d, S s) {
 }
 template <class T, int N>
 inline void ldv(T* v, const T* q) {
+  // A card traps here.
+  if (reinterpret_cast<uintptr_t>(q) % (N * sizeof(T)) != 0) simt::misuse("unaligned vector load");
   for (int i = 0; i < N; ++i) v[i] = q[i];
 }
 template <class T>
@@ -184,6 +188,16 @@ inline uint16_t to_f16(float f) {
 }
 inline uint16_t to_bf16(float f) {
   return __nv_bfloat16_raw(__float2bfloat16_rn(f)).x;
+}
+inline uint32_t fma_bf16x2(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t r = 0;
+  for (int i = 0; i < 32; i += 16) {
+    const auto value = [&](uint32_t x) { return std::bit_cast<float>(x >> i << 16); };
+    // Two roundings where the machine has one: the same for the products by powers of two here,
+    // whose third operand is -0.
+    r |= uint32_t(to_bf16(std::fma(value(a), value(b), value(c)))) << i;
+  }
+  return r;
 }
 template <class D, class S>
 inline typename D::t cvt(typename S::t v, const char* mode) {

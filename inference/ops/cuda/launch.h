@@ -1,12 +1,19 @@
-// The CUDA side of the ops: each launcher takes the Args of its op's header with pointers into
-// device memory, checks shapes, picks the variant and launches on `stream`. It neither allocates
-// nor synchronises, so it can be captured into a graph. Nothing here needs a GPU to be compiled.
+// The CUDA side of the ops: one launcher a kernel. A launcher takes plain structs with pointers
+// into device memory, checks shapes, picks the variant and launches on `stream`. It neither
+// allocates nor synchronises, so a step of them can be captured into a graph. Nothing here needs a
+// GPU to compile.
+//
+// Every kernel is batch-invariant: the bits of a row depend on that row's token, its state and the
+// weights alone, never on the number of rows of the step. Sums run in one order whatever the grid.
+//
+// Dimensions that the kernels take (device_model.cpp refuses other checkpoints by name): 4 streams,
+// head_dim up to 512 and index_head_dim up to 128, both with their rotated part in multiples of 4,
+// index heads in multiples of 16, at most 1024 experts, 16 of them per token.
 #pragma once
 
 #include <cstdint>
 
 #include "inference/ops/gemm.h"
-#include "inference/ops/norm.h"
 
 struct CUstream_st;
 
@@ -17,12 +24,340 @@ using Stream = CUstream_st*;
 // What stopped a launch; kNone when it is queued.
 enum class LaunchError : std::uint8_t { kNone, kShape, kUnsupported, kDevice };
 
-// dim up to 65536.
-[[nodiscard]] LaunchError rms_norm(const RmsNormArgs& args, Stream stream);
+inline constexpr int kStreams = 4;
+inline constexpr int kMaxHeadDim = 512;
+inline constexpr int kMaxIndexDim = 128;
+inline constexpr int kMaxPerToken = 16;
+inline constexpr int kPageRows = 128;  // tokens of a page: kPageTokens of kv/state_shape.h
 
-// y = x · wᵀ for few rows of x (decode): reads every weight once for up to 8 rows. FP8 with a scale
-// per 128 × 128 block and FP4 with one per 32 columns; cols must divide by 128, w.data and x be
-// aligned to 16 bytes. Other formats are kUnsupported.
-[[nodiscard]] LaunchError gemv(const GemmArgs& args, Stream stream);
+// A row in the forms that products read; null forms are neither written nor read. All have
+// [rows, cols], rows `cols` elements apart.
+struct Activation {
+  float* f32 = nullptr;
+  // Three BF16 planes, `plane` elements apart: high, middle and low part, together exact to fp32.
+  std::uint16_t* split = nullptr;
+  std::size_t plane = 0;
+  // Rounded to FP8 in groups of 128 as quantize.h does, kept as the BF16 that it is exactly.
+  std::uint16_t* rounded = nullptr;
+  std::size_t cols = 0;
+};
+
+// The parts of one page of state (kv/page.h); raw is null when only the edge was kept.
+struct PageRef {
+  float* rows;
+  float* window;
+  float* raw;
+  float* edge;
+};
+
+// Rows [row, row + count) of the step are positions start … of one sequence.
+struct SegmentRef {
+  const PageRef* pages;
+  std::int64_t start;
+  std::int64_t first_position;  // whose window row exists: 1 in an MTP block
+  std::int32_t row;
+  std::int32_t count;
+};
+
+struct StepRows {
+  const std::int32_t* ids = nullptr;  // [rows]
+  const std::int64_t* positions = nullptr;
+  const std::int32_t* segment_of = nullptr;
+  const SegmentRef* segments = nullptr;
+  std::size_t rows = 0;
+};
+
+// cos and sin, [rows, half], of one table at one offset from the row's position.
+struct Angles {
+  const float* cos = nullptr;
+  const float* sin = nullptr;
+  int half = 0;
+};
+
+// ---- streams.cu: rows in and out of the residual streams ----
+
+struct EmbedArgs {
+  Matrix table;  // F32 or BF16 [vocab, dim]
+  StepRows step;
+  int copies = 1;
+  float* out = nullptr;  // [rows, copies, dim]
+};
+[[nodiscard]] LaunchError embed(const EmbedArgs& args, Stream stream);
+
+struct AnglesArgs {
+  const float* frequencies = nullptr;  // [half]
+  int half = 0;
+  std::int64_t offset = 0;  // the angle is that of position - offset
+  StepRows step;
+  float* cos = nullptr;  // [rows, half]
+  float* sin = nullptr;
+};
+[[nodiscard]] LaunchError angles(const AnglesArgs& args, Stream stream);
+
+// out[i] = in[index[i]], `width` floats each; index -1 gives zeros.
+struct GatherArgs {
+  const float* in = nullptr;
+  const std::int32_t* index = nullptr;
+  std::size_t n = 0, width = 0;
+  float* out = nullptr;
+};
+[[nodiscard]] LaunchError gather_rows(const GatherArgs& args, Stream stream);
+
+// The kept final streams of a token (state_shape.h): to the page of a row's position, or from that
+// of the position before.
+struct KeptStreamsArgs {
+  StepRows step;
+  std::size_t width = 0, raw_at = 0, edge_at = 0;
+  float* streams = nullptr;  // [rows, width]
+};
+[[nodiscard]] LaunchError save_streams(const KeptStreamsArgs& args, Stream stream);
+[[nodiscard]] LaunchError load_streams(const KeptStreamsArgs& args, Stream stream);
+
+// x[r, j, :] += y[r, :].
+struct AddArgs {
+  float* x = nullptr;
+  const float* y = nullptr;
+  std::size_t rows = 0, copies = 1, dim = 0;
+};
+[[nodiscard]] LaunchError add_rows(const AddArgs& args, Stream stream);
+
+// The largest of each row; ties go to the lower index.
+struct ArgmaxArgs {
+  const float* x = nullptr;
+  std::size_t rows = 0, dim = 0;
+  std::int32_t* out = nullptr;
+};
+[[nodiscard]] LaunchError argmax(const ArgmaxArgs& args, Stream stream);
+
+// ---- norm.cu ----
+
+// RMS norm (norm.h) of each row; weight may be null.
+struct NormArgs {
+  const float* x = nullptr;  // [rows, out.cols]
+  std::size_t rows = 0;
+  const float* weight = nullptr;
+  float eps = 0;
+  Activation out;
+};
+[[nodiscard]] LaunchError rms_norm(const NormArgs& args, Stream stream);
+// The forms of x as they are.
+[[nodiscard]] LaunchError prepare(const NormArgs& args, Stream stream);
+
+// ---- hc.cu: hyper-connections (hc_mix.h) ----
+
+// What goes back to the streams before they are read: the sum of a row's `terms` rows of f at
+// entries[row, terms] (or row itself), and of `last` when set.
+struct Sublayer {
+  const float* f = nullptr;  // [·, dim]; null: nothing goes back
+  const std::int32_t* entries = nullptr;
+  int terms = 1;
+  const float* last = nullptr;  // [rows, dim]
+  const float* post = nullptr;  // [rows, 4]
+  const float* comb = nullptr;  // [rows, 4, 4]
+};
+
+// streams ← post · f + combᵀ · streams; partial ← their products with fn and their squares, in
+// chunks of kMixChunk columns. outs: 24, or 4 for the head's collapse, or 0: no products.
+struct HcMixArgs {
+  float* streams = nullptr;  // [rows, 4, dim]
+  std::size_t rows = 0, dim = 0;
+  Sublayer sublayer;
+  const float* fn = nullptr;  // [outs, 4 dim]
+  int outs = 24;
+  float* partial = nullptr;  // [rows, ⌈dim / kMixChunk⌉, kMixWidth]
+};
+inline constexpr int kMixChunk = 128;
+inline constexpr int kMixWidth = 32;
+[[nodiscard]] LaunchError hc_mix(const HcMixArgs& args, Stream stream);
+
+// From hc_mix's partial sums to the sublayer's input: split (24 outs) or the head's split (4 outs),
+// collapse, RMS norm with `weight`, and the forms that products need.
+struct HcPreArgs {
+  const float* streams = nullptr;
+  std::size_t rows = 0, dim = 0;
+  const float* partial = nullptr;
+  int outs = 24;
+  const float* base = nullptr;
+  const float* scale = nullptr;
+  int iterations = 20;
+  float hc_eps = 0, norm_eps = 0;
+  float* post = nullptr;  // [rows, 4], 24 outs only
+  float* comb = nullptr;  // [rows, 4, 4]
+  const float* weight = nullptr;
+  Activation out;  // [rows, dim]
+};
+[[nodiscard]] LaunchError hc_pre(const HcPreArgs& args, Stream stream);
+
+// ---- linear.cu: products with matrices (gemm.h) ----
+
+struct LinearJob {
+  Matrix w;
+  float* y = nullptr;        // [n, y_stride], written from y on
+  std::size_t y_stride = 0;  // 0: w.rows
+  bool round = false;        // read x.rounded (of FP8 and FP4 matrices)
+};
+
+inline constexpr int kMaxJobs = 8;
+
+// y = x · wᵀ of up to kMaxJobs matrices that share x, in one launch. F32 matrices read x.f32, the
+// others x.split or x.rounded. groups > 1: the rows of w are cut in `groups` equal runs and run g
+// reads columns [g · w.cols, (g + 1) · w.cols) of x (wo_a). Columns: FP8 a multiple of 64 and FP4
+// of 128 (their codes 0x7F and 0xFF, NaN, are read as ±480), BF16 of 32, F32 of 4.
+struct LinearArgs {
+  LinearJob jobs[kMaxJobs];
+  int n_jobs = 0;
+  int groups = 1;
+  Activation x;
+  std::size_t n = 0;
+};
+[[nodiscard]] LaunchError linear(const LinearArgs& args, Stream stream);
+
+// The same over the experts that tokens were routed to (Assignment below): for every entry of an
+// active expert, y[entry] = w[expert] · x[row of entry] (or x[entry] when by_entry).
+struct ExpertMatrices {
+  MatrixType type = MatrixType::kF32;
+  std::size_t rows = 0, cols = 0;
+  // [experts], device memory; the matrices themselves may lie in mapped host memory.
+  const std::byte* const* data = nullptr;
+  const std::uint8_t* const* scales = nullptr;
+};
+
+// Entries are sorted by expert, then row: entries [begin[e], begin[e + 1]) are expert e's.
+struct Assignment {
+  std::int32_t* begin = nullptr;    // [experts + 1]
+  std::int32_t* row = nullptr;      // [rows · k]
+  float* weight = nullptr;          // [rows · k]
+  std::int32_t* entries = nullptr;  // [rows, k]: a row's entries, ascending
+  std::int32_t* active = nullptr;   // [experts]: those with entries, ascending
+  std::int32_t* n_active = nullptr;
+};
+
+struct ExpertLinearArgs {
+  ExpertMatrices w[2];
+  float* y[2] = {};  // [rows · k, w.rows]
+  int n_w = 1;       // w1 and w3 in one launch, then w2
+  Assignment assignment;
+  bool by_entry = false;
+  bool round = false;
+  Activation x;
+  std::size_t rows = 0, k = 0, experts = 0;
+};
+[[nodiscard]] LaunchError expert_linear(const ExpertLinearArgs& args, Stream stream);
+
+// ---- moe.cu ----
+
+struct RouteArgs {
+  const float* logits = nullptr;                   // [rows, experts]
+  const float* bias = nullptr;                     // or null
+  const std::int32_t* experts_of_token = nullptr;  // [vocab, k], or null: choose by score
+  StepRows step;
+  int experts = 0, k = 0;
+  float scale = 1;
+  std::int32_t* ids = nullptr;  // [rows, k] scratch
+  float* weights = nullptr;     // [rows, k] scratch
+  Assignment out;
+  std::uint32_t* uses = nullptr;  // [experts] += entries, or null
+};
+[[nodiscard]] LaunchError route(const RouteArgs& args, Stream stream);
+
+// silu(min(gate, limit)) · clamp(up) · weight (experts.h), one weight a row or null for 1.
+struct SwigluArgs {
+  const float* gate = nullptr;  // [rows, out.cols]
+  const float* up = nullptr;
+  const float* weight = nullptr;
+  std::size_t rows = 0;
+  float limit = 0;
+  Activation out;
+};
+[[nodiscard]] LaunchError swiglu(const SwigluArgs& args, Stream stream);
+
+// ---- latents.cu: what a layer keeps of its tokens ----
+
+struct CompressorArgs {
+  const float* values = nullptr;  // [rows, width] of this step; null: no compressor
+  const float* scores = nullptr;
+  const float* ape = nullptr;   // [ratio, width]
+  const float* norm = nullptr;  // [dim]
+  int dim = 0, width = 0, ratio = 0;
+  bool overlap = false;
+  std::size_t raw_at = 0, edge_at = 0;  // in a page's raw part and edge
+  std::size_t out_at = 0;               // of the page's first row (or key) in its rows part
+  Angles rope;                          // at the first position of the block that ends at the row
+};
+
+struct LatentsArgs {
+  StepRows step;
+  // The query bottleneck: normed into `q_latent`.
+  const float* q = nullptr;  // [rows, q_latent.cols]
+  const float* q_norm = nullptr;
+  Activation q_latent;
+  // The KV row of each token: norm, rope, rounding, into its page's window part.
+  const float* kv = nullptr;  // [rows, head_dim]
+  const float* kv_norm = nullptr;
+  int head_dim = 0;
+  std::size_t window_at = 0;
+  Angles rope;
+  CompressorArgs attention;
+  CompressorArgs index;  // keys, transposed in the page
+  float eps = 0;
+  bool round = false;
+};
+[[nodiscard]] LaunchError latents(const LatentsArgs& args, Stream stream);
+
+// ---- queries.cu ----
+
+struct QueriesArgs {
+  StepRows step;
+  float* q = nullptr;  // [rows, heads, head_dim], in place: norm per head, rope
+  int heads = 0, head_dim = 0;
+  float* index_q = nullptr;  // [rows, index_heads, index_dim], in place; null: none
+  int index_heads = 0, index_dim = 0;
+  float* index_weights = nullptr;  // [rows, index_heads] *= index_scale
+  float index_scale = 1;
+  Angles rope;
+  float eps = 0;
+  bool round = false;
+};
+[[nodiscard]] LaunchError queries(const QueriesArgs& args, Stream stream);
+
+// ---- index.cu: the lightning indexer ----
+
+struct IndexArgs {
+  StepRows step;
+  std::size_t first = 0, rows = 0;  // of the step's rows
+  const float* q = nullptr;         // of queries(), all rows of the step
+  const float* weights = nullptr;
+  int heads = 0, dim = 0, ratio = 0, top = 0;
+  std::size_t index_at = 0;
+  std::size_t most = 0;     // visible rows of any of these
+  float* scores = nullptr;  // [rows, most] scratch
+  // [all rows, top]: the selected rows ascending, all visible ones where those are no more than
+  // top.
+  std::int32_t* selected = nullptr;
+};
+[[nodiscard]] LaunchError index_scores(const IndexArgs& args, Stream stream);
+[[nodiscard]] LaunchError top_k(const IndexArgs& args, Stream stream);
+
+// ---- attention.cu ----
+
+// Attention of rows [first, first + rows) over their window and compressed rows
+// (sparse_attention.h), cut in splits of kSplitRows list entries, then the inverse rotation.
+inline constexpr int kSplitRows = 64;
+struct AttentionArgs {
+  StepRows step;
+  std::size_t first = 0, rows = 0;
+  const float* q = nullptr;     // [all rows, heads, dim]
+  const float* sink = nullptr;  // [heads]
+  int heads = 0, dim = 0, window = 0, ratio = 0;
+  std::size_t window_at = 0, rows_at = 0;
+  const std::int32_t* selected = nullptr;  // [all rows, top], or null: every visible row
+  int top = 0;
+  int most_splits = 0;       // of any of these rows
+  float* partial = nullptr;  // [rows, heads, most_splits, dim]
+  float* stats = nullptr;    // [rows, heads, most_splits, 2]
+  Angles rope;
+  Activation out;  // [all rows, heads · dim]; f32 and split only
+};
+[[nodiscard]] LaunchError attention(const AttentionArgs& args, Stream stream);
 
 }  // namespace ambit::inference::ops::cuda

@@ -1,14 +1,18 @@
-// What every kernel here shares.
+// What every kernel here shares: sums over a warp and a block in a fixed order.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include <cstdint>
+
+#include "inference/ops/cuda/launch.h"
 
 namespace ambit::inference::ops::cuda {
 
 inline constexpr unsigned kAllLanes = 0xFFFFFFFFU;
 inline constexpr int kWarp = 32;
 
-// The sum over the warp, in every lane, added in a fixed order.
+// The sum over the warp, in every lane.
 __device__ inline float warp_sum(float value) {
 #pragma unroll
   for (int step = kWarp / 2; step > 0; step /= 2) {
@@ -17,12 +21,65 @@ __device__ inline float warp_sum(float value) {
   return value;
 }
 
-// 2^(byte - 127); 255 is NaN in the format and stays one.
-__device__ inline float e8m0(std::uint8_t byte) {
-  // Byte 0 is 2^-127, a subnormal of fp32.
-  if (byte == 0) return __uint_as_float(0x00400000U);
-  if (byte == 255) return __uint_as_float(0x7FC00000U);
-  return __uint_as_float(static_cast<unsigned>(byte) << 23);
+// The largest over each run of `lanes` neighbouring lanes (a power of two).
+template <int lanes>
+__device__ inline float group_max(float value) {
+#pragma unroll
+  for (int step = lanes / 2; step > 0; step /= 2) {
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, step));
+  }
+  return value;
+}
+
+// Sums each of N values over the warp with N - 1 + log2(32 / N) shuffles: every step halves the
+// values that a lane carries. Lane l ends with the sum of value l / (32 / N).
+template <int N, int kStep = kWarp / 2>
+__device__ inline float warp_sums(const float (&v)[N]) {
+  if constexpr (N == 1) {
+    float sum = v[0];
+#pragma unroll
+    for (int step = kStep; step > 0; step /= 2) sum += __shfl_xor_sync(kAllLanes, sum, step);
+    return sum;
+  } else {
+    const bool upper = (threadIdx.x & static_cast<unsigned>(kStep)) != 0;
+    float half[N / 2];
+#pragma unroll
+    for (int i = 0; i < N / 2; ++i) {
+      const float send = upper ? v[i] : v[i + N / 2];
+      const float keep = upper ? v[i + N / 2] : v[i];
+      half[i] = keep + __shfl_xor_sync(kAllLanes, send, kStep);
+    }
+    return warp_sums<N / 2, kStep / 2>(half);
+  }
+}
+
+// The sum over a block of kThreads, in every thread. partial: shared, one float a warp. Two
+// barriers: partial may be used again at once.
+template <int kThreads>
+__device__ inline float block_sum(float value, float* partial) {
+  value = warp_sum(value);
+  if (threadIdx.x % kWarp == 0) partial[threadIdx.x / kWarp] = value;
+  __syncthreads();
+  float all = 0;
+#pragma unroll
+  for (int i = 0; i < kThreads / kWarp; ++i) all += partial[i];
+  __syncthreads();
+  return all;
+}
+
+__device__ inline float4 load4(const float* p) {
+  return *reinterpret_cast<const float4*>(p);
+}
+__device__ inline void store4(float* p, float4 v) {
+  *reinterpret_cast<float4*>(p) = v;
+}
+
+inline LaunchError launched() {
+  return cudaGetLastError() == cudaSuccess ? LaunchError::kNone : LaunchError::kDevice;
+}
+
+inline bool aligned(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
 }
 
 }  // namespace ambit::inference::ops::cuda

@@ -1,0 +1,493 @@
+#include "inference/device/device_model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <new>
+#include <optional>
+
+#include "inference/device/device_step.h"
+#include "inference/ops/rope.h"
+
+namespace ambit::inference {
+namespace {
+
+namespace cuda = ops::cuda;
+
+// The arrays of a step as they lie in one upload: counted first, then filled.
+class StepUpload {
+ public:
+  StepUpload(Device& device, DeviceBuffer& staging, DeviceBuffer& target)
+      : device_(device), staging_(staging), target_(target) {}
+
+  template <class T>
+  struct Array {
+    std::size_t at = 0;
+  };
+  template <class T>
+  Array<T> reserve(std::size_t n) {
+    const Array<T> out{size_};
+    size_ += (n * sizeof(T) + 63) / 64 * 64;
+    return out;
+  }
+  // After the last reserve(). True when the arrays no longer lie where those of other steps lay.
+  bool allocate() {
+    if (target_.size() >= size_) return false;
+    staging_ = DeviceBuffer(device_.api(), 2 * size_, DeviceBuffer::Place::kHost);
+    target_ = DeviceBuffer(device_.api(), 2 * size_);
+    return true;
+  }
+  template <class T>
+  T* host(Array<T> a) const {
+    return reinterpret_cast<T*>(staging_.data() + a.at);
+  }
+  template <class T>
+  T* device(Array<T> a) const {
+    return reinterpret_cast<T*>(target_.data() + a.at);
+  }
+  void send() { device_.copy(target_.data(), staging_.data(), size_); }
+
+ private:
+  Device& device_;
+  DeviceBuffer& staging_;
+  DeviceBuffer& target_;
+  std::size_t size_ = 0;
+};
+
+// What a small step's launches depend on: two steps of one shape are the same launches with the
+// same addresses. All else they read from the upload.
+struct StepShape {
+  std::size_t segments = 0, rows = 0, logits = 0, mtp_segments = 0, mtp_rows = 0;
+  bool mtp_logits = false;
+  std::int64_t longest = 0;
+  auto operator<=>(const StepShape&) const = default;
+};
+
+// The rows of some segments of a step.
+struct RowArrays {
+  StepUpload::Array<std::int32_t> ids, segment_of;
+  StepUpload::Array<std::int64_t> positions;
+  StepUpload::Array<cuda::SegmentRef> segments;
+  std::size_t rows = 0;
+  std::int64_t longest = 0;
+};
+
+class DeviceModel final : public StepModel {
+ public:
+  DeviceModel(const DeviceLibrary& library, ModelConfig config, std::uint64_t fingerprint,
+              const StateShape& shape, const DeviceOptions& options)
+      : library_(library),
+        config_(std::move(config)),
+        fingerprint_(fingerprint),
+        options_(options),
+        device_(*library.api),
+        scratch_(*library.api),
+        memory_(device_, std::min(options.state_bytes, library.info.free_bytes / 4)),
+        pages_(shape, memory_) {}
+
+  ~DeviceModel() override { forget_graphs(); }
+
+  Result<void> upload(const ModelWeights& weights, bool mtp) {
+    const std::uint64_t free_bytes = library_.info.free_bytes;
+    const std::uint64_t rest = free_bytes - std::min(options_.state_bytes, free_bytes / 4) -
+                               std::min(options_.scratch_bytes, free_bytes / 4);
+    const std::uint64_t budget =
+        options_.weights_bytes != 0 ? std::min(options_.weights_bytes, rest) : rest;
+    AMBIT_TRY(up, upload_weights(device_, config_, weights, mtp, budget));
+    weights_ = std::move(up);
+    for (const bool compressed : {false, true}) {
+      const std::vector<float> f = rope_frequencies(config_, compressed);
+      DeviceBuffer& to = frequencies_[compressed ? 1 : 0];
+      to = DeviceBuffer(*library_.api, f.size() * sizeof(float));
+      device_.copy(to.data(), f.data(), f.size() * sizeof(float));
+    }
+    if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
+    return {};
+  }
+
+  const ModelConfig& config() const override { return config_; }
+  const PageMaker& pages() const override { return pages_; }
+  bool has_mtp() const override { return !weights_.slots.mtp.empty(); }
+  std::uint64_t fingerprint() const override { return fingerprint_; }
+  std::uint64_t weights_bytes() const override { return weights_.slots.bytes; }
+  std::string_view backend() const override { return "cuda"; }
+  std::string device() const override {
+    const cuda::DeviceInfo& i = library_.info;
+    std::string text = std::string(i.name) + ", compute capability " + std::to_string(i.major) +
+                       "." + std::to_string(i.minor) + ", " +
+                       std::to_string(i.memory_bytes >> 30U) + " GiB";
+    if (weights_.host_bytes != 0) {
+      text += ", " + std::to_string(weights_.host_bytes >> 20U) + " MiB of experts in host memory";
+    }
+    return text;
+  }
+
+  Result<StepOutput> step(std::span<const StepInput> inputs) override {
+    try {
+      return forward(inputs);
+    } catch (const std::bad_alloc&) {
+      return no_room();
+    }
+  }
+
+  Result<void> propose(KvCache& cache, TokenId next, std::size_t count,
+                       std::vector<TokenId>& out) override {
+    const std::int64_t before = cache.length();
+    Result<void> done;
+    try {
+      done = draft(cache, next, count, out);
+    } catch (const std::bad_alloc&) {
+      done = no_room();
+    }
+    cache.truncate(before);
+    return done;
+  }
+
+ private:
+  static Error no_room() {
+    return make_error(Code::kResourceExhausted,
+                      "the graphics card has no room for more state; ask with a shorter prompt");
+  }
+
+  // One row of a step's tokens: which segments, and whether the MTP block's first row is left out.
+  RowArrays reserve(StepUpload& up, std::span<const Segment> segments) const {
+    RowArrays a;
+    for (const Segment& s : segments) {
+      a.rows += s.count;
+      a.longest = std::max(a.longest, s.start + static_cast<std::int64_t>(s.count));
+    }
+    a.ids = up.reserve<std::int32_t>(a.rows);
+    a.segment_of = up.reserve<std::int32_t>(a.rows);
+    a.positions = up.reserve<std::int64_t>(a.rows);
+    a.segments = up.reserve<cuda::SegmentRef>(segments.size());
+    return a;
+  }
+
+  // pages: one array a segment.
+  static DeviceRows fill(const StepUpload& up, const RowArrays& a,
+                         std::span<const Segment> segments,
+                         std::span<const StepUpload::Array<cuda::PageRef>> pages) {
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      const Segment& s = segments[i];
+      up.host(a.segments)[i] = {up.device(pages[i]), s.start, s.first_position,
+                                static_cast<std::int32_t>(s.row),
+                                static_cast<std::int32_t>(s.count)};
+      for (std::size_t r = 0; r < s.count; ++r) {
+        const std::int64_t position = s.start + static_cast<std::int64_t>(r);
+        up.host(a.ids)[s.row + r] = s.cache->token(position);
+        up.host(a.segment_of)[s.row + r] = static_cast<std::int32_t>(i);
+        up.host(a.positions)[s.row + r] = position;
+      }
+    }
+    DeviceRows out;
+    out.rows.ids = up.device(a.ids);
+    out.rows.segment_of = up.device(a.segment_of);
+    out.rows.positions = up.device(a.positions);
+    out.rows.segments = up.device(a.segments);
+    out.rows.rows = a.rows;
+    // Of small steps in whole thousands, so that many in a row are the same launches: blocks that
+    // find nothing to do leave at once.
+    out.longest = a.rows <= kRecorded ? (a.longest + 1023) / 1024 * 1024 : a.longest;
+    return out;
+  }
+
+  static void fill_pages(cuda::PageRef* to, const KvCache& cache) {
+    for (const PagePtr& p : cache.pages()) {
+      *to++ = {p->rows.data(), p->window.data(), p->raw.data(), p->edge.data()};
+    }
+  }
+
+  DeviceStep begin(const DeviceRows& rows, std::int64_t rope_shift) {
+    DeviceStep step(device_, scratch_, config_, pages_.shape(), options_.numerics, rows);
+    step.make_rope(reinterpret_cast<const float*>(frequencies_[0].data()),
+                   reinterpret_cast<const float*>(frequencies_[1].data()), rope_shift);
+    return step;
+  }
+
+  void embed(const DeviceRows& rows, int copies, float* out) {
+    cuda::EmbedArgs a;
+    a.table = weights_.slots.embed;
+    a.step = rows.rows;
+    a.copies = copies;
+    a.out = out;
+    device_.run(device_.api().embed, a, "embed");
+  }
+
+  cuda::KeptStreamsArgs kept(const DeviceRows& rows, float* streams) const {
+    const StateShape& s = pages_.shape();
+    cuda::KeptStreamsArgs a;
+    a.step = rows.rows;
+    a.width = s.streams;
+    a.raw_at = s.streams_at;
+    a.edge_at = s.streams_edge_at;
+    a.streams = streams;
+    return a;
+  }
+
+  // The MTP block (model/mtp.h) over rows whose earlier streams are kept; its own streams come out.
+  float* run_mtp(const DeviceRows& rows) {
+    const std::size_t n = rows.rows.rows;
+    const std::size_t dim = config_.hidden_size;
+    const MtpWeights& w = weights_.slots.mtp[0];
+    float* streams = scratch_.take(n * wide());
+    DeviceStep step = begin(rows, 1);
+    {
+      const DeviceScratch::Frame frame(scratch_);
+      device_.run(device_.api().load_streams, kept(rows, streams), "load_streams");
+      float* embedded = scratch_.take(n * dim);
+      float* from_e = scratch_.take(n * dim);
+      embed(rows, 1, embedded);
+      const auto norm = [&](const float* x, const float* weight, std::size_t count,
+                            const ops::Matrix& reader) {
+        cuda::NormArgs a;
+        a.x = x;
+        a.rows = count;
+        a.weight = weight;
+        a.eps = config_.rms_norm_eps;
+        a.out = step.forms(count, dim, {&reader});
+        device_.run(device_.api().rms_norm, a, "rms_norm");
+        return a.out;
+      };
+      step.linear(norm(embedded, w.enorm, n, w.e_proj), n, {{&w.e_proj, from_e}});
+      step.linear(norm(streams, w.hnorm, n * cuda::kStreams, w.h_proj), n * cuda::kStreams,
+                  {{&w.h_proj, streams}});
+      cuda::AddArgs add;
+      add.x = streams;
+      add.y = from_e;
+      add.rows = n;
+      add.copies = cuda::kStreams;
+      add.dim = dim;
+      device_.run(device_.api().add_rows, add, "add_rows");
+    }
+    const std::size_t layer = weights_.slots.layers.size();
+    step.block(w.block, weights_.experts[layer], layer, streams);
+    step.settle(streams);
+    return streams;
+  }
+
+  // The logits of the rows that `index` (device memory) names, -1 for none; to host memory.
+  void logits(DeviceStep& step, const HcWeights& hc, const float* norm, const float* streams,
+              const std::int32_t* index, std::size_t n, float* host) {
+    const DeviceScratch::Frame frame(scratch_);
+    cuda::GatherArgs gather;
+    gather.in = streams;
+    gather.index = index;
+    gather.n = n;
+    gather.width = wide();
+    float* picked = scratch_.take(n * wide());
+    gather.out = picked;
+    device_.run(device_.api().gather_rows, gather, "gather_rows");
+    float* out = scratch_.take(n * config_.vocab_size);
+    step.head(hc, norm, weights_.slots.head, picked, n, out);
+    device_.copy(host, out, n * config_.vocab_size * sizeof(float));
+  }
+
+  // The kernels of a step and the download of its logits; mtp_index null: the MTP block keeps its
+  // state but gives no logits.
+  void queue_step(const DeviceRows& rows, const DeviceRows& mtp_rows, const std::int32_t* index,
+                  std::size_t n_logits, float* host, const std::int32_t* mtp_index,
+                  float* host_mtp) {
+    float* streams = scratch_.take(rows.rows.rows * wide());
+    DeviceStep step = begin(rows, 0);
+    embed(rows, cuda::kStreams, streams);
+    const ModelWeights& w = weights_.slots;
+    for (std::size_t l = 0; l < w.layers.size(); ++l) {
+      step.block(w.layers[l], weights_.experts[l], l, streams);
+    }
+    step.settle(streams);
+    if (n_logits != 0) logits(step, w.hc_head, w.norm, streams, index, n_logits, host);
+    if (!has_mtp()) return;
+    device_.run(device_.api().save_streams, kept(rows, streams), "save_streams");
+    if (mtp_rows.rows.rows == 0) return;
+    const float* mtp_streams = run_mtp(mtp_rows);
+    if (mtp_index == nullptr || n_logits == 0) return;
+    DeviceStep mtp_step = begin(mtp_rows, 1);
+    logits(mtp_step, w.mtp[0].hc_head, w.mtp[0].norm, mtp_streams, mtp_index, n_logits, host_mtp);
+  }
+
+  // A small step's shape that comes again is recorded, and replayed from then on.
+  template <class F>
+  void run_or_replay(const StepShape& shape, const F& queue) {
+    if (shape.rows > kRecorded) return queue();
+    const auto [known, fresh] = graphs_.try_emplace(shape, nullptr);
+    if (fresh) return queue();  // also brings scratch to its size
+    if (known->second == nullptr) known->second = device_.record(queue);
+    if (known->second == nullptr) {
+      graphs_.erase(known);
+      return queue();
+    }
+    device_.replay(known->second);
+  }
+
+  void forget_graphs() {
+    for (const auto& [shape, graph] : graphs_) {
+      if (graph != nullptr) device_.api().release_graph(graph);
+    }
+    graphs_.clear();
+  }
+
+  Result<StepOutput> forward(std::span<const StepInput> inputs) {
+    if (!device_.problem().empty()) return make_error(Code::kUnavailable, device_.problem());
+    scratch_.reset();
+    segments_.clear();
+    std::size_t rows = 0;
+    std::size_t n_logits = 0;
+    bool mtp_logits = false;
+    for (const StepInput& in : inputs) {
+      segments_.push_back({in.cache, in.cache->length(), in.ids.size(), rows, 0});
+      in.cache->extend(in.ids);
+      rows += in.ids.size();
+      n_logits += in.ids.size() - std::min(in.logits_from, in.ids.size());
+      mtp_logits = mtp_logits || (in.mtp_logits && has_mtp());
+    }
+    mtp_segments_.clear();
+    std::size_t mtp_rows = 0;
+    for (const Segment& s : segments_) {
+      const std::size_t skip = s.start == 0 ? 1 : 0;
+      if (!has_mtp() || s.count == skip) continue;
+      mtp_segments_.push_back(
+          {s.cache, s.start + static_cast<std::int64_t>(skip), s.count - skip, mtp_rows, 1});
+      mtp_rows += s.count - skip;
+    }
+
+    StepUpload up(device_, staging_, target_);
+    const RowArrays main = reserve(up, segments_);
+    const RowArrays mtp = reserve(up, mtp_segments_);
+    const auto index = up.reserve<std::int32_t>(n_logits);
+    const auto mtp_index = up.reserve<std::int32_t>(n_logits);
+    std::vector<StepUpload::Array<cuda::PageRef>> pages;
+    std::vector<StepUpload::Array<cuda::PageRef>> mtp_pages;
+    for (const Segment& s : segments_) {
+      pages.push_back(up.reserve<cuda::PageRef>(s.cache->pages().size()));
+      if (has_mtp() && s.count > (s.start == 0 ? 1U : 0U)) mtp_pages.push_back(pages.back());
+    }
+    if (up.allocate()) forget_graphs();
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+      fill_pages(up.host(pages[i]), *segments_[i].cache);
+    }
+    const DeviceRows main_rows = fill(up, main, segments_, pages);
+    const DeviceRows second_rows = fill(up, mtp, mtp_segments_, mtp_pages);
+    std::size_t n = 0;
+    std::size_t second = 0;  // row of the MTP block
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const Segment& s = segments_[i];
+      for (std::size_t r = 0; r < s.count; ++r) {
+        const bool absent = s.start == 0 && r == 0;
+        if (r >= inputs[i].logits_from) {
+          up.host(index)[n] = static_cast<std::int32_t>(s.row + r);
+          up.host(mtp_index)[n++] = absent ? -1 : static_cast<std::int32_t>(second);
+        }
+        if (!absent) ++second;
+      }
+    }
+    up.send();
+
+    const std::size_t vocab = config_.vocab_size;
+    const std::size_t bytes = (mtp_logits ? 2 : 1) * n_logits * vocab * sizeof(float);
+    if (logits_.size() < bytes) {
+      forget_graphs();
+      logits_ = DeviceBuffer(device_.api(), bytes, DeviceBuffer::Place::kHost);
+    }
+    auto* host = reinterpret_cast<float*>(logits_.data());
+    float* host_mtp = host + n_logits * vocab;
+    const auto queue = [&] {
+      queue_step(main_rows, second_rows, up.device(index), n_logits, host,
+                 mtp_logits ? up.device(mtp_index) : nullptr, host_mtp);
+    };
+    run_or_replay({segments_.size(), rows, n_logits, mtp_segments_.size(), mtp_rows, mtp_logits,
+                   main_rows.longest},
+                  queue);
+    if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
+    StepOutput out;
+    out.logits = {host, n_logits * vocab};
+    if (mtp_logits) {
+      // The pair before the first token has none: not what the head makes of zeros.
+      n = 0;
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        for (std::size_t r = inputs[i].logits_from; r < segments_[i].count; ++r, ++n) {
+          if (segments_[i].start == 0 && r == 0) std::fill_n(host_mtp + n * vocab, vocab, 0.0F);
+        }
+      }
+      out.mtp_logits = {host_mtp, n_logits * vocab};
+    }
+    return out;
+  }
+
+  Result<void> draft(KvCache& cache, TokenId next, std::size_t count, std::vector<TokenId>& out) {
+    TokenId token = next;
+    for (std::size_t i = 0; i < count; ++i) {
+      scratch_.reset();
+      const Segment segment{&cache, cache.length(), 1, 0, 1};
+      cache.extend({&token, 1});
+      const std::span<const Segment> one(&segment, 1);
+      StepUpload up(device_, staging_, target_);
+      const RowArrays arrays = reserve(up, one);
+      const auto pages = up.reserve<cuda::PageRef>(cache.pages().size());
+      const auto index = up.reserve<std::int32_t>(1);
+      if (up.allocate()) forget_graphs();
+      fill_pages(up.host(pages), cache);
+      const DeviceRows rows = fill(up, arrays, one, {&pages, 1});
+      *up.host(index) = 0;
+      up.send();
+      float* streams = run_mtp(rows);
+      // The block's own output stands in for the backbone's streams of the drafted position.
+      device_.run(device_.api().save_streams, kept(rows, streams), "save_streams");
+      DeviceStep step = begin(rows, 1);
+      const MtpWeights& w = weights_.slots.mtp[0];
+      float* row = scratch_.take(config_.vocab_size);
+      step.head(w.hc_head, w.norm, weights_.slots.head, streams, 1, row);
+      cuda::ArgmaxArgs best;
+      best.x = row;
+      best.rows = 1;
+      best.dim = config_.vocab_size;
+      best.out = up.device(index);
+      device_.run(device_.api().argmax, best, "argmax");
+      device_.copy(up.host(index), best.out, sizeof(std::int32_t));
+      if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
+      token = *up.host(index);
+      out.push_back(token);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::size_t wide() const { return config_.hc_mult * config_.hidden_size; }
+
+  DeviceLibrary library_;
+  ModelConfig config_;
+  std::uint64_t fingerprint_;
+  DeviceOptions options_;
+  Device device_;
+  DeviceWeights weights_;
+  DeviceBuffer frequencies_[2];
+  DeviceBuffer staging_;                       // pinned: a step's upload
+  DeviceBuffer target_;                        // where it goes
+  DeviceBuffer logits_;                        // pinned
+  std::map<StepShape, void*> graphs_;          // null: seen once
+  static constexpr std::size_t kRecorded = 8;  // rows of a step, at most
+  DeviceScratch scratch_;
+  DevicePages memory_;
+  PageMaker pages_;
+  std::vector<Segment> segments_;
+  std::vector<Segment> mtp_segments_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path& path,
+                                                     const DeviceOptions& options) {
+  AMBIT_TRY(library, open_device_library());
+  AMBIT_TRY(checkpoint, open_checkpoint(path));
+  AMBIT_TRY(weights, bind_weights(checkpoint));
+  if (auto served = check_device_model(checkpoint.config, weights); !served) return served.error();
+  const bool mtp = options.mtp && !weights.mtp.empty();
+  const bool rounded = options.numerics != Numerics::kPlain;
+  const StateShape shape = state_shape(checkpoint.config, weights, mtp, rounded);
+  const std::uint64_t fingerprint =
+      model_fingerprint(weights, "cuda", rounded ? Numerics::kRelease : Numerics::kPlain, mtp);
+  auto model = std::make_unique<DeviceModel>(library, std::move(checkpoint.config), fingerprint,
+                                             shape, options);
+  if (auto done = model->upload(weights, mtp); !done) return done.error();
+  return std::unique_ptr<StepModel>(std::move(model));
+}
+
+}  // namespace ambit::inference

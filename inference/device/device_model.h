@@ -1,0 +1,37 @@
+// The whole graph on a graphics card: the same tokens in and logits out as model.h, through the
+// table of libambit_cuda.so. Weights and state lie on the card; a step is one upload of its tokens
+// and page addresses, a run of kernels without any wait between them, and one download of logits.
+//
+// Numerics: plain and release are what they are on the CPU (model/step.h); fast is release, since
+// rounded inputs are what the matrix units want. Bits differ from the CPU's, but like there they do
+// not depend on chunks, batch mates, forks or restores.
+//
+// Memory: pages take at most state_bytes of the card; a step for which no page is left answers
+// kResourceExhausted. After any error the model answers every step with it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "inference/device/library.h"
+#include "inference/model/model.h"
+
+namespace ambit::inference {
+
+struct DeviceOptions {
+  Numerics numerics = Numerics::kFast;
+  bool mtp = true;
+  // Of the card's memory: for pages of state, and for scratch, each at most a quarter of what is
+  // free; for weights (0: the rest).
+  std::uint64_t state_bytes = std::uint64_t{1} << 30U;
+  std::uint64_t scratch_bytes = std::uint64_t{1} << 30U;
+  std::uint64_t weights_bytes = 0;
+};
+
+// The checkpoint at `path` on the card. Errors: the checkpoint reader's; kUnavailable without a
+// card or library; kUnsupported for shapes that no kernel serves; kResourceExhausted when it does
+// not fit.
+[[nodiscard]] Result<std::unique_ptr<StepModel>> open_device_model(
+    const std::filesystem::path& path, const DeviceOptions& options);
+
+}  // namespace ambit::inference

@@ -1,0 +1,76 @@
+// One step's run of kernels. DeviceStep holds what all layers share; a layer is device_block.cpp.
+#pragma once
+
+#include "inference/device/weights.h"
+#include "inference/model/step.h"
+
+namespace ambit::inference {
+
+// What the kernels know of a step: [rows] arrays and page addresses in device memory, and the few
+// numbers of it that choose grids.
+struct DeviceRows {
+  ops::cuda::StepRows rows;
+  std::int64_t longest = 0;  // tokens of the longest sequence after the step
+};
+
+// Rotary tables of a step, [rows, half] each.
+struct DeviceRope {
+  ops::cuda::Angles main, compress;    // at the row's position
+  ops::cuda::Angles block4, block128;  // at the first position of a run that ends at the row
+};
+
+class DeviceStep {
+ public:
+  DeviceStep(Device& device, DeviceScratch& scratch, const ModelConfig& config,
+             const StateShape& shape, Numerics numerics, const DeviceRows& rows);
+
+  // frequencies: device memory, of layers without and with a compressor. shift: the angles are
+  // those of position - shift.
+  void make_rope(const float* main, const float* compress, std::int64_t shift);
+
+  // streams: [rows, 4, dim], in place but for what the last sublayer still owes them, which the
+  // next mix brings in. layer: index in the state.
+  void block(const BlockWeights& w, const DeviceExperts& experts, std::size_t layer,
+             float* streams);
+  // Brings in what is owed.
+  void settle(float* streams);
+
+  // Logits of `n` rows of settled streams.
+  void head(const HcWeights& hc, const float* norm, const ops::Matrix& vocabulary, float* streams,
+            std::size_t n, float* logits);
+
+  // A row in the forms that these matrices read.
+  [[nodiscard]] ops::cuda::Activation forms(std::size_t rows, std::size_t cols,
+                                            const std::vector<const ops::Matrix*>& readers,
+                                            bool may_round = true);
+  void linear(const ops::cuda::Activation& x, std::size_t n,
+              const std::vector<std::pair<const ops::Matrix*, float*>>& jobs, int groups = 1);
+
+  [[nodiscard]] Device& device() { return device_; }
+
+ private:
+  [[nodiscard]] bool rounds(const ops::Matrix& w) const;
+  // The site before a sublayer: its input, and where its output goes back.
+  void enter(const HcWeights& hc, const float* norm, float* streams,
+             const ops::cuda::Activation& out);
+  void attention(const AttentionWeights& w, const ops::cuda::Activation& x, std::size_t layer);
+  void moe(const MoeWeights& w, const DeviceExperts& experts, const ops::cuda::Activation& x);
+
+  Device& device_;
+  DeviceScratch& scratch_;
+  const ModelConfig& c_;
+  const StateShape& shape_;
+  Numerics numerics_;
+  DeviceRows rows_;
+  DeviceRope rope_;
+  std::size_t n_ = 0;  // rows
+  ops::cuda::Sublayer owed_;
+  float* sublayer_ = nullptr;    // [rows, dim]
+  float* expert_out_ = nullptr;  // [rows · k, dim]
+  std::int32_t* entries_ = nullptr;
+  float* mixes_[2] = {};  // post [rows, 4] and comb [rows, 16] of two sites in turn
+  int turn_ = 0;
+  float* partial_ = nullptr;
+};
+
+}  // namespace ambit::inference

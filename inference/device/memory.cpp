@@ -1,0 +1,119 @@
+#include "inference/device/memory.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace ambit::inference {
+
+using ops::cuda::LaunchError;
+
+void Device::note(LaunchError error, const char* what) {
+  if (error == LaunchError::kNone || !problem_.empty()) return;
+  const char* why = error == LaunchError::kShape         ? " cannot take these shapes"
+                    : error == LaunchError::kUnsupported ? " does not know this number format"
+                                                         : " could not be launched";
+  problem_ = std::string("the CUDA op ") + what + why;
+}
+
+void Device::copy(void* to, const void* from, std::size_t bytes) {
+  if (!api_->copy(to, from, bytes, stream_) && problem_.empty()) {
+    problem_ = "a copy to or from the CUDA device failed";
+  }
+}
+
+void Device::clear(void* to, std::size_t bytes) {
+  if (!api_->clear(to, bytes, stream_) && problem_.empty()) {
+    problem_ = "the CUDA device cannot be written";
+  }
+}
+
+void Device::replay(void* graph) {
+  if (!api_->run_graph(graph, stream_) && problem_.empty()) {
+    problem_ = "a recorded step cannot be run on the CUDA device";
+  }
+}
+
+bool Device::wait() {
+  if (const char* why = api_->wait(stream_); why != nullptr && problem_.empty()) problem_ = why;
+  return problem_.empty();
+}
+
+DeviceBuffer::DeviceBuffer(const ops::cuda::Api& api, std::size_t bytes, Place place)
+    : api_(&api), size_(std::max<std::size_t>(bytes, 1)), place_(place) {
+  void* p = place == Place::kDevice ? api.allocate(size_) : api.allocate_host(size_);
+  if (p == nullptr) throw std::bad_alloc();
+  data_ = static_cast<std::byte*>(p);
+}
+
+DeviceBuffer::~DeviceBuffer() {
+  if (data_ == nullptr) return;
+  if (place_ == Place::kDevice) {
+    api_->release(data_);
+  } else {
+    api_->release_host(data_);
+  }
+}
+
+DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept {
+  *this = std::move(other);
+}
+
+DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
+  std::swap(api_, other.api_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(place_, other.place_);
+  return *this;
+}
+
+std::byte* DeviceScratch::take_bytes(std::size_t bytes) {
+  constexpr std::size_t kBlock = std::size_t{16} << 20U;
+  const std::size_t n = (bytes + 255) / 256 * 256;
+  while (block_ < blocks_.size() && used_ + n > blocks_[block_].size()) {
+    ++block_;
+    used_ = 0;
+  }
+  if (block_ == blocks_.size()) blocks_.emplace_back(*api_, std::max(n, kBlock));
+  std::byte* p = blocks_[block_].data() + used_;
+  used_ += n;
+  return p;
+}
+
+float* DevicePages::allocate(std::size_t n) {
+  constexpr std::size_t kSlab = std::size_t{64} << 20U;
+  constexpr std::size_t kMostParts = 16;  // of a slab: small models need few
+  const std::size_t bytes = std::max<std::size_t>((n * sizeof(float) + 255) / 256 * 256, 256);
+  auto& parts = free_[bytes];
+  if (parts.empty()) {
+    const std::size_t count = std::clamp<std::size_t>(kSlab / bytes, 1, kMostParts);
+    if (taken_ + count * bytes > budget_) throw std::bad_alloc();
+    slabs_.emplace_back(device_->api(), count * bytes);
+    taken_ += count * bytes;
+    for (std::size_t i = 0; i < count; ++i) {
+      parts.push_back(reinterpret_cast<float*>(slabs_.back().data() + i * bytes));
+    }
+  }
+  float* p = parts.back();
+  parts.pop_back();
+  return p;
+}
+
+void DevicePages::release(float* p, std::size_t n) {
+  free_[std::max<std::size_t>((n * sizeof(float) + 255) / 256 * 256, 256)].push_back(p);
+}
+
+void DevicePages::copy(float* to, const float* from, std::size_t n) {
+  device_->copy(to, from, n * sizeof(float));
+}
+
+void DevicePages::read(float* host, const float* from, std::size_t n) {
+  device_->copy(host, from, n * sizeof(float));
+  (void)device_->wait();  // remembers what went wrong
+}
+
+void DevicePages::write(float* to, const float* host, std::size_t n) {
+  read(to, host, n);
+}
+
+}  // namespace ambit::inference

@@ -1,0 +1,237 @@
+#include "inference/device/weights.h"
+
+#include <array>
+#include <new>
+#include <string>
+
+namespace ambit::inference {
+namespace {
+
+using ops::Matrix;
+using ops::MatrixType;
+
+std::size_t data_bytes(const Matrix& m) {
+  switch (m.type) {
+    case MatrixType::kF32:
+      return m.rows * m.cols * 4;
+    case MatrixType::kFp8Block128:
+      return m.rows * m.cols;
+    case MatrixType::kFp4Group32:
+      return m.rows * m.cols / 2;
+    default:
+      return m.rows * m.cols * 2;
+  }
+}
+
+std::size_t scale_bytes(const Matrix& m) {
+  if (m.type == MatrixType::kFp8Block128) return (m.rows + 127) / 128 * ((m.cols + 127) / 128);
+  return m.type == MatrixType::kFp4Group32 ? m.rows * (m.cols / 32) : 0;
+}
+
+std::size_t bytes_of(const ExpertWeights& e) {
+  std::size_t n = 0;
+  for (const Matrix* m : {&e.w1, &e.w3, &e.w2}) n += data_bytes(*m) + scale_bytes(*m);
+  return n;
+}
+
+// Walks over every matrix but those of routed experts, and every vector, of a checkpoint.
+template <class OnMatrix, class OnVector, class OnTable>
+class Walk {
+ public:
+  Walk(const ModelConfig& c, OnMatrix matrix, OnVector vector, OnTable table)
+      : c_(c), matrix_(matrix), vector_(vector), table_(table) {}
+
+  void model(ModelWeights& w, bool mtp) {
+    matrix_(w.embed);
+    matrix_(w.head);
+    vector_(w.norm, c_.hidden_size);
+    streams(w.hc_head, c_.hc_mult);
+    for (std::size_t l = 0; l < w.layers.size(); ++l) block(w.layers[l], c_.ratio(l));
+    if (!mtp) w.mtp.clear();
+    for (MtpWeights& m : w.mtp) {
+      block(m.block, 0);
+      matrix_(m.e_proj);
+      matrix_(m.h_proj);
+      for (const float** v : {&m.enorm, &m.hnorm, &m.norm}) vector_(*v, c_.hidden_size);
+      streams(m.hc_head, c_.hc_mult);
+    }
+  }
+
+ private:
+  void streams(HcWeights& hc, std::size_t outs) {
+    matrix_(hc.fn);
+    vector_(hc.base, outs);
+    vector_(hc.scale, outs == c_.hc_mult ? 1 : 3);
+  }
+  void compressor(CompressorWeights& w, std::size_t ratio, std::size_t dim) {
+    matrix_(w.wkv);
+    matrix_(w.wgate);
+    vector_(w.ape, ratio * w.wkv.rows);
+    vector_(w.norm, dim);
+  }
+  void block(BlockWeights& b, std::int32_t ratio) {
+    const std::size_t outs = (2 + c_.hc_mult) * c_.hc_mult;
+    vector_(b.attn_norm, c_.hidden_size);
+    vector_(b.ffn_norm, c_.hidden_size);
+    streams(b.hc_attn, outs);
+    streams(b.hc_ffn, outs);
+    AttentionWeights& a = b.attn;
+    for (Matrix* m : {&a.wq_a, &a.wq_b, &a.wkv, &a.wo_a, &a.wo_b}) matrix_(*m);
+    vector_(a.q_norm, c_.q_lora_rank);
+    vector_(a.kv_norm, c_.head_dim);
+    vector_(a.sink, c_.num_attention_heads);
+    if (a.compressor) compressor(*a.compressor, static_cast<std::size_t>(ratio), c_.head_dim);
+    if (a.indexer) {
+      matrix_(a.indexer->wq_b);
+      matrix_(a.indexer->weights_proj);
+      compressor(a.indexer->compressor, static_cast<std::size_t>(ratio), c_.index_head_dim);
+    }
+    MoeWeights& f = b.ffn;
+    matrix_(f.gate);
+    if (f.bias != nullptr) vector_(f.bias, c_.n_routed_experts);
+    if (f.experts_of_token != nullptr) {
+      table_(f.experts_of_token, c_.vocab_size * c_.num_experts_per_tok);
+    }
+    for (Matrix* m : {&f.shared.w1, &f.shared.w3, &f.shared.w2}) matrix_(*m);
+  }
+
+  const ModelConfig& c_;
+  OnMatrix matrix_;
+  OnVector vector_;
+  OnTable table_;
+};
+
+class Uploader {
+ public:
+  Uploader(Device& device, DeviceWeights& out) : device_(device), out_(out) {}
+
+  template <class T>
+  const T* put(const T* from, std::size_t bytes,
+               DeviceBuffer::Place place = DeviceBuffer::Place::kDevice) {
+    if (from == nullptr || bytes == 0) return nullptr;
+    const DeviceBuffer& buffer = out_.buffers.emplace_back(device_.api(), bytes, place);
+    device_.copy(buffer.data(), from, bytes);
+    (place == DeviceBuffer::Place::kDevice ? out_.device_bytes : out_.host_bytes) += bytes;
+    return reinterpret_cast<const T*>(buffer.data());
+  }
+  void matrix(Matrix& m) {
+    m.data = put(m.data, data_bytes(m));
+    m.scales = put(m.scales, scale_bytes(m));
+  }
+
+  // All experts of a block lie in one buffer, `pick` of each after the other.
+  ops::cuda::ExpertMatrices experts(const std::vector<ExpertWeights>& from,
+                                    Matrix ExpertWeights::*pick, DeviceBuffer::Place place) {
+    ops::cuda::ExpertMatrices out;
+    const Matrix& first = from[0].*pick;
+    out.type = first.type;
+    out.rows = first.rows;
+    out.cols = first.cols;
+    const std::size_t each = (data_bytes(first) + 255) / 256 * 256;
+    const std::size_t scales = (scale_bytes(first) + 255) / 256 * 256;
+    const std::size_t total = from.size() * (each + scales);
+    const DeviceBuffer& all = out_.buffers.emplace_back(device_.api(), total, place);
+    (place == DeviceBuffer::Place::kDevice ? out_.device_bytes : out_.host_bytes) += total;
+    std::vector<const std::byte*> data;
+    std::vector<const std::uint8_t*> scale;
+    std::byte* at = all.data();
+    for (const ExpertWeights& e : from) {
+      const Matrix& m = e.*pick;
+      device_.copy(at, m.data, data_bytes(m));
+      data.push_back(at);
+      at += each;
+      if (scales == 0) continue;
+      device_.copy(at, m.scales, scale_bytes(m));
+      scale.push_back(reinterpret_cast<const std::uint8_t*>(at));
+      at += scales;
+    }
+    out.data = put(data.data(), data.size() * sizeof(data[0]));
+    out.scales = put(scale.data(), scale.size() * sizeof(scale[0]));
+    return out;
+  }
+
+ private:
+  Device& device_;
+  DeviceWeights& out_;
+};
+
+std::string gigabytes(std::uint64_t bytes) {
+  const std::uint64_t tenths = bytes / 100'000'000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
+}
+
+}  // namespace
+
+Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weights) {
+  namespace cuda = ops::cuda;
+  const std::size_t rope = c.qk_rope_head_dim;
+  const char* why = nullptr;
+  if (c.hc_mult != cuda::kStreams) why = "hc_mult other than 4";
+  if (c.head_dim > cuda::kMaxHeadDim || c.head_dim % 4 != 0) why = "this head_dim";
+  if (c.index_head_dim > cuda::kMaxIndexDim || c.index_head_dim % 32 != 0) {
+    why = "this index_head_dim";
+  }
+  if (rope % 4 != 0 || (c.head_dim - rope) % 64 != 0) why = "this qk_rope_head_dim";
+  if (c.index_n_heads % 16 != 0) why = "this index_n_heads";
+  if (c.n_routed_experts > 1024 || c.num_experts_per_tok > cuda::kMaxPerToken) {
+    why = "so many experts";
+  }
+  if (c.o_lora_rank % 32 != 0) why = "this o_lora_rank";
+  if (c.hidden_size % 8 != 0 || c.hidden_size > 11264) why = "this hidden_size";
+  for (const std::int32_t ratio : c.compress_ratios) {
+    if (ratio != 0 && kPageTokens % ratio != 0) why = "these compress_ratios";
+  }
+  const auto unknown = [](const Matrix& m) {
+    return m.type == MatrixType::kBlocks || m.type == MatrixType::kF16;
+  };
+  if (unknown(weights.embed) || unknown(weights.layers[0].attn.wq_a) ||
+      unknown(weights.layers[0].ffn.experts[0].w1)) {
+    why = "the number formats of GGUF files";
+  }
+  if (why == nullptr) return {};
+  return make_error(Code::kUnsupported, std::string("the CUDA kernels do not serve ") + why +
+                                            "; set engine.device = \"cpu\"");
+}
+
+Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
+                                     const ModelWeights& weights, bool mtp,
+                                     std::uint64_t budget_bytes) {
+  DeviceWeights out;
+  out.slots.embed = weights.embed;
+  out.slots.head = weights.head;
+  out.slots.norm = weights.norm;
+  out.slots.hc_head = weights.hc_head;
+  out.slots.layers = weights.layers;
+  out.slots.mtp = weights.mtp;
+  out.slots.bytes = weights.bytes;
+  try {
+    Uploader up(device, out);
+    Walk walk(
+        config, [&](Matrix& m) { up.matrix(m); },
+        [&](const float*& v, std::size_t n) { v = up.put(v, n * sizeof(float)); },
+        [&](const std::int32_t*& t, std::size_t n) { t = up.put(t, n * sizeof(std::int32_t)); });
+    walk.model(out.slots, mtp);
+    const auto block = [&](const std::vector<ExpertWeights>& experts) {
+      std::uint64_t need = 0;
+      for (const ExpertWeights& e : experts) need += bytes_of(e);
+      const auto place = out.device_bytes + need <= budget_bytes ? DeviceBuffer::Place::kDevice
+                                                                 : DeviceBuffer::Place::kHost;
+      DeviceExperts& to = out.experts.emplace_back();
+      to.w1 = up.experts(experts, &ExpertWeights::w1, place);
+      to.w3 = up.experts(experts, &ExpertWeights::w3, place);
+      to.w2 = up.experts(experts, &ExpertWeights::w2, place);
+    };
+    if (out.device_bytes > budget_bytes) throw std::bad_alloc();
+    for (const BlockWeights& b : weights.layers) block(b.ffn.experts);
+    for (const MtpWeights& m : out.slots.mtp) block(m.block.ffn.experts);
+  } catch (const std::bad_alloc&) {
+    return make_error(Code::kResourceExhausted,
+                      "the model's " + gigabytes(weights.bytes) +
+                          " do not fit the graphics card (" + gigabytes(budget_bytes) +
+                          " for weights) and pinned host memory; `ambit plan` says what would");
+  }
+  if (!device.wait()) return make_error(Code::kUnavailable, device.problem());
+  return out;
+}
+
+}  // namespace ambit::inference

@@ -1,0 +1,32 @@
+// Which of the machine's processors computes a checkpoint: the setting engine.device.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "daemon/support/result.h"
+#include "inference/model/model.h"
+
+namespace ambit::inference {
+
+// auto: the graphics card when its driver is loaded and the model fits, else the CPU.
+enum class DeviceChoice : std::uint8_t { kAuto, kCpu, kCuda };
+
+// "auto", "cpu" or "cuda"; kInvalidArgument for anything else.
+[[nodiscard]] Result<DeviceChoice> parse_device(std::string_view name);
+
+struct OpenedModel {
+  std::unique_ptr<StepModel> model;
+  std::string note{};  // why the CPU computes although a card is there; else empty
+};
+
+// state_bytes: of a card's memory, for the state of all sequences. Errors: the checkpoint reader's;
+// with kCuda also those of open_device_model.
+[[nodiscard]] Result<OpenedModel> open_step_model(const std::filesystem::path& path,
+                                                  const ModelOptions& options, DeviceChoice device,
+                                                  std::uint64_t state_bytes);
+
+}  // namespace ambit::inference

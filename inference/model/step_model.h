@@ -1,0 +1,60 @@
+// What the engine asks of a model, wherever it computes: on the CPU (model.h) or on a graphics card
+// (device/device_model.h). Tokens in, logits out, state in KvCaches of its own pages().
+// Threads: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/support/result.h"
+#include "inference/kv/cache.h"
+#include "inference/model_config.h"
+
+namespace ambit::inference {
+
+// One sequence's part of a step.
+struct StepInput {
+  KvCache* cache = nullptr;      // extended by ids
+  std::span<const TokenId> ids;  // at least 1, each in [0, vocab)
+  std::size_t logits_from = 0;   // rows [logits_from, ids.size()) get logits
+  bool mtp_logits = false;       // and the same rows of the MTP block (position 0 has none: zeros)
+};
+
+// Logits of the step, [rows, vocab], the inputs' rows one after another. Valid until the next step.
+struct StepOutput {
+  std::span<const float> logits;
+  std::span<const float> mtp_logits;
+};
+
+class StepModel {
+ public:
+  StepModel() = default;
+  StepModel(const StepModel&) = delete;
+  StepModel& operator=(const StepModel&) = delete;
+  virtual ~StepModel() = default;
+
+  [[nodiscard]] virtual const ModelConfig& config() const = 0;
+  [[nodiscard]] virtual const PageMaker& pages() const = 0;
+  [[nodiscard]] virtual bool has_mtp() const = 0;
+  // Names the checkpoint and the arithmetic: state computed under one fingerprint is valid under it
+  // alone.
+  [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;
+  [[nodiscard]] virtual std::uint64_t weights_bytes() const = 0;
+  [[nodiscard]] virtual std::string_view backend() const = 0;  // "cpu", "cuda"
+  [[nodiscard]] virtual std::string device() const = 0;        // for people
+
+  // Extends the caches and computes their new tokens. After an error nothing that this model keeps
+  // can be trusted: kResourceExhausted when the state does not fit, kUnavailable when the device
+  // failed.
+  [[nodiscard]] virtual Result<StepOutput> step(std::span<const StepInput> inputs) = 0;
+
+  // Up to `count` tokens that the MTP block expects behind `next`, the token that follows the
+  // sequence. The cache is as before when it returns. Needs has_mtp() and a non-empty cache.
+  [[nodiscard]] virtual Result<void> propose(KvCache& cache, TokenId next, std::size_t count,
+                                             std::vector<TokenId>& out) = 0;
+};
+
+}  // namespace ambit::inference

@@ -1,0 +1,120 @@
+// Number formats on the device (quantize.h has the reference): rounding to FP8 and FP4 and back,
+// BF16, and a row of activations in the forms that products read.
+#pragma once
+
+#include "inference/ops/cuda/warp.cuh"
+
+namespace ambit::inference::ops::cuda {
+
+// To BF16, nearest, ties to even.
+__device__ inline std::uint16_t bf16_bits(float x) {
+  std::uint16_t bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
+__device__ inline float bf16_value(std::uint16_t bits) {
+  return __uint_as_float(static_cast<unsigned>(bits) << 16);
+}
+
+// The least power of two that is not below x (positive, normal).
+__device__ inline float ceil_power(float x) {
+  const unsigned bits = __float_as_uint(x);
+  const unsigned exponent = (bits >> 23) + ((bits & 0x7FFFFFU) != 0 ? 1U : 0U);
+  return __uint_as_float(exponent << 23);
+}
+
+// The scale of a group with the largest magnitude `amax`.
+__device__ inline float fp8_scale(float amax) {
+  return ceil_power(fmaxf(amax, 1e-4F) * (1.0F / 448.0F));
+}
+__device__ inline float fp4_scale(float amax) {
+  return fmaxf(ceil_power(fmaxf(amax, 6.0F * 0x1p-126F) * (1.0F / 6.0F)), 0x1p-126F);
+}
+
+// The nearest E4M3 value, ties to even, saturating.
+__device__ inline float to_e4m3(float x) {
+  const float m = fminf(fabsf(x), 448.0F);
+  float r;
+  if (m < 0x1p-6F) {
+    r = rintf(m * 0x1p9F) * 0x1p-9F;
+  } else {
+    unsigned bits = __float_as_uint(m);
+    bits += 0x7FFFFU + (bits >> 20 & 1U);
+    r = fminf(__uint_as_float(bits & ~0xFFFFFU), 448.0F);
+  }
+  return x != x ? x : copysignf(r, x);
+}
+
+// The nearest E2M1 value (0, 0.5, 1, 1.5, 2, 3, 4, 6), a tie to the even code, saturating.
+__device__ inline float to_e2m1(float x) {
+  const float m = fabsf(x);
+  float r = 6.0F;
+  if (m <= 5.0F) r = 4.0F;
+  if (m < 3.5F) r = 3.0F;
+  if (m <= 2.5F) r = 2.0F;
+  if (m < 1.75F) r = 1.5F;
+  if (m <= 1.25F) r = 1.0F;
+  if (m < 0.75F) r = 0.5F;
+  if (m <= 0.25F) r = 0.0F;
+  return copysignf(r, x);
+}
+
+__device__ inline float round_e4m3(float x, float scale) {
+  return to_e4m3(x * (1.0F / scale)) * scale;
+}
+__device__ inline float round_e2m1(float x, float scale) {
+  return to_e2m1(x * (1.0F / scale)) * scale;
+}
+
+__device__ inline unsigned pack(std::uint16_t low, std::uint16_t high) {
+  return static_cast<unsigned>(low) | static_cast<unsigned>(high) << 16;
+}
+__device__ inline uint2 pack4(const std::uint16_t (&v)[4]) {
+  return make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
+}
+
+// Writes columns [col, col + 4) of a row as fp32 and as split planes.
+__device__ inline void store_exact(const Activation& a, std::size_t row, int col, float4 x) {
+  const std::size_t at = row * a.cols + static_cast<std::size_t>(col);
+  if (a.f32 != nullptr) store4(a.f32 + at, x);
+  if (a.split == nullptr) return;
+  const float v[4] = {x.x, x.y, x.z, x.w};
+  std::uint16_t parts[3][4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    parts[0][i] = bf16_bits(v[i]);
+    const float rest = v[i] - bf16_value(parts[0][i]);
+    parts[1][i] = bf16_bits(rest);
+    parts[2][i] = bf16_bits(rest - bf16_value(parts[1][i]));
+  }
+#pragma unroll
+  for (int p = 0; p < 3; ++p) {
+    *reinterpret_cast<uint2*>(a.split + static_cast<std::size_t>(p) * a.plane + at) =
+        pack4(parts[p]);
+  }
+}
+
+// A whole row by a block, a warp a group of 128 columns: value(col) gives columns [col, col + 4).
+template <class F>
+__device__ inline void store_row(const Activation& a, std::size_t row, const F& value) {
+  const int cols = static_cast<int>(a.cols);
+  const int lane = threadIdx.x % kWarp;
+  const int warps = static_cast<int>(blockDim.x) / kWarp;
+  for (int from = static_cast<int>(threadIdx.x) / kWarp * 128; from < cols; from += warps * 128) {
+    const int col = from + 4 * lane;
+    const bool inside = col < cols;
+    const float4 x = inside ? value(col) : make_float4(0, 0, 0, 0);
+    if (inside) store_exact(a, row, col, x);
+    if (a.rounded == nullptr) continue;
+    const float most =
+        group_max<kWarp>(fmaxf(fmaxf(fabsf(x.x), fabsf(x.y)), fmaxf(fabsf(x.z), fabsf(x.w))));
+    const float scale = fp8_scale(most);
+    if (!inside) continue;
+    const std::uint16_t v[4] = {
+        bf16_bits(round_e4m3(x.x, scale)), bf16_bits(round_e4m3(x.y, scale)),
+        bf16_bits(round_e4m3(x.z, scale)), bf16_bits(round_e4m3(x.w, scale))};
+    *reinterpret_cast<uint2*>(a.rounded + row * a.cols + static_cast<std::size_t>(col)) = pack4(v);
+  }
+}
+
+}  // namespace ambit::inference::ops::cuda

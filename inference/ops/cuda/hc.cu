@@ -1,0 +1,237 @@
+// Hyper-connections (ops/hc_mix.h) in two kernels a site, the norm and rounding of the sublayer's
+// input included.
+//
+// hc_mix: grid [chunks of 128 columns, groups of 4 rows], 128 threads: a thread owns a column of
+// all 4 streams. It brings the sublayer's output back into the streams, and in the same pass
+// multiplies them with fn: a chunk's weights are read once for 4 rows. Sums over the chunk: 31
+// shuffles for 32 values, then 4 warps in order. Shared memory 2 KiB, one barrier. Bytes a row: 8 D
+// reads and writes of fp32 streams plus f, and 24 · 4 D · 4 of fn for every group of rows.
+//
+// hc_pre: a block a row, 256 threads: adds the chunks in order, Sinkhorn in 16 lanes of one warp,
+// collapse (row kept in shared memory, D floats), norm, forms. Five barriers.
+#include "inference/ops/cuda/formats.cuh"
+
+namespace ambit::inference::ops::cuda {
+
+namespace {
+
+constexpr int kMixRows = 4;
+constexpr int kMixOuts = 8;   // a group of products: kMixOuts · kMixRows = 32 values
+constexpr int kSquares = 24;  // place of Σ x² in partial
+static_assert(kMixRows * kMixOuts == kWarp && kMixChunk / kWarp == 4);
+
+template <int kOuts>
+__global__ void __launch_bounds__(kMixChunk) mix_kernel(const HcMixArgs a) {
+  constexpr int kGroups = (kOuts + kMixOuts - 1) / kMixOuts;
+  __shared__ float sums[kMixChunk / kWarp][(kGroups + 1) * kWarp];
+  const std::size_t dim = a.dim;
+  const std::size_t col = blockIdx.x * static_cast<std::size_t>(kMixChunk) + threadIdx.x;
+  const std::size_t first = blockIdx.y * static_cast<std::size_t>(kMixRows);
+  const bool inside = col < dim;
+  float x[kMixRows][kStreams] = {};
+#pragma unroll
+  for (int t = 0; t < kMixRows; ++t) {
+    const std::size_t row = first + static_cast<std::size_t>(t);
+    if (row >= a.rows || !inside) continue;
+    float* streams = a.streams + row * kStreams * dim + col;
+#pragma unroll
+    for (int j = 0; j < kStreams; ++j) x[t][j] = streams[static_cast<std::size_t>(j) * dim];
+    const Sublayer& s = a.sublayer;
+    if (s.f == nullptr) continue;
+    float f = 0;
+    for (int i = 0; i < s.terms; ++i) {
+      const std::size_t from =
+          s.entries == nullptr
+              ? row
+              : static_cast<std::size_t>(s.entries[row * static_cast<std::size_t>(s.terms) +
+                                                   static_cast<std::size_t>(i)]);
+      f += s.f[from * dim + col];
+    }
+    if (s.last != nullptr) f += s.last[row * dim + col];
+    const float* post = s.post + row * kStreams;
+    const float* comb = s.comb + row * kStreams * kStreams;
+    float y[kStreams];
+#pragma unroll
+    for (int k = 0; k < kStreams; ++k) {
+      y[k] = post[k] * f;
+#pragma unroll
+      for (int j = 0; j < kStreams; ++j) y[k] = fmaf(comb[j * kStreams + k], x[t][j], y[k]);
+    }
+#pragma unroll
+    for (int k = 0; k < kStreams; ++k) {
+      x[t][k] = y[k];
+      streams[static_cast<std::size_t>(k) * dim] = y[k];
+    }
+  }
+  if (kOuts == 0) return;
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+#pragma unroll
+  for (int g = 0; g <= kGroups; ++g) {
+    float v[kWarp] = {};  // [out of the group][row]
+    if (g < kGroups) {
+#pragma unroll
+      for (int o = 0; o < kMixOuts; ++o) {
+        const int out = g * kMixOuts + o;
+        if (out >= kOuts) continue;
+#pragma unroll
+        for (int j = 0; j < kStreams; ++j) {
+          const float w =
+              inside
+                  ? a.fn[(static_cast<std::size_t>(out) * kStreams + static_cast<std::size_t>(j)) *
+                             dim +
+                         col]
+                  : 0.0F;
+#pragma unroll
+          for (int t = 0; t < kMixRows; ++t)
+            v[o * kMixRows + t] = fmaf(w, x[t][j], v[o * kMixRows + t]);
+        }
+      }
+    } else {
+#pragma unroll
+      for (int t = 0; t < kMixRows; ++t) {
+#pragma unroll
+        for (int j = 0; j < kStreams; ++j) v[t] = fmaf(x[t][j], x[t][j], v[t]);
+      }
+    }
+    sums[warp][g * kWarp + lane] = warp_sums<kWarp>(v);
+  }
+  __syncthreads();
+  // Thread i adds value i of the four warps: (g, o, t) = i; the squares follow the groups.
+  for (int i = static_cast<int>(threadIdx.x); i < kGroups * kWarp + kMixRows; i += kMixChunk) {
+    const std::size_t row = first + static_cast<std::size_t>(i % kMixRows);
+    const int out = i < kGroups * kWarp ? i / kMixRows : kSquares;
+    if (row >= a.rows) continue;
+    float sum = 0;
+#pragma unroll
+    for (int w = 0; w < kMixChunk / kWarp; ++w) sum += sums[w][i];
+    a.partial[(row * gridDim.x + blockIdx.x) * kMixWidth + static_cast<std::size_t>(out)] = sum;
+  }
+}
+
+__device__ float sigmoid(float x) {
+  return 1.0F / (1.0F + expf(-x));
+}
+
+// Sums over the 4 lanes of a row (lanes 4j + k, fixed j) or of a column of the 4 × 4 matrix, in
+// ascending order in every lane.
+__device__ float row_sum(float c, int lane) {
+  float sum = 0;
+#pragma unroll
+  for (int k = 0; k < kStreams; ++k) sum += __shfl_sync(kAllLanes, c, (lane & 12) + k);
+  return sum;
+}
+__device__ float column_sum(float c, int lane) {
+  float sum = 0;
+#pragma unroll
+  for (int j = 0; j < kStreams; ++j) sum += __shfl_sync(kAllLanes, c, 4 * j + (lane & 3));
+  return sum;
+}
+
+// By one warp: m [24] normalised products in shared memory.
+__device__ void split(const HcPreArgs& a, const float* m, float inverse, std::size_t row,
+                      float* pre) {
+  const int lane = threadIdx.x % kWarp;
+  if (lane < kStreams) {
+    pre[lane] = sigmoid(m[lane] * inverse * a.scale[0] + a.base[lane]) + a.hc_eps;
+    if (a.outs == 24) {
+      const int i = kStreams + lane;
+      a.post[row * kStreams + static_cast<std::size_t>(lane)] =
+          2.0F * sigmoid(m[i] * inverse * a.scale[1] + a.base[i]);
+    }
+  }
+  if (a.outs != 24) return;
+  const int i = 2 * kStreams + lane % 16;
+  float c = m[i] * inverse * a.scale[2] + a.base[i];
+  c = expf(c - group_max<4>(c));
+  c = c / row_sum(c, lane) + a.hc_eps;
+  c /= column_sum(c, lane) + a.hc_eps;
+  for (int round = 1; round < a.iterations; ++round) {
+    c /= row_sum(c, lane) + a.hc_eps;
+    c /= column_sum(c, lane) + a.hc_eps;
+  }
+  if (lane < 16) a.comb[row * 16 + static_cast<std::size_t>(lane)] = c;
+}
+
+constexpr int kPreThreads = 256;
+
+__global__ void __launch_bounds__(kPreThreads) pre_kernel(const HcPreArgs a) {
+  extern __shared__ float mixed[];  // [dim]
+  __shared__ float m[kMixWidth];
+  __shared__ float pre[kStreams];
+  __shared__ float partial[kPreThreads / kWarp];
+  const std::size_t row = blockIdx.x;
+  const int dim = static_cast<int>(a.dim);
+  const int chunks = (dim + kMixChunk - 1) / kMixChunk;
+  if (threadIdx.x < kMixWidth) {
+    const float* from =
+        a.partial + row * static_cast<std::size_t>(chunks) * kMixWidth + threadIdx.x;
+    float sum = 0;
+    const bool used = static_cast<int>(threadIdx.x) < a.outs || threadIdx.x == kSquares;
+    for (int c = 0; used && c < chunks; ++c) sum += from[static_cast<std::size_t>(c) * kMixWidth];
+    m[threadIdx.x] = sum;
+    __syncwarp();
+    const float inverse =
+        1.0F / sqrtf(m[kSquares] / static_cast<float>(kStreams * dim) + a.norm_eps);
+    split(a, m, inverse, row, pre);
+  }
+  __syncthreads();
+  const float* streams = a.streams + row * kStreams * a.dim;
+  float sum = 0;
+  for (int col = 4 * static_cast<int>(threadIdx.x); col < dim; col += 4 * kPreThreads) {
+    float4 y = make_float4(0, 0, 0, 0);
+#pragma unroll
+    for (int j = 0; j < kStreams; ++j) {
+      const float4 x = load4(streams + static_cast<std::size_t>(j) * a.dim + col);
+      y = make_float4(fmaf(pre[j], x.x, y.x), fmaf(pre[j], x.y, y.y), fmaf(pre[j], x.z, y.z),
+                      fmaf(pre[j], x.w, y.w));
+    }
+    store4(mixed + col, y);
+    sum = fmaf(y.x, y.x, sum);
+    sum = fmaf(y.y, y.y, sum);
+    sum = fmaf(y.z, y.z, sum);
+    sum = fmaf(y.w, y.w, sum);
+  }
+  // Its barriers also show every thread the whole row.
+  sum = block_sum<kPreThreads>(sum, partial);
+  const float inverse = 1.0F / sqrtf(sum / static_cast<float>(dim) + a.norm_eps);
+  store_row(a.out, row, [&](int col) {
+    const float4 v = load4(mixed + col), w = load4(a.weight + col);
+    return make_float4(w.x * (v.x * inverse), w.y * (v.y * inverse), w.z * (v.z * inverse),
+                       w.w * (v.w * inverse));
+  });
+}
+
+}  // namespace
+
+LaunchError hc_mix(const HcMixArgs& a, Stream stream) {
+  if (a.dim == 0 || a.dim > 1U << 16 || a.rows > kMixRows * 65535ULL) return LaunchError::kShape;
+  if (a.rows == 0) return LaunchError::kNone;
+  const dim3 grid(static_cast<unsigned>((a.dim + kMixChunk - 1) / kMixChunk),
+                  static_cast<unsigned>((a.rows + kMixRows - 1) / kMixRows));
+  switch (a.outs) {
+    case 24:
+      mix_kernel<24><<<grid, kMixChunk, 0, stream>>>(a);
+      break;
+    case kStreams:
+      mix_kernel<kStreams><<<grid, kMixChunk, 0, stream>>>(a);
+      break;
+    case 0:
+      mix_kernel<0><<<grid, kMixChunk, 0, stream>>>(a);
+      break;
+    default:
+      return LaunchError::kUnsupported;
+  }
+  return launched();
+}
+
+LaunchError hc_pre(const HcPreArgs& a, Stream stream) {
+  if (a.dim == 0 || a.dim % 4 != 0 || a.dim > 11264 || a.rows > 0x7FFFFFFFU ||
+      (a.outs != 24 && a.outs != kStreams)) {
+    return LaunchError::kShape;
+  }
+  if (a.rows == 0) return LaunchError::kNone;
+  pre_kernel<<<static_cast<unsigned>(a.rows), kPreThreads, a.dim * sizeof(float), stream>>>(a);
+  return launched();
+}
+
+}  // namespace ambit::inference::ops::cuda

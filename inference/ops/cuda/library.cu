@@ -1,0 +1,122 @@
+// The table of libambit_cuda.so, and what it needs of the CUDA runtime.
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "inference/ops/cuda/api.h"
+
+namespace ambit::inference::ops::cuda {
+
+namespace {
+
+const char* problem(const char* what, cudaError_t error) {
+  static thread_local char text[256];
+  std::snprintf(text, sizeof text, "%s: %s", what, cudaGetErrorString(error));
+  return text;
+}
+
+const char* open_device(DeviceInfo* info) {
+  int count = 0;
+  cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) return problem("no CUDA device can be used", error);
+  if (count == 0) return "no CUDA device can be used: the driver shows none";
+  cudaDeviceProp properties;
+  error = cudaGetDeviceProperties(&properties, 0);
+  if (error == cudaSuccess) error = cudaSetDevice(0);
+  std::size_t free_bytes = 0, all = 0;
+  if (error == cudaSuccess) error = cudaMemGetInfo(&free_bytes, &all);
+  if (error != cudaSuccess) return problem("the CUDA device cannot be used", error);
+  std::memset(info, 0, sizeof *info);
+  std::snprintf(info->name, sizeof info->name, "%s", properties.name);
+  info->major = properties.major;
+  info->minor = properties.minor;
+  info->multiprocessors = properties.multiProcessorCount;
+  info->memory_bytes = all;
+  info->free_bytes = free_bytes;
+  if (properties.major < 8) return "this card is older than compute capability 8.0";
+  return nullptr;
+}
+
+void* allocate(std::size_t bytes) {
+  void* memory = nullptr;
+  if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
+  (void)cudaGetLastError();  // the caller deals with it
+  return nullptr;
+}
+
+void release(void* memory) {
+  (void)cudaFree(memory);
+}
+
+void* allocate_host(std::size_t bytes) {
+  void* memory = nullptr;
+  if (cudaHostAlloc(&memory, bytes, cudaHostAllocMapped) == cudaSuccess) return memory;
+  (void)cudaGetLastError();
+  return nullptr;
+}
+
+void release_host(void* memory) {
+  (void)cudaFreeHost(memory);
+}
+
+Stream make_stream() {
+  Stream stream = nullptr;
+  return cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess ? stream
+                                                                                  : nullptr;
+}
+
+void end_stream(Stream stream) {
+  (void)cudaStreamDestroy(stream);
+}
+
+bool copy(void* to, const void* from, std::size_t bytes, Stream stream) {
+  return bytes == 0 || cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream) == cudaSuccess;
+}
+
+bool clear(void* to, std::size_t bytes, Stream stream) {
+  return bytes == 0 || cudaMemsetAsync(to, 0, bytes, stream) == cudaSuccess;
+}
+
+const char* wait(Stream stream) {
+  const cudaError_t error = cudaStreamSynchronize(stream);
+  return error == cudaSuccess ? nullptr : problem("the CUDA device stopped", error);
+}
+
+bool begin_graph(Stream stream) {
+  return cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed) == cudaSuccess;
+}
+
+void* end_graph(Stream stream) {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(stream, &graph) != cudaSuccess) return nullptr;
+  cudaGraphExec_t runnable = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&runnable, graph, 0);
+  (void)cudaGraphDestroy(graph);
+  return error == cudaSuccess ? runnable : nullptr;
+}
+
+bool run_graph(void* graph, Stream stream) {
+  return cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream) == cudaSuccess;
+}
+
+void release_graph(void* graph) {
+  (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+}
+
+constexpr Api kApi = {
+    kApiVersion,  sizeof(Api),  open_device,  allocate,      release,       allocate_host,
+    release_host, make_stream,  end_stream,   copy,          clear,         wait,
+    begin_graph,  end_graph,    run_graph,    release_graph, embed,         angles,
+    gather_rows,  save_streams, load_streams, add_rows,      argmax,        rms_norm,
+    prepare,      hc_mix,       hc_pre,       linear,        expert_linear, route,
+    swiglu,       latents,      queries,      index_scores,  top_k,         attention};
+
+}  // namespace
+
+}  // namespace ambit::inference::ops::cuda
+
+extern "C" __attribute__((visibility("default"))) const ambit::inference::ops::cuda::Api*
+ambit_cuda_api() {
+  return &ambit::inference::ops::cuda::kApi;
+}

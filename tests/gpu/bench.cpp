@@ -1,0 +1,330 @@
+// How fast each kernel of libambit_cuda.so is at the shapes of DeepSeek-V4-Flash: achieved bytes
+// and operations a second, counted as docs/performance.md counts them. Weights are zeros: no
+// kernel's time depends on values. `bench small` uses tiny shapes, to run this program under
+// emulation.
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "inference/device/library.h"
+#include "inference/device/memory.h"
+
+namespace ambit::inference {
+namespace {
+
+namespace cuda = ops::cuda;
+using ops::Matrix;
+using ops::MatrixType;
+
+struct Shapes {
+  std::size_t dim = 4096, heads = 64, head_dim = 512, q_lora = 1024, inner = 2048, experts = 64;
+  std::size_t vocab = 129280, context = 131072, prefill = 512;
+  int index_heads = 64, index_dim = 128, top = 512;
+};
+
+class Bench {
+ public:
+  Bench(const DeviceLibrary& library, const Shapes& shapes, double budget_ms)
+      : device_(*library.api), scratch_(*library.api), s_(shapes), budget_ms_(budget_ms) {}
+
+  // bytes and flops: of one call.
+  void time(const std::string& name, double bytes, double flops,
+            const std::function<void()>& call) {
+    using Time = std::chrono::steady_clock;
+    call();
+    if (!device_.wait()) return;
+    int calls = 1;
+    double ms = 0;
+    for (;; calls *= 4) {
+      const auto start = Time::now();
+      for (int i = 0; i < calls; ++i) call();
+      if (!device_.wait()) return;
+      ms = std::chrono::duration<double, std::milli>(Time::now() - start).count();
+      if (ms > budget_ms_ || calls > 4096) break;
+    }
+    const double each = ms / calls;
+    std::printf("%-44s %9.1f us %9.1f GB/s %9.2f TFLOP/s\n", name.c_str(), each * 1e3,
+                bytes / each * 1e-6, flops / each * 1e-9);
+    std::fflush(stdout);
+  }
+
+  bool run() {
+    for (const std::size_t n : {std::size_t{1}, std::size_t{8}, s_.prefill}) {
+      linear("wq_b, FP8", MatrixType::kFp8Block128, s_.heads * s_.head_dim, s_.q_lora, n, true);
+      linear("wo_b, FP8", MatrixType::kFp8Block128, s_.dim, 2 * s_.dim, n, true);
+      linear("compressor, BF16 x fp32", MatrixType::kBf16, 2 * s_.head_dim, s_.dim, n, false);
+      experts(n);
+      streams(n);
+      attention(n);
+      index(n);
+    }
+    linear("head, BF16 x fp32", MatrixType::kBf16, s_.vocab, s_.dim, 1, false);
+    if (!device_.problem().empty()) std::printf("stopped: %s\n", device_.problem().c_str());
+    return device_.problem().empty();
+  }
+
+ private:
+  template <class T = float>
+  T* zeros(std::size_t n) {
+    T* p = scratch_.take<T>(n);
+    device_.clear(p, n * sizeof(T));
+    return p;
+  }
+  template <class T>
+  T* upload(const std::vector<T>& v) {
+    T* p = scratch_.take<T>(v.size());
+    device_.copy(p, v.data(), v.size() * sizeof(T));
+    (void)device_.wait();
+    return p;
+  }
+  static std::size_t bytes_of(MatrixType type, std::size_t rows, std::size_t cols) {
+    if (type == MatrixType::kFp8Block128) return rows * cols;
+    return type == MatrixType::kFp4Group32 ? rows * cols / 2 : rows * cols * 2;
+  }
+  static std::size_t scales_of(MatrixType type, std::size_t rows, std::size_t cols) {
+    if (type == MatrixType::kFp8Block128) return (rows + 127) / 128 * ((cols + 127) / 128);
+    return type == MatrixType::kFp4Group32 ? rows * cols / 32 : 0;
+  }
+  Matrix matrix(MatrixType type, std::size_t rows, std::size_t cols) {
+    Matrix m;
+    m.type = type;
+    m.rows = rows;
+    m.cols = cols;
+    m.data = zeros<std::byte>(bytes_of(type, rows, cols));
+    m.scales = zeros<std::uint8_t>(scales_of(type, rows, cols) + 1);
+    return m;
+  }
+  cuda::Activation activation(std::size_t rows, std::size_t cols) {
+    cuda::Activation a;
+    a.cols = cols;
+    a.f32 = zeros(rows * cols);
+    a.plane = rows * cols;
+    a.split = zeros<std::uint16_t>(3 * rows * cols);
+    a.rounded = zeros<std::uint16_t>(rows * cols);
+    return a;
+  }
+  static std::string label(const std::string& name, std::size_t n) {
+    return name + ", " + std::to_string(n) + (n == 1 ? " row" : " rows");
+  }
+
+  void linear(const std::string& name, MatrixType type, std::size_t rows, std::size_t cols,
+              std::size_t n, bool round) {
+    const DeviceScratch::Frame frame(scratch_);
+    cuda::LinearArgs a;
+    a.jobs[0].w = matrix(type, rows, cols);
+    a.jobs[0].y = zeros(n * rows);
+    a.jobs[0].round = round;
+    a.n_jobs = 1;
+    a.x = activation(n, cols);
+    a.n = n;
+    const double weights =
+        static_cast<double>(bytes_of(type, rows, cols) + scales_of(type, rows, cols));
+    const double io = static_cast<double>(n * (cols * (round ? 2 : 6) + rows * 4));
+    time(label(name, n), weights + io, 2.0 * static_cast<double>(n * rows * cols),
+         [&] { device_.run(device_.api().linear, a, "linear"); });
+  }
+
+  // Positions 0, 1, … of one sequence that is `context` long at its end.
+  cuda::StepRows rows(std::size_t n, std::size_t page_floats) {
+    std::vector<std::int64_t> positions(n);
+    for (std::size_t i = 0; i < n; ++i)
+      positions[i] = static_cast<std::int64_t>(s_.context - n + i);
+    // All pages are one: the addresses are what differs in life, the bytes are as many.
+    float* page = zeros(page_floats);
+    const std::vector<cuda::PageRef> pages(s_.context / cuda::kPageRows, {page, page, page, page});
+    const std::vector<cuda::SegmentRef> segment = {
+        {upload(pages), positions[0], 0, 0, static_cast<std::int32_t>(n)}};
+    cuda::StepRows out;
+    out.positions = upload(positions);
+    out.segment_of = zeros<std::int32_t>(n);
+    out.ids = zeros<std::int32_t>(n);
+    out.segments = upload(segment);
+    out.rows = n;
+    return out;
+  }
+
+  void experts(std::size_t n) {
+    const DeviceScratch::Frame frame(scratch_);
+    const std::size_t k = 6;
+    cuda::RouteArgs r;
+    std::vector<float> logits(n * s_.experts);
+    unsigned random = 1;
+    for (float& x : logits)
+      x = static_cast<float>((random = random * 1664525U + 1013904223U) >> 16U) * 1e-4F;
+    r.logits = upload(logits);
+    r.step.rows = n;
+    r.experts = static_cast<int>(s_.experts);
+    r.k = static_cast<int>(k);
+    r.ids = zeros<std::int32_t>(n * k);
+    r.weights = zeros(n * k);
+    r.out = {zeros<std::int32_t>(s_.experts + 1),
+             zeros<std::int32_t>(n * k),
+             zeros(n * k),
+             zeros<std::int32_t>(n * k),
+             zeros<std::int32_t>(s_.experts),
+             zeros<std::int32_t>(1)};
+    time(label("route", n), static_cast<double>(4 * n * s_.experts), 0,
+         [&] { device_.run(device_.api().route, r, "route"); });
+    const auto matrices = [&] {
+      cuda::ExpertMatrices m;
+      m.type = MatrixType::kFp4Group32;
+      m.rows = s_.inner;
+      m.cols = s_.dim;
+      const std::size_t bytes = bytes_of(m.type, m.rows, m.cols),
+                        scales = scales_of(m.type, m.rows, m.cols);
+      std::vector<const std::byte*> data;
+      std::vector<const std::uint8_t*> scale;
+      for (std::size_t e = 0; e < s_.experts; ++e) {
+        data.push_back(zeros<std::byte>(bytes));
+        scale.push_back(zeros<std::uint8_t>(scales));
+      }
+      m.data = upload(data);
+      m.scales = upload(scale);
+      return m;
+    };
+    cuda::ExpertLinearArgs a;
+    a.w[0] = matrices();
+    a.w[1] = matrices();
+    a.n_w = 2;
+    a.y[0] = zeros(n * k * s_.inner);
+    a.y[1] = zeros(n * k * s_.inner);
+    a.assignment = r.out;
+    a.round = true;
+    a.x = activation(n, s_.dim);
+    a.rows = n;
+    a.k = k;
+    a.experts = s_.experts;
+    const std::size_t active = n * k < s_.experts ? n * k : s_.experts;
+    const double one = static_cast<double>(bytes_of(MatrixType::kFp4Group32, s_.inner, s_.dim) +
+                                           scales_of(MatrixType::kFp4Group32, s_.inner, s_.dim));
+    time(label("experts w1 and w3, FP4", n), 2 * one * static_cast<double>(active),
+         4.0 * static_cast<double>(n * k * s_.inner * s_.dim),
+         [&] { device_.run(device_.api().expert_linear, a, "expert_linear"); });
+  }
+
+  void streams(std::size_t n) {
+    const DeviceScratch::Frame frame(scratch_);
+    const std::size_t d = s_.dim;
+    cuda::HcMixArgs mix;
+    mix.streams = zeros(n * 4 * d);
+    mix.rows = n;
+    mix.dim = d;
+    mix.sublayer.f = zeros(n * d);
+    mix.sublayer.post = zeros(n * 4);
+    mix.sublayer.comb = zeros(n * 16);
+    mix.fn = zeros(24 * 4 * d);
+    mix.partial = zeros(n * (d / 128 + 1) * cuda::kMixWidth);
+    time(label("hc_mix", n), static_cast<double>(24 * 16 * d + n * 36 * d),
+         2.0 * 24 * 4 * static_cast<double>(n * d),
+         [&] { device_.run(device_.api().hc_mix, mix, "hc_mix"); });
+    cuda::HcPreArgs pre;
+    pre.streams = mix.streams;
+    pre.rows = n;
+    pre.dim = d;
+    pre.partial = mix.partial;
+    pre.base = zeros(24);
+    pre.scale = zeros(3);
+    pre.hc_eps = pre.norm_eps = 1e-6F;
+    pre.post = zeros(n * 4);
+    pre.comb = zeros(n * 16);
+    pre.weight = zeros(d);
+    pre.out = activation(n, d);
+    pre.out.f32 = nullptr;
+    time(label("hc_pre", n), static_cast<double>(n * d * (16 + 8)), 0,
+         [&] { device_.run(device_.api().hc_pre, pre, "hc_pre"); });
+  }
+
+  void attention(std::size_t n) {
+    const DeviceScratch::Frame frame(scratch_);
+    const std::size_t wide = s_.heads * s_.head_dim;
+    cuda::AttentionArgs a;
+    a.step = rows(n, 2 * cuda::kPageRows * s_.head_dim);
+    a.rows = n;
+    a.q = zeros(n * wide);
+    a.sink = zeros(s_.heads);
+    a.heads = static_cast<int>(s_.heads);
+    a.dim = static_cast<int>(s_.head_dim);
+    a.window = 128;
+    a.ratio = 4;
+    a.top = s_.top;
+    a.selected = zeros<std::int32_t>(n * static_cast<std::size_t>(s_.top));
+    const auto list = static_cast<std::size_t>(128 + s_.top);
+    a.most_splits = static_cast<int>((list + cuda::kSplitRows - 1) / cuda::kSplitRows);
+    const auto splits = static_cast<std::size_t>(a.most_splits);
+    const std::size_t piece = n < 64 ? n : 64;
+    a.partial = zeros(piece * wide * splits);
+    a.stats = zeros(piece * s_.heads * splits * 2);
+    a.rope = {zeros(n * 32), zeros(n * 32), 32};
+    a.out = activation(n, wide);
+    a.out.f32 = nullptr;
+    time(label("attention over 640 rows", n), static_cast<double>(n * list * s_.head_dim * 4),
+         4.0 * static_cast<double>(n * list * wide), [&] {
+           for (a.first = 0; a.first < n; a.first += piece) {
+             a.rows = piece < n - a.first ? piece : n - a.first;
+             device_.run(device_.api().attention, a, "attention");
+           }
+         });
+  }
+
+  void index(std::size_t n) {
+    const DeviceScratch::Frame frame(scratch_);
+    if (n > 8) n = 8;
+    cuda::IndexArgs a;
+    a.step = rows(n, 32 * static_cast<std::size_t>(s_.index_dim));
+    a.rows = n;
+    a.q = zeros(n * static_cast<std::size_t>(s_.index_heads * s_.index_dim));
+    a.weights = zeros(n * static_cast<std::size_t>(s_.index_heads));
+    a.heads = s_.index_heads;
+    a.dim = s_.index_dim;
+    a.ratio = 4;
+    a.top = s_.top;
+    a.most = s_.context / 4;
+    a.scores = zeros(n * a.most);
+    a.selected = zeros<std::int32_t>(n * static_cast<std::size_t>(s_.top));
+    const double keys = static_cast<double>(n * a.most * static_cast<std::size_t>(s_.index_dim));
+    time(label("index_scores", n), 4 * keys, 2 * keys * s_.index_heads,
+         [&] { device_.run(device_.api().index_scores, a, "index_scores"); });
+    time(label("top_k", n), static_cast<double>(n * a.most * 4), 0,
+         [&] { device_.run(device_.api().top_k, a, "top_k"); });
+  }
+
+  Device device_;
+  DeviceScratch scratch_;
+  Shapes s_;
+  double budget_ms_;
+};
+
+}  // namespace
+}  // namespace ambit::inference
+
+int main(int argc, char** argv) {
+  using namespace ambit::inference;
+  const auto library = open_device_library();
+  if (!library) {
+    std::fprintf(stderr, "%s\n", library.error().message.c_str());
+    return 3;
+  }
+  Shapes shapes;
+  double budget_ms = 50;
+  if (argc > 1 && std::strcmp(argv[1], "small") == 0) {
+    shapes = {.dim = 128,
+              .heads = 2,
+              .head_dim = 64,
+              .q_lora = 64,
+              .inner = 128,
+              .experts = 8,
+              .vocab = 64,
+              .context = 256,
+              .prefill = 32,
+              .index_heads = 16,
+              .index_dim = 32,
+              .top = 16};
+    budget_ms = 0;
+  }
+  std::printf("%s, compute capability %d.%d, %d multiprocessors\n", library->info.name,
+              library->info.major, library->info.minor, library->info.multiprocessors);
+  return Bench(*library, shapes, budget_ms).run() ? 0 : 1;
+}
