@@ -57,6 +57,12 @@ fs::path cache_directory() {
 fs::path state_directory() {
   return xdg("XDG_STATE_HOME", ".local/state");
 }
+fs::path pack_directory(const fs::path& root) {
+  std::array<char, 24> hash{};
+  std::snprintf(hash.data(), hash.size(), "-%08x%08x", short_hash(root.string()),
+                short_hash("pack\n" + root.string()));
+  return state_directory() / "packs" / (root.filename().string() + hash.data());
+}
 fs::path data_directory() {
   return xdg("XDG_DATA_HOME", ".local/share");
 }

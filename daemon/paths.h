@@ -11,9 +11,12 @@ namespace ambit::daemon {
 [[nodiscard]] std::filesystem::path user_config_file();  // $XDG_CONFIG_HOME/ambit/config.toml
 [[nodiscard]] std::filesystem::path cache_directory();   // $XDG_CACHE_HOME/ambit
 [[nodiscard]] std::filesystem::path state_directory();   // $XDG_STATE_HOME/ambit
-[[nodiscard]] std::filesystem::path data_directory();    // $XDG_DATA_HOME/ambit
-[[nodiscard]] std::filesystem::path executable();        // of this process
-[[nodiscard]] std::filesystem::path home_directory();    // empty when nobody knows
+// Where the packs of one repository are kept: a folder of the state directory, named by the hash of
+// its root.
+[[nodiscard]] std::filesystem::path pack_directory(const std::filesystem::path& root);
+[[nodiscard]] std::filesystem::path data_directory();  // $XDG_DATA_HOME/ambit
+[[nodiscard]] std::filesystem::path executable();      // of this process
+[[nodiscard]] std::filesystem::path home_directory();  // empty when nobody knows
 
 // The folder of sockets and locks: $XDG_RUNTIME_DIR/ambit, else /tmp/ambit-<uid>. Made with mode
 // 0700; kPermission when it belongs to somebody else, is a link, or lets others in.

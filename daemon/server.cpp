@@ -2,10 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "daemon/assists/completion/completion.h"
+#include "daemon/assists/completion/memory.h"
+#include "daemon/assists/completion/warm_prefix.h"
 #include "daemon/handlers/announce.h"
 #include "daemon/handlers/features.h"
 #include "daemon/paths.h"
@@ -58,6 +62,11 @@ const char* state_name(inference::BackendState state) {
 
 IndexSupport telling(IndexSupport index, const std::shared_ptr<Gate>& gate) {
   index.on_change = [gate] { gate->pass([](Server& server) { server.announce_state(); }); };
+  index.on_prepared = [gate](const std::filesystem::path& root) {
+    std::shared_ptr<WarmPrefix> warm;
+    gate->pass([&](Server& server) { warm = server.warm_of(root); });
+    if (warm) warm->look_again();  // which passes the gate itself
+  };
   return index;
 }
 
@@ -91,6 +100,41 @@ Server::Server(ServerOptions options)
   }
   if (options.wrap) backend_ = options.wrap(backend_);
   scheduler_ = std::make_shared<Scheduler>(backend_);
+}
+
+std::shared_ptr<WarmPrefix> Server::warm_of(const std::filesystem::path& root) {
+  std::lock_guard lock(mutex_);
+  const auto found = warm_.find(root);
+  return found == warm_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<WarmPrefix> Server::warm_prefix(const std::shared_ptr<Workspace>& workspace,
+                                                const Config& config,
+                                                const std::vector<std::string>& around) {
+  const auto info = backend_->describe();
+  if (!workspace || !workspace->packer() || info.backend == "remote" || info.leaves_machine) {
+    return nullptr;
+  }
+  std::shared_ptr<WarmPrefix> warm;
+  {
+    std::lock_guard lock(mutex_);
+    auto& slot = warm_[workspace->root()];
+    if (!slot) {
+      slot = std::make_shared<WarmPrefix>(WarmPrefix::Parts{
+          workspace->packer(), scheduler_, tokens_, workspace->root().string(),
+          [gate = gate_](std::function<void()> job) {
+            gate->pass([&](Server& server) { server.runtime_.work(std::move(job)); });
+          },
+          [engine = engine_] { return engine == nullptr ? 0 : engine->child_pid(); }});
+    }
+    warm = slot;
+  }
+  if (info.state == inference::BackendState::kReady) {
+    const bool asked =
+        config.flag("completion.enabled") && memory_role(config, info) != MemoryRole::kLead;
+    warm->want(asked ? prompt_budget(config, info.context).pack : 0, around);
+  }
+  return warm;
 }
 
 void Server::open_model() {
@@ -133,6 +177,7 @@ Server::~Server() {
     std::lock_guard lock(mutex_);
     sessions = std::exchange(sessions_, {});
     waiting_for_model_.clear();
+    warm_.clear();
   }
   for (auto& [id, session] : sessions) session->end();
   set_log_sink({});  // waits for a line that is on its way
@@ -211,9 +256,14 @@ void Server::model_changed() {
   if (news) announce_state();
   if (state == inference::BackendState::kLoading || state == inference::BackendState::kCold) return;
   std::vector<std::function<void()>> waiting;
+  std::vector<std::shared_ptr<WarmPrefix>> warm;
   {
     std::lock_guard lock(mutex_);
     waiting = std::exchange(waiting_for_model_, {});
+    for (auto& [root, prefix] : warm_) warm.push_back(prefix);
+  }
+  for (auto& prefix : warm) {
+    if (!prefix->ready(prefix->status().budget)) prefix->look_again();
   }
   for (auto& then : waiting) runtime_.work(std::move(then));
 }
@@ -246,10 +296,18 @@ void Server::count_empty_answer(const std::string& reason) {
   if (empty_answers_.size() < 100 || empty_answers_.contains(reason)) ++empty_answers_[reason];
 }
 
-void Server::count_completion(bool from_cache, double) {
+void Server::count_from_cache() {
   std::lock_guard lock(mutex_);
   ++completions_;
-  if (from_cache) ++from_cache_;
+  ++from_cache_;
+}
+
+void Server::count_completion(double ms, const CompletionOutcome& outcome) {
+  constexpr std::size_t kKept = 512;
+  std::lock_guard lock(mutex_);
+  ++completions_;
+  answered_.push_back({ms, outcome.prompt_tokens == 0 ? -1 : outcome.usage.computed_tokens});
+  if (answered_.size() > kKept) answered_.pop_front();
 }
 
 std::string Server::status_json() {
@@ -267,7 +325,16 @@ std::string Server::status_json() {
   out["workspaces"] = json::array();
   for (const auto& workspace : workspaces_.all()) {
     const auto status = workspace->status();
+    json warm;
+    if (const auto prefix = warm_of(workspace->root())) {
+      const auto now = prefix->status();
+      warm = {{"state", now.name()},
+              {"tokens", now.tokens},
+              {"done", now.done},
+              {"budget", now.budget}};
+    }
     out["workspaces"].push_back({{"root", status.root},
+                                 {"warm", warm},
                                  {"files", status.files},
                                  {"definitions", status.definitions},
                                  {"state", status.state},
@@ -293,6 +360,19 @@ std::string Server::status_json() {
     out["sessions"].push_back({{"id", id}, {"client", session->client_info().name}});
   }
   out["completions"] = {{"answered", completions_}, {"from_cache", from_cache_}};
+  std::vector<double> ms, computed;
+  for (const auto& a : answered_) {
+    ms.push_back(a.ms);
+    if (a.computed >= 0) computed.push_back(static_cast<double>(a.computed));
+  }
+  for (auto [name, values] : {std::pair{"ms", &ms}, std::pair{"computed_tokens", &computed}}) {
+    if (values->empty()) continue;
+    std::sort(values->begin(), values->end());
+    const auto at = [v = values](double share) {
+      return (*v)[static_cast<std::size_t>(share * static_cast<double>(v->size() - 1))];
+    };
+    out["completions"][name] = {{"p50", at(0.5)}, {"p95", at(0.95)}, {"max", at(1)}};
+  }
   out["last_empty_answers"] = json::array();
   for (const auto& [reason, count] : empty_answers_) {
     out["last_empty_answers"].push_back({{"reason", reason}, {"count", count}});

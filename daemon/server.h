@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,6 +28,8 @@ namespace ambit::daemon {
 
 class EngineClient;
 class Session;
+class WarmPrefix;
+struct CompletionOutcome;
 struct Features;
 struct Gate;
 
@@ -70,9 +73,17 @@ class Server {
 
   // The line that says what runs, to every editor that shows one.
   void announce_state();
+  // What the model reads of this repository ahead of completions; the first call starts it, once
+  // the model is ready. Null where a completion does not ask the model, or asks another host's.
+  [[nodiscard]] std::shared_ptr<WarmPrefix> warm_prefix(const std::shared_ptr<Workspace>& workspace,
+                                                        const Config& config,
+                                                        const std::vector<std::string>& around);
+  // The one that there is, or null.
+  [[nodiscard]] std::shared_ptr<WarmPrefix> warm_of(const std::filesystem::path& root);
 
   void count_empty_answer(const std::string& reason);
-  void count_completion(bool from_cache, double ms);
+  void count_from_cache();
+  void count_completion(double ms, const CompletionOutcome& outcome);
 
  private:
   void open_model();
@@ -105,6 +116,12 @@ class Server {
   std::uint64_t completions_ = 0, from_cache_ = 0;
   std::pair<inference::BackendState, std::string> announced_;    // of the model
   std::chrono::steady_clock::time_point idle_since_ = started_;  // while there is no session
+  struct Answered {
+    double ms = 0;
+    std::int64_t computed = -1;  // tokens of the prompt; -1: the model was not asked
+  };
+  std::deque<Answered> answered_;  // the latest
+  std::map<std::filesystem::path, std::shared_ptr<WarmPrefix>> warm_;
   bool stopping_ = false;
 };
 

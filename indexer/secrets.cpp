@@ -263,6 +263,8 @@ std::string redact_secrets(std::string_view text) {
   for (const auto& s : find_secrets(text)) {
     out += text.substr(at, s.span.begin - at);
     out += secret_placeholder(s, text);
+    const auto secret = text.substr(s.span.begin, s.span.size());
+    out.append(static_cast<std::size_t>(std::count(secret.begin(), secret.end(), '\n')), '\n');
     at = s.span.end;
   }
   out += text.substr(at);

@@ -23,7 +23,8 @@ struct Secret {
 // placeholders and the text around stays readable and stable for the prefix cache.
 [[nodiscard]] std::string secret_placeholder(const Secret& secret, std::string_view text);
 
-// The text with every secret replaced. Returns the text itself when there is none.
+// The text with every secret replaced; a secret of several lines leaves its line breaks behind, so
+// that line numbers stay. Returns the text itself when there is none.
 [[nodiscard]] std::string redact_secrets(std::string_view text);
 
 // Files whose content is secret by name: .env, .env.local (not .env.example), *.pem, *.key, id_rsa,

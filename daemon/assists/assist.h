@@ -17,6 +17,8 @@
 
 namespace ambit::daemon {
 
+class WarmPrefix;
+
 // The world as one request sees it. Everything in it is immutable or thread-safe, so an assist may
 // run on any thread and outlive the session that asked.
 struct AssistContext {
@@ -27,6 +29,9 @@ struct AssistContext {
   bool memory_building = false;
   std::shared_ptr<Scheduler> scheduler;  // never null
   std::shared_ptr<TokenCache> tokens;    // never null
+  // What the model has read of this repository already; null: nobody sees to that, a completion
+  // waits for the whole pack to be read.
+  std::shared_ptr<WarmPrefix> warm;
   Config config;
   std::filesystem::path root;           // of the repository; empty in single-file mode
   std::string repository;               // its name, for prompts

@@ -60,7 +60,8 @@ Result<void> walk(const std::filesystem::path& file, const std::string& model, S
     request.path = path;
     request.cursor = static_cast<std::uint32_t>(text.size());
     request.budget_tokens = config.integer("completion.context_tokens");
-    const auto packer = indexer::make_packer({open.index->root().filename().string()});
+    const auto packer = indexer::make_packer(
+        {.repository = open.index->root().filename().string(), .directory = {}});
     packer->prepare(snapshot);
     return packer->pack(*snapshot, request, [&](std::string_view words) {
       return static_cast<std::int64_t>(tokenizer->count(words));

@@ -23,9 +23,10 @@ ServerOptions server_options(const Config& config) {
     wanted.on_progress = std::move(on_progress);
     return indexer::RepoIndex::open(root, wanted);
   };
-  index.make_packer = [](const std::string& repository) {
+  index.make_packer = [](const std::filesystem::path& root) {
     indexer::PackerOptions wanted;
-    wanted.repository = repository;
+    wanted.repository = root.filename().string();
+    wanted.directory = pack_directory(root);
     return indexer::make_packer(wanted);
   };
   return {config, std::move(index)};

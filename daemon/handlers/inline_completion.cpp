@@ -99,6 +99,9 @@ void answer_nothing(Session& session, const Asked& asked, const std::string& rea
   session.reply(asked.id, nullptr);
 }
 
+void read_ahead(Session& session, const Asked& asked, std::shared_ptr<const std::string> text,
+                std::size_t cursor);
+
 void finished(Session& session, const Asked& asked, const CompletionOutcome& outcome) {
   const auto found = session.states.find(asked.uri);
   // A closed document or a newer request answered this one already.
@@ -129,36 +132,80 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
     }
     return answer_nothing(session, asked, outcome.reason);
   }
-  session.server.count_completion(false, ms);
+  session.server.count_completion(ms, outcome);
   json items = json::array();
   for (const auto& item : outcome.items) {
     items.push_back(item_json(asked, item.text, 0, session.client));
   }
   answer(session, asked, std::move(items));
+  const auto& best = outcome.items.front();
+  if (best.source == "model") {
+    std::string accepted = *asked.text;
+    accepted.insert(asked.cursor, best.text);
+    read_ahead(session, asked, std::make_shared<const std::string>(std::move(accepted)),
+               asked.cursor + best.text.size());
+  }
 }
 
-void generate(Session& session, Asked asked, std::stop_source stop) {
+struct Prepared {
+  std::shared_ptr<const AssistContext> context;
+  CompletionRequest request;
+};
+
+Prepared prepare(Session& session, const Asked& asked, std::shared_ptr<const std::string> text,
+                 std::size_t cursor, std::stop_token stop) {
   const auto path = lsp::path_from_uri(asked.uri).value_or("untitled");
-  auto context = session.assist_context(path, stop.get_token());
+  auto context = session.assist_context(path, std::move(stop));
   context->owner += " " + asked.uri;
   context->stream = session.states[asked.uri].stream;
   CompletionRequest request;
   request.path = context->root.empty()
                      ? std::filesystem::path(path).filename().string()
                      : std::filesystem::path(path).lexically_relative(context->root).string();
-  request.text = asked.text;
-  request.cursor = asked.cursor;
+  request.text = std::move(text);
+  request.cursor = cursor;
   request.items = asked.invoked ? context->config.integer("completion.items") : 1;
   request.asked = asked.invoked;
   request.order = session.server.fim_order();
+  return {std::move(context), std::move(request)};
+}
+
+void generate(Session& session, const Asked& asked, std::stop_source stop) {
+  if (auto& ahead = session.states[asked.uri].ahead) ahead->request_stop();
+  auto prepared = prepare(session, asked, asked.text, asked.cursor, stop.get_token());
   auto weak = session.weak_from_this();
-  session.server.when_model_settled([context, request, asked, weak] {
-    complete(context, request, [asked, weak](CompletionOutcome outcome) {
+  session.server.when_model_settled([prepared = std::move(prepared), asked, weak] {
+    complete(prepared.context, prepared.request, [asked, weak](CompletionOutcome outcome) {
       if (const auto self = weak.lock()) {
         self->post(
             [asked, outcome = std::move(outcome)](Session& s) { finished(s, asked, outcome); });
       }
     });
+  });
+}
+
+// What follows when the item that was just shown is accepted: generated below everything else, and
+// kept for the request that comes then. Only where reading ahead costs nobody anything.
+void read_ahead(Session& session, const Asked& asked, std::shared_ptr<const std::string> text,
+                std::size_t cursor) {
+  DocumentState& state = session.states[asked.uri];
+  if (state.ahead) state.ahead->request_stop();
+  state.ahead.emplace();
+  auto prepared = prepare(session, asked, text, cursor, state.ahead->get_token());
+  if (!prepared.context->warm) return;
+  prepared.request.ahead = true;
+  prepared.request.items = 1;
+  session.server.runtime().work([prepared = std::move(prepared), uri = asked.uri, text, cursor,
+                                 weak = session.weak_from_this()] {
+    complete(prepared.context, prepared.request,
+             [uri, weak, text, cursor](const CompletionOutcome& outcome) {
+               const auto self = weak.lock();
+               if (!self || outcome.items.empty()) return;
+               self->post([uri, text, cursor, item = outcome.items.front().text](Session& s) {
+                 const auto found = s.states.find(uri);
+                 if (found != s.states.end()) found->second.shown.add(text, cursor, item);
+               });
+             });
   });
 }
 
@@ -225,7 +272,7 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
   asked.generation = ++state.generation;
   if (!asked.invoked) {
     if (const auto hit = state.shown.find(*asked.text, asked.cursor)) {
-      session.server.count_completion(true, 0);
+      session.server.count_from_cache();
       return answer(session, asked,
                     json::array({item_json(asked, hit->rest, hit->replace_after, session.client)}));
     }
@@ -299,6 +346,7 @@ void on_complete(Session& session, const lsp::RequestId& id, const json& params)
     if (!self) return;
     self->post([=](Session& inner) {
       auto context = inner.assist_context(path, stop.get_token());
+      context->warm = nullptr;  // a command waits for the whole pack
       CompletionRequest request;
       request.path = context->root.empty()
                          ? std::filesystem::path(path).filename().string()

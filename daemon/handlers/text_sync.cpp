@@ -19,7 +19,11 @@ void on_open(Session& session, const json& params) {
   // Indexing and the model start with the first file that somebody looks at.
   if (const auto path = lsp::path_from_uri(uri)) {
     const auto workspace = session.workspace_of(*path);
-    if (session.config_for(workspace).flag("enabled")) session.server.when_model_settled([] {});
+    if (session.config_for(workspace).flag("enabled")) {
+      session.server.when_model_settled([weak = session.weak_from_this(), path = *path] {
+        if (const auto self = weak.lock()) self->post([path](Session& s) { s.read_ahead(path); });
+      });
+    }
   }
 }
 
@@ -53,6 +57,7 @@ void on_close(Session& session, const json& params) {
   const auto uri = params.at("textDocument").at("uri").get<std::string>();
   if (const auto state = session.states.find(uri); state != session.states.end()) {
     state->second.stop.request_stop();
+    if (state->second.ahead) state->second.ahead->request_stop();
     if (state->second.in_flight) {
       session.fail(state->second.request, lsp::ErrorCode::kContentModified, "the file was closed");
     }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "daemon/assists/completion/warm_prefix.h"
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
 #include "daemon/session/progress.h"
@@ -368,7 +369,32 @@ std::shared_ptr<AssistContext> Session::assist_context(const std::string& path,
   std::sort(recent.rbegin(), recent.rend());
   for (auto& [when, relative] : recent) context->open_files.push_back(std::move(relative));
   context->snapshot = workspace->snapshot()->with_buffers(buffers);
+  context->warm = server.warm_prefix(workspace, context->config, context->open_files);
   return context;
+}
+
+void Session::read_ahead(const std::string& path) {
+  const auto workspace = workspace_of(path);
+  if (!workspace) return;
+  const auto relative = std::filesystem::path(path).lexically_relative(workspace->root()).string();
+  const auto warm = server.warm_prefix(workspace, config_for(workspace), {relative});
+  if (!warm || warm->status().budget <= 0 ||
+      !shown_reading_.insert(workspace->root().string()).second) {
+    return;
+  }
+  auto progress =
+      std::make_shared<Progress>(weak_from_this(), nullptr, std::stop_source(std::nostopstate));
+  warm->watch([progress, name = workspace->name(),
+               began = false](const WarmPrefix::Status& now) mutable {
+    if (now.state == WarmPrefix::State::kReading) {
+      if (!std::exchange(began, true)) progress->begin("Ambit reads " + name, 0);
+      progress->report(static_cast<int>(100 * now.done / std::max<std::int64_t>(now.tokens, 1)));
+      return true;
+    }
+    if (now.state == WarmPrefix::State::kWaiting) return true;
+    if (began) progress->end();
+    return false;
+  });
 }
 
 }  // namespace ambit::daemon

@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -36,7 +37,8 @@ struct DocumentState {
   TypeThrough shown;
   lsp::RequestId request;  // in flight
   bool in_flight = false;
-  std::stop_source stop;         // of that request
+  std::stop_source stop;                  // of that request
+  std::optional<std::stop_source> ahead;  // of what is generated for after an accept
   std::uint64_t generation = 0;  // rises with each request, so that a late answer knows it is late
   std::unique_ptr<Timer> pause;  // debounce
   std::uint64_t stream = 0;      // of the packer
@@ -125,6 +127,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Everything an assist needs for a document of this window.
   [[nodiscard]] std::shared_ptr<AssistContext> assist_context(const std::string& path,
                                                               std::stop_token stop);
+  // Starts reading the repository of this path into the model, and shows that once a window.
+  void read_ahead(const std::string& path);
 
   Server& server;
   const std::uint64_t id;
@@ -165,6 +169,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::map<std::string, std::stop_source> tokens_;  // by their JSON
   std::uint64_t next_token_ = 1;
   std::map<std::string, std::shared_ptr<Workspace>> workspaces_;  // by root: kept alive
+  std::set<std::string> shown_reading_;                           // roots
   mutable std::mutex client_mutex_;
   ClientInfo shared_client_;  // guarded by client_mutex_
 };

@@ -24,7 +24,7 @@ Workspace::Workspace(fs::path root, const Config& base, IndexSupport support)
       bare_(bare_snapshot()) {
   status_.root = root_.string();
   status_.state = "waiting";
-  if (support_.make_packer) packer_ = support_.make_packer(name());
+  if (support_.make_packer) packer_ = support_.make_packer(root_);
   if (!support_.open || !config_.flag("index.enabled")) {
     status_.state = "not indexed";
     settled_ = true;
@@ -130,6 +130,7 @@ void Workspace::run(const std::stop_token& stop) {
     }
     if (packer) packer->prepare(fresh, stop);
     settle("ready", "");
+    if (support_.on_prepared) support_.on_prepared(root_);
     // Answers do not wait for the commits.
     if (auto read = (*index)->update_history(stop); read) {
       std::lock_guard lock(mutex_);

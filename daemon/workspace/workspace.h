@@ -33,10 +33,12 @@ struct IndexSupport {
   std::function<Result<std::unique_ptr<indexer::RepoIndex>>(const std::filesystem::path& root,
                                                             OnProgress on_progress)>
       open;
-  std::function<std::unique_ptr<indexer::Packer>(const std::string& repository)> make_packer;
+  std::function<std::unique_ptr<indexer::Packer>(const std::filesystem::path& root)> make_packer;
   // The status of a workspace has changed. On the indexing thread, at most ten times a second; may
   // be empty, must not block.
   std::function<void()> on_change;
+  // A new snapshot is there, and the packer knows it. On the indexing thread; may be empty.
+  std::function<void(const std::filesystem::path& root)> on_prepared;
 };
 
 // Any thread.

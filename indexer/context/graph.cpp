@@ -105,6 +105,7 @@ bool SymbolGraph::update(const Snapshot& snapshot, std::stop_token stop) {
   paths_ = std::move(paths);
   facts_ = std::move(facts);
   build_edges();
+  ++version_;
   return true;
 }
 

@@ -51,6 +51,8 @@ class SymbolGraph {
   // Returns false when stopped half-way; the graph then stays as it was.
   bool update(const Snapshot& snapshot, std::stop_token stop);
 
+  // Another one whenever something changed.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] std::size_t file_count() const { return paths_.size(); }
   [[nodiscard]] const std::string& path(FileNumber f) const { return paths_[f]; }
   [[nodiscard]] const FileFacts& facts(FileNumber f) const { return *facts_[f]; }
@@ -82,6 +84,7 @@ class SymbolGraph {
   NameId intern(std::string_view name);
   void build_edges();
 
+  std::uint64_t version_ = 0;
   std::vector<std::string> paths_;                       // sorted
   std::vector<std::shared_ptr<const FileFacts>> facts_;  // by file number
   std::unordered_map<std::string, NameId> name_ids_;

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,7 +61,24 @@ struct ContextPack {
 // Tokens of a text under the model's own tokenizer. Called from the thread that packs.
 using TokenCounter = std::function<std::int64_t(std::string_view)>;
 
-// One per workspace. Thread-safe: pack() and prepare() take turns inside.
+// S0 to S3 of a pack and what is needed to say later what has changed in it.
+struct StablePart {
+  std::int64_t budget = 0;  // of S0 to S3 and the delta log
+  std::int64_t tokens = 0;
+  std::vector<PackSpan> spans;
+  struct Frozen {
+    BlobId blob;
+    bool full = false;
+    std::string text;             // the span's text (S2) or the file's text (S3), without secrets
+    std::set<std::string> names;  // S2: whose definitions it shows
+    std::set<std::string> left;   // S2: what the file defined besides
+  };
+  std::map<std::string, Frozen> files;
+  // Whether a definition of the name in this file is in S2 or S3.
+  [[nodiscard]] bool shows(const std::string& path, const std::string& name) const;
+};
+
+// One per workspace. Thread-safe: pack() calls take turns, and do not wait for propose().
 class Packer {
  public:
   virtual ~Packer() = default;
@@ -72,6 +92,14 @@ class Packer {
                                                  const PackRequest& request,
                                                  const TokenCounter& count,
                                                  std::stop_token stop = {}) = 0;
+  // The stable part that packs of this budget should have now: the one in use (or kept on disk) as
+  // long as what changed under it fits the delta log, else a new one, chosen around these files and
+  // ordered so that what changes seldom comes first. pack() uses it after adopt(): make the model
+  // read it first. kUnavailable before prepare().
+  [[nodiscard]] virtual Result<std::shared_ptr<const StablePart>> propose(
+      std::int64_t budget_tokens, const std::vector<std::string>& around, const TokenCounter& count,
+      std::stop_token stop = {}) = 0;
+  virtual void adopt(std::shared_ptr<const StablePart> part) = 0;
 };
 
 struct PackerOptions {
@@ -82,6 +110,8 @@ struct PackerOptions {
   std::int64_t max_task_tokens = 4096;
   // Below this budget everything is the cursor's own: a small window has no room for a skeleton.
   std::int64_t min_stable_budget = 6144;
+  // Adopted stable parts are kept here over restarts, one file per budget. Empty: nowhere.
+  std::filesystem::path directory;
 };
 
 [[nodiscard]] std::unique_ptr<Packer> make_packer(PackerOptions options = {});

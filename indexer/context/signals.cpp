@@ -11,8 +11,12 @@ namespace {
 constexpr float kReferenceReach =
     12.0F;  // lines over which the pull of a name near the cursor decays
 constexpr std::size_t kMaxNeighbours =
-    48;                           // files of the same directory that are asked what they use
-constexpr double kFusion = 40.0;  // reciprocal rank fusion: 1 / (kFusion + rank)
+    48;  // files of the same directory that are asked what they use
+// Of files that change with this one: how much of a walk starts there, and how much their
+// definitions gain.
+constexpr float kTogetherSeed = 0.25F, kTogetherPull = 0.4F;
+constexpr std::size_t kMaxTogether = 64;  // files that changed with one
+constexpr double kFusion = 40.0;          // reciprocal rank fusion: 1 / (kFusion + rank)
 
 std::string_view directory(std::string_view path) {
   const auto slash = path.rfind('/');
@@ -90,7 +94,22 @@ struct Features {
   std::vector<float> words;      // [names] idf-weighted words shared with the text at the cursor
   std::vector<char> own;         // [names] defined in the current file
   std::vector<char> completing;  // [names] starts with the identifier being typed
+  std::vector<float> together;   // [files] changed in the same commits as this file, 0…1
 };
+
+// Who changes with the current file, and (half as much) with the open ones.
+void together(const SymbolGraph& graph, const CursorView& view, Features& f) {
+  if (view.history == nullptr) return;
+  const auto add = [&](const std::string& path, float weight) {
+    for (const CoChange& c : view.history->with(path, kMaxTogether)) {
+      const FileNumber n = graph.find(c.path);
+      if (n == kNoFile) continue;
+      f.together[n] = std::max(f.together[n], weight * static_cast<float>(c.strength));
+    }
+  };
+  add(view.path, 1.0F);
+  for (std::size_t i = 0; i < view.open_files.size() && i < 4; ++i) add(view.open_files[i], 0.5F);
+}
 
 void near_names(const SymbolGraph& graph, const CursorView& view, std::uint32_t line, Features& f) {
   for (const Symbol& s : view.symbols) {
@@ -234,12 +253,14 @@ std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph, const C
   if (files == 0 || limit == 0) return {};
   const std::uint32_t cursor_line = line_of(view.text, view.cursor);
   Features f{std::vector<float>(names), std::vector<float>(names), std::vector<char>(files),
-             std::vector<float>(names), std::vector<char>(names),  std::vector<char>(names)};
+             std::vector<float>(names), std::vector<char>(names),  std::vector<char>(names),
+             std::vector<float>(files)};
   near_names(graph, view, cursor_line, f);
   if (!view.whole) word_overlap(graph, view, f);
   imports(graph, view, f);
   neighbours(graph, view, f);
   if (!view.whole) completing(graph, view, f);
+  together(graph, view, f);
 
   // Walk 1: from the cursor's file, the open files and the definers of the names near the cursor.
   const FileNumber own = graph.find(view.path);
@@ -249,6 +270,7 @@ std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph, const C
     const FileNumber n = graph.find(view.open_files[i]);
     if (n != kNoFile) seeds[n] += 0.4F / static_cast<float>(i + 1);
   }
+  for (FileNumber n = 0; n < files; ++n) seeds[n] += kTogetherSeed * f.together[n];
   std::vector<float> name_pull(names, 0.0F);  // rank that flows through each name
   for (NameId n = 0; n < names; ++n) {
     if (f.near[n] <= 0.0F || f.own[n] != 0) continue;
@@ -294,7 +316,8 @@ std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph, const C
           prior *
           (2.5F * f.near[d.name] * (f.own[d.name] != 0 ? 0.2F : 1.0F) * place +
            (f.imported[file] != 0 ? 0.55F : 0.0F) + 0.9F * f.neighbour[d.name] +
-           0.8F * f.words[d.name] + 0.25F * near_tree + (f.completing[d.name] != 0 ? 0.8F : 0.0F)) *
+           0.8F * f.words[d.name] + 0.25F * near_tree + kTogetherPull * f.together[file] +
+           (f.completing[d.name] != 0 ? 0.8F : 0.0F)) *
           (d.exported || near_tree == 1.0F ? 1.0F : 0.3F);
       candidates.push_back({file, i, walk, direct});
     }
@@ -342,6 +365,8 @@ std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph, const C
       reason += ", begins with what is being typed";
     } else if (f.imported[c.file] != 0) {
       reason += ", in a file that this one imports";
+    } else if (f.together[c.file] > 0.3F) {
+      reason += ", in a file that changes with this one";
     } else if (f.neighbour[n] > 0.1F) {
       reason += ", used by neighbouring files";
     } else if (f.words[n] > 0.3F) {

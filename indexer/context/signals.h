@@ -22,6 +22,7 @@ struct CursorView {
   std::vector<Symbol> symbols;          // of this text
   std::vector<std::string> open_files;  // others, most recent first
   bool whole = false;                   // no cursor: every name of the text counts alike
+  const History* history = nullptr;     // of the commits; may be null
 };
 
 struct ScoredDefinition {

@@ -37,6 +37,8 @@ class Protocol : public ::testing::Test {
   static std::vector<std::string> texts(const json& reply);
   static int error_code(const json& reply);
 
+  [[nodiscard]] const std::vector<std::string>& environment() const { return environment_; }
+
   std::filesystem::path folder_;
 
  private:

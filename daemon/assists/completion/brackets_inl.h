@@ -6,11 +6,16 @@ namespace ambit::daemon {
 
 namespace brackets_detail {
 
-// The position after a quoted string that starts at `begin`, or begin + 1 when it does not end on
-// its line: then the quote is an apostrophe or the string is being typed.
+inline constexpr std::size_t kAnyLength = 4096;
+inline constexpr std::size_t kCharLiteral = 11;  // '\u{10FFFF}'
+
+// The position after a quoted string that starts at `begin`. When it does not end on its line the
+// quote is an apostrophe: begin + 1. A string that reaches the end of the text is still being
+// written, so all of it is string; a literal of one character is not given that credit.
 inline std::size_t skip_quoted(std::string_view text, std::size_t begin, std::size_t longest) {
   const char quote = text[begin];
-  for (std::size_t i = begin + 1; i < text.size() && i - begin <= longest; ++i) {
+  std::size_t i = begin + 1;
+  for (; i < text.size() && i - begin <= longest; ++i) {
     if (text[i] == '\\') {
       ++i;
     } else if (text[i] == quote) {
@@ -19,7 +24,7 @@ inline std::size_t skip_quoted(std::string_view text, std::size_t begin, std::si
       break;
     }
   }
-  return begin + 1;
+  return i >= text.size() && longest > kCharLiteral ? text.size() : begin + 1;
 }
 
 inline std::size_t skip_until(std::string_view text, std::size_t from, std::string_view end) {
@@ -31,11 +36,11 @@ inline std::size_t skip_until(std::string_view text, std::size_t from, std::stri
 
 template <class Visit>
 void for_each_bracket(std::string_view text, const LexicalRules& rules, Visit visit) {
+  using brackets_detail::kAnyLength;
+  using brackets_detail::kCharLiteral;
   using brackets_detail::skip_quoted;
   using brackets_detail::skip_until;
   if (!rules.brackets) return;
-  constexpr std::size_t kAnyLength = 4096;
-  constexpr std::size_t kCharLiteral = 11;  // '\u{10FFFF}'
   std::size_t i = 0;
   while (i < text.size()) {
     const char c = text[i];

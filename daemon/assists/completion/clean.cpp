@@ -201,9 +201,9 @@ std::size_t Cleaner::surplus_closer(std::string_view text) const {
     if (position < line_before_.size()) return true;
     if (!is_closer(bracket)) {
       open += bracket;
-    } else if (!open.empty()) {
+    } else if (!open.empty() && closer_of(open.back()) == bracket) {
       open.pop_back();
-    } else if (!closable.empty() && closer_of(closable.back()) == bracket) {
+    } else if (open.empty() && !closable.empty() && closer_of(closable.back()) == bracket) {
       closable.pop_back();
     } else {
       surplus = position - line_before_.size();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "daemon/assists/completion/check.h"
 #include "daemon/assists/completion/clean.h"
 #include "daemon/assists/completion/memory.h"
 
@@ -23,10 +24,13 @@ struct Batch {
   std::shared_ptr<const AssistContext> context;
   std::function<void(CompletionOutcome)> done;
   std::unique_ptr<Cleaner> cleaner;
+  CompletionRequest request;
+  std::vector<inference::TokenId> prompt;
   Clock::time_point start;
   std::mutex mutex;
   CompletionOutcome outcome;
   std::int64_t left = 0;
+  std::optional<ItemCheck> check;  // guarded by mutex
 
   void finish_one(std::optional<CompletionItem> item, std::string_view reason,
                   const inference::GenerateResult& result) {
@@ -55,13 +59,20 @@ struct Batch {
   }
 };
 
+void start_item(const std::shared_ptr<Batch>& batch, std::int64_t number, bool again);
+
 // One running generation. Touched on the backend's thread only, one event at a time.
 struct Stream {
-  Stream(std::shared_ptr<Batch> b, std::shared_ptr<const inference::Tokenizer> tokenizer)
+  Stream(std::shared_ptr<Batch> b, std::int64_t n, bool a,
+         std::shared_ptr<const inference::Tokenizer> tokenizer)
       : batch(std::move(b)),
+        number(n),
+        again(a),
         decoder(std::move(tokenizer)),
         outer(batch->context->stop, [source = enough]() mutable { source.request_stop(); }) {}
   std::shared_ptr<Batch> batch;
+  const std::int64_t number;
+  const bool again;
   inference::StreamDecoder decoder;
   std::string raw;
   double logprob_sum = 0;
@@ -99,10 +110,52 @@ struct Stream {
     } else if (!cleaned.text.empty()) {
       item = CompletionItem{cleaned.text,
                             logprob_sum / static_cast<double>(std::max<std::int64_t>(tokens, 1))};
+      ItemCheck::Verdict verdict;
+      {
+        std::lock_guard lock(batch->mutex);
+        verdict = batch->check->check(item->text, item->logprob);
+      }
+      // What does not stand up to the index is asked for once more, otherwise.
+      if (verdict.text.empty() && !again && !batch->request.ahead) {
+        return start_item(batch, number, true);
+      }
+      item->text = std::move(verdict.text);
+      if (item->text.empty()) item.reset(), reason = verdict.reason;
     }
     batch->finish_one(std::move(item), reason, result);
   }
 };
+
+void start_item(const std::shared_ptr<Batch>& batch, std::int64_t number, bool again) {
+  const AssistContext& context = *batch->context;
+  const auto tokenizer = context.scheduler->backend()->tokenizer();
+  auto stream = std::make_shared<Stream>(batch, number, again, tokenizer);
+  Job job;
+  job.owner = context.owner + (number == 0 ? "" : " item " + std::to_string(number + 1));
+  job.what = batch->request.ahead ? "completion ahead" : "completion";
+  job.stop = stream->enough.get_token();
+  job.request.prompt = batch->prompt;
+  job.request.repository = context.root.string();
+  job.request.priority =
+      batch->request.ahead ? inference::Priority::kBackground : inference::Priority::kKeystroke;
+  job.request.max_new_tokens =
+      static_cast<std::int32_t>(context.config.integer("completion.max_tokens"));
+  job.request.deadline_ms =
+      static_cast<std::uint32_t>(context.config.integer("completion.timeout_ms"));
+  // The first item is the likeliest; the others are for choosing, so they must differ.
+  const double temperature = context.config.number("completion.temperature");
+  job.request.sampling.temperature =
+      static_cast<float>(number == 0 && !again ? temperature : std::max(0.6, temperature));
+  job.request.sampling.top_p = 0.95F;
+  job.request.sampling.seed = static_cast<std::uint64_t>(number + (again ? 1000 : 0));
+  const auto& special = tokenizer->special();
+  for (const auto id : {special.eos, special.fim_begin, special.fim_hole, special.fim_end}) {
+    if (id >= 0) job.request.stop_ids.push_back(id);
+  }
+  job.events.on_tokens = [stream](auto tokens) { stream->on_tokens(tokens); };
+  job.events.on_done = [stream](const auto& result) { stream->on_done(result); };
+  context.scheduler->submit(std::move(job));
+}
 
 CompletionOutcome without_items(std::string reason, Error error = {}) {
   CompletionOutcome outcome;
@@ -117,12 +170,19 @@ CompletionOutcome from_memory(const AssistContext& context, const CompletionRequ
   CompletionOutcome outcome;
   const auto answer = ask_memory(context, request.path, before, after, cleaner, max_lines);
   outcome.cancelled = context.stop.stop_requested();
+  ItemCheck check(context.snapshot, request.path, std::string(before), std::string(after));
+  std::string_view unfit;
   for (const auto& item : answer.items) {
     if (outcome.items.size() == static_cast<std::size_t>(request.items)) break;
     if (item.confidence < (request.asked ? kShowWhenAsked : kShowWhileTyping)) break;
-    outcome.items.push_back({item.text, std::log(item.confidence), "repository"});
+    const auto verdict = check.check(item.text, 0);
+    if (verdict.text.empty()) {
+      unfit = verdict.reason;
+    } else {
+      outcome.items.push_back({verdict.text, std::log(item.confidence), "repository"});
+    }
   }
-  if (outcome.items.empty()) outcome.reason = answer.reason;
+  if (outcome.items.empty()) outcome.reason = unfit.empty() ? answer.reason : unfit;
   return outcome;
 }
 
@@ -164,7 +224,6 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
     done(std::move(outcome));
     return;
   }
-  const auto tokenizer = context->scheduler->backend()->tokenizer();
   auto batch = std::make_shared<Batch>();
   batch->context = context;
   batch->done = std::move(done);
@@ -174,34 +233,12 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   batch->outcome.pack = std::move(prompt->pack);
   batch->outcome.prompt_tokens = static_cast<std::int64_t>(prompt->ids.size());
   batch->outcome.prompt_ms = ms_since(start);
+  batch->outcome.cold = prompt->cold;
 
-  for (std::int64_t i = 0; i < request.items; ++i) {
-    auto stream = std::make_shared<Stream>(batch, tokenizer);
-    Job job;
-    job.owner = context->owner + (i == 0 ? "" : " item " + std::to_string(i + 1));
-    job.what = "completion";
-    job.stop = stream->enough.get_token();
-    job.request.prompt = prompt->ids;
-    job.request.repository = context->root.string();
-    job.request.priority = inference::Priority::kKeystroke;
-    job.request.max_new_tokens =
-        static_cast<std::int32_t>(context->config.integer("completion.max_tokens"));
-    job.request.deadline_ms =
-        static_cast<std::uint32_t>(context->config.integer("completion.timeout_ms"));
-    // The first item is the likeliest; the others are for choosing, so they must differ.
-    job.request.sampling.temperature = static_cast<float>(
-        i == 0 ? context->config.number("completion.temperature")
-               : std::max(0.6, context->config.number("completion.temperature")));
-    job.request.sampling.top_p = 0.95F;
-    job.request.sampling.seed = static_cast<std::uint64_t>(i);
-    const auto& special = tokenizer->special();
-    for (const auto id : {special.eos, special.fim_begin, special.fim_hole, special.fim_end}) {
-      if (id >= 0) job.request.stop_ids.push_back(id);
-    }
-    job.events.on_tokens = [stream](auto tokens) { stream->on_tokens(tokens); };
-    job.events.on_done = [stream](const auto& result) { stream->on_done(result); };
-    context->scheduler->submit(std::move(job));
-  }
+  batch->prompt = std::move(prompt->ids);
+  batch->check.emplace(context->snapshot, request.path, std::string(before), std::string(after));
+  batch->request = std::move(request);
+  for (std::int64_t i = 0; i < batch->request.items; ++i) start_item(batch, i, false);
 }
 
 }  // namespace ambit::daemon

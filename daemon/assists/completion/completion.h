@@ -20,6 +20,8 @@ struct CompletionRequest {
   std::size_t cursor = 0;                   // byte offset in it
   std::int64_t items = 1;
   bool asked = false;  // by hand: less sure items are worth showing
+  // Nobody waits yet: below everything else, and only asked of a model that reads ahead for free.
+  bool ahead = false;
   FimOrder order = FimOrder::kPsm;
 };
 
@@ -36,6 +38,7 @@ struct CompletionOutcome {
   Error error;                // code kInternal and no message: none
   indexer::ContextPack pack;  // what was sent
   std::int64_t prompt_tokens = 0;
+  bool cold = false;       // a small pack was sent, since the model has not read the large one
   inference::Usage usage;  // of the first item
   double prompt_ms = 0;    // pack and tokens
   double total_ms = 0;

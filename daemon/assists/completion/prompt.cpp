@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "daemon/assists/completion/warm_prefix.h"
 #include "daemon/scheduling/model_spec.h"
+#include "indexer/secrets.h"
 
 namespace ambit::daemon {
 
@@ -21,7 +23,42 @@ std::string with_lf(std::string_view text) {
   return out;
 }
 
+// Secrets are looked for so far beyond the window: a key of several lines is one by its first line.
+constexpr std::size_t kSecretReach = 16384;
+
 }  // namespace
+
+PromptBudget prompt_budget(const Config& config, std::int64_t context_limit) {
+  PromptBudget out{config.integer("completion.context_tokens"),
+                   config.integer("completion.file_tokens")};
+  if (context_limit > 0) {
+    const std::int64_t room =
+        std::max<std::int64_t>(context_limit - config.integer("completion.max_tokens") - 8, 16);
+    out.file = std::min(out.file, room * 2 / 3);
+    out.pack = std::min(out.pack, room - out.file);
+  }
+  return out;
+}
+
+RedactedFile without_secrets(std::string_view before, std::string_view after) {
+  const std::string whole = std::string(before) + std::string(after);
+  RedactedFile out;
+  std::size_t at = 0;
+  const auto copy_to = [&](std::size_t end) {
+    const std::string_view part = std::string_view(whole).substr(at, end - at);
+    const std::size_t here = std::min(part.size(), before.size() - std::min(at, before.size()));
+    out.before += part.substr(0, here);
+    out.after += part.substr(here);
+    at = end;
+  };
+  for (const auto& secret : indexer::find_secrets(whole)) {
+    copy_to(secret.span.begin);
+    (at < before.size() ? out.before : out.after) += indexer::secret_placeholder(secret, whole);
+    at = secret.span.end;
+  }
+  copy_to(whole.size());
+  return out;
+}
 
 std::string_view window_before(std::string_view before, std::size_t bytes) {
   if (before.size() <= bytes) return before;
@@ -59,43 +96,38 @@ Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
     return make_error(Code::kUnsupported,
                       "this model has no fill-in-the-middle tokens, so it cannot complete");
   }
-  std::int64_t pack_budget = context.config.integer("completion.context_tokens");
-  std::int64_t file_budget = context.config.integer("completion.file_tokens");
-  if (context_limit > 0) {
-    const std::int64_t room = std::max<std::int64_t>(
-        context_limit - context.config.integer("completion.max_tokens") - 8, 16);
-    file_budget = std::min(file_budget, room * 2 / 3);
-    pack_budget = std::min(pack_budget, room - file_budget);
-  }
+  PromptBudget budget = prompt_budget(context.config, context_limit);
 
   CompletionPrompt out;
-  if (special.bos >= 0) out.ids.push_back(special.bos);
-  if (context.packer && context.snapshot && pack_budget >= 32) {
+  if (context.warm && !context.warm->ready(budget.pack)) {
+    out.cold = budget.pack > WarmPrefix::kColdTokens;
+    budget.pack = std::min(budget.pack, WarmPrefix::kColdTokens);
+  }
+  if (context.packer && context.snapshot && budget.pack >= 32) {
     indexer::PackRequest request;
     request.path = file.path;
     request.cursor = static_cast<std::uint32_t>(file.before.size());
-    request.budget_tokens = pack_budget;
+    request.budget_tokens = budget.pack;
     request.open_files = context.open_files;
     request.stream = context.stream;
-    const auto count = [&](std::string_view text) {
-      return static_cast<std::int64_t>(context.tokens->encode(tokenizer, text)->size());
-    };
-    auto pack = context.packer->pack(*context.snapshot, request, count, context.stop);
+    auto pack = context.packer->pack(*context.snapshot, request,
+                                     counter_of(*context.tokens, tokenizer), context.stop);
     if (!pack && pack.error().code == Code::kCancelled) return pack.error();
     // A pack that fails costs context, not the completion.
     if (pack) out.pack = std::move(*pack);
   }
-  for (const auto& span : out.pack.spans) {
-    append(out.ids, *context.tokens->encode(tokenizer, span.text));
-  }
+  out.ids = prefix_ids(*context.tokens, tokenizer, out.pack.spans);
 
+  const auto near = static_cast<std::size_t>(budget.file * 4) + kSecretReach;
+  const RedactedFile clean =
+      without_secrets(window_before(file.before, near), window_after(file.after, near));
   // Bytes first, by the least that a token is likely to hold, then exactly.
   const auto file_ids = [&](std::int64_t bytes_budget) {
     Ids ids;
     const auto before =
-        with_lf(window_before(file.before, static_cast<std::size_t>(bytes_budget * 3 / 4)));
+        with_lf(window_before(clean.before, static_cast<std::size_t>(bytes_budget * 3 / 4)));
     const auto after =
-        with_lf(window_after(file.after, static_cast<std::size_t>(bytes_budget / 4)));
+        with_lf(window_after(clean.after, static_cast<std::size_t>(bytes_budget / 4)));
     append(ids, *context.tokens->encode(tokenizer, "### " + file.path + "\n"));
     ids.push_back(special.fim_begin);
     if (order == FimOrder::kPsm) append(ids, tokenizer->encode(before));
@@ -105,9 +137,9 @@ Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
     if (order == FimOrder::kSpm) append(ids, tokenizer->encode(before));
     return ids;
   };
-  std::int64_t bytes = file_budget * 4;
+  std::int64_t bytes = budget.file * 4;
   Ids ids = file_ids(bytes);
-  while (static_cast<std::int64_t>(ids.size()) > file_budget && bytes > 64) {
+  while (static_cast<std::int64_t>(ids.size()) > budget.file && bytes > 64) {
     bytes = bytes * 3 / 4;
     ids = file_ids(bytes);
   }

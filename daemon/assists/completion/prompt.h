@@ -17,7 +17,14 @@ struct CompletionPrompt {
   std::vector<inference::TokenId> ids;
   indexer::ContextPack pack;     // what stands before the current file
   std::int64_t file_tokens = 0;  // of the current file, around the cursor
+  bool cold = false;             // the repository's part is small because the model reads still
 };
+
+// Tokens for the repository and for the current file, by the settings and the model's window.
+struct PromptBudget {
+  std::int64_t pack = 0, file = 0;
+};
+[[nodiscard]] PromptBudget prompt_budget(const Config& config, std::int64_t context_limit);
 
 struct CurrentFile {
   std::string path;  // relative to the root, or a name for people
@@ -29,6 +36,12 @@ struct CurrentFile {
 [[nodiscard]] std::string_view window_before(std::string_view before, std::size_t bytes);
 // Cut at a line end.
 [[nodiscard]] std::string_view window_after(std::string_view after, std::size_t bytes);
+
+// Before and after, each with placeholders for secrets, also for one that the cursor stands in.
+struct RedactedFile {
+  std::string before, after;
+};
+[[nodiscard]] RedactedFile without_secrets(std::string_view before, std::string_view after);
 
 // kUnsupported when the vocabulary has no fill-in-the-middle tokens. `context_limit`: tokens that
 // the model's window has for prompt and answer; 0: unknown.

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
+#include <set>
 
 #include "indexer/context/graph.h"
 #include "indexer/context/pack.h"
@@ -128,6 +130,130 @@ TEST(Packer, TheStablePartOutlivesEditsWhichGoToTheDeltaLog) {
   EXPECT_LT(second.predicted_recompute, second.tokens / 4);
   // The same again costs nothing.
   EXPECT_EQ(pack(*packer, *after, r).predicted_recompute, 0);
+}
+
+// Of a pack's tokens, in percent, those in front of the first difference.
+double reused(const ContextPack& before, const ContextPack& now) {
+  std::int64_t same = 0;
+  for (std::size_t i = 0;
+       i < now.spans.size() && i < before.spans.size() && now.spans[i].text == before.spans[i].text;
+       ++i) {
+    same += now.spans[i].tokens;
+  }
+  EXPECT_EQ(now.tokens - same, now.predicted_recompute);
+  return 100.0 * static_cast<double>(same) / static_cast<double>(now.tokens);
+}
+
+TEST(Packer, AnEditOfOneFileKeepsNinetyNinePercentAndABranchOfFiftyKeepsNinety) {
+  auto texts = large_repository(7, 3000);
+  auto snapshot = std::make_shared<FakeSnapshot>(texts);
+  const auto packer = make_packer();
+  packer->prepare(snapshot);
+  auto r = request_at("dir3/file43.x", 100, 100000);
+  r.stream = 1;
+  auto last = pack(*packer, *snapshot, r);
+  ASSERT_GT(last.tokens, 80000);
+  const auto change = [&](const std::string& path, const std::string& line) {
+    texts[path] = line + texts[path];
+  };
+  const auto next = [&] {
+    snapshot = std::make_shared<FakeSnapshot>(texts);
+    packer->prepare(snapshot);
+    auto now = pack(*packer, *snapshot, r);
+    const double share = reused(last, now);
+    last = std::move(now);
+    return share;
+  };
+  // Files that the pack shows in full, in outline, and at the cursor.
+  std::set<std::string> shown;
+  for (const PackSpan& s : last.spans) shown.insert(s.path);
+  shown.erase("");
+  int edits = 0;
+  for (const auto& path : shown) {
+    if (++edits % 97 != 0) continue;
+    change(path, "  function_1_1(edited)\n");
+    EXPECT_GE(next(), 99.0) << path;
+  }
+  EXPECT_GT(edits, 97);
+  const auto main_branch = texts;
+  int touched = 0;
+  for (const auto& path : shown) {
+    if (touched < 50) change(path, "def of_the_branch_" + std::to_string(touched++) + "(x)\n");
+  }
+  ASSERT_EQ(touched, 50);
+  EXPECT_GE(next(), 90.0);
+  EXPECT_THAT(text_of(last, Region::kDelta), HasSubstr("of_the_branch_49"));
+  texts = main_branch;
+  EXPECT_GE(next(), 90.0);
+  EXPECT_THAT(text_of(last), Not(HasSubstr("of_the_branch_")));
+}
+
+TEST(Packer, AStablePartIsUsedOnceItIsAdoptedAndOutlivesTheProcess) {
+  const auto directory = std::filesystem::temp_directory_path() /
+                         ("ambit-packs." + std::to_string(std::random_device()()));
+  PackerOptions options;
+  options.directory = directory;
+  auto texts = large_repository(8, 60);
+  auto snapshot = std::make_shared<FakeSnapshot>(texts);
+  std::string prefix;
+  {
+    const auto packer = make_packer(options);
+    EXPECT_EQ(packer->propose(20000, {}, count_tokens).error().code, Code::kUnavailable);
+    packer->prepare(snapshot);
+    const auto part = *packer->propose(20000, {"dir3/file43.x"}, count_tokens);
+    packer->adopt(part);
+    EXPECT_EQ(*packer->propose(20000, {"dir9/file9.x"}, count_tokens), part);
+    for (const PackSpan& s : part->spans) prefix += s.text;
+    EXPECT_TRUE(text_of(pack(*packer, *snapshot, request_at("dir9/file9.x", 0, 20000)))
+                    .starts_with(prefix));
+    EXPECT_TRUE((*packer->propose(2000, {}, count_tokens))->spans.empty()) << "no room for one";
+  }
+  texts["dir5/file5.x"] += "def brand_new_thing(argument)\n";
+  snapshot = std::make_shared<FakeSnapshot>(texts);
+  {
+    const auto packer = make_packer(options);
+    packer->prepare(snapshot);
+    packer->adopt(*packer->propose(20000, {"dir9/file9.x"}, count_tokens));
+    const auto now = pack(*packer, *snapshot, request_at("dir9/file9.x", 0, 20000));
+    EXPECT_TRUE(text_of(now).starts_with(prefix));
+    EXPECT_THAT(text_of(now, Region::kDelta), HasSubstr("brand_new_thing"));
+  }
+  // Whatever stands in the file, the part is made again when it is not whole.
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    std::filesystem::resize_file(entry.path(), std::filesystem::file_size(entry.path()) / 2);
+  }
+  const auto packer = make_packer(options);
+  packer->prepare(snapshot);
+  EXPECT_FALSE((*packer->propose(20000, {"dir9/file9.x"}, count_tokens))->spans.empty());
+  // So much has changed that the log cannot hold it.
+  packer->adopt(*packer->propose(20000, {"dir9/file9.x"}, count_tokens));
+  const auto old = *packer->propose(20000, {}, count_tokens);
+  packer->prepare(std::make_shared<FakeSnapshot>(large_repository(9, 60)));
+  EXPECT_NE(*packer->propose(20000, {}, count_tokens), old);
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Packer, SecretsLeaveTheirPlaceholderInEveryRegion) {
+  auto texts = large_repository(10, 60);
+  std::vector<std::string> secrets;
+  for (auto& [path, text] : texts) {
+    secrets.push_back("AKIA" + std::string("IOSFODNN7") + "Q" +
+                      std::to_string(100000 + secrets.size()));
+    text = "def key_of_" + std::to_string(secrets.size()) + "(key = \"" + secrets.back() + "\")\n" +
+           text;
+  }
+  auto snapshot = std::make_shared<FakeSnapshot>(texts);
+  const auto packer = make_packer();
+  packer->prepare(snapshot);
+  auto r = request_at("dir3/file43.x", 100, 30000);
+  r.stream = 1;
+  std::string all = text_of(pack(*packer, *snapshot, r));
+  for (auto& [path, text] : texts)
+    text = "def changed_" + std::to_string(text.size()) + "()\n" + text;
+  snapshot = std::make_shared<FakeSnapshot>(texts);
+  all += text_of(pack(*packer, *snapshot, r));
+  EXPECT_THAT(all, HasSubstr("<secret:"));
+  for (const auto& secret : secrets) EXPECT_EQ(all.find(secret), std::string::npos) << secret;
 }
 
 TEST(Packer, UnsavedTextOfOneStreamNeverReachesAnother) {

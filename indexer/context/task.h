@@ -1,0 +1,60 @@
+// The task part T: definitions for this cursor, the best ones with doc comment and short bodies,
+// the rest as one line each. It stays while the cursor moves a little, and grows at its end: what
+// stands in it is read by the model already.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "indexer/context/graph.h"
+#include "indexer/context/pack.h"
+#include "indexer/context/signals.h"
+
+namespace ambit::indexer::context {
+
+class TaskPart {
+ public:
+  struct Update {
+    bool anew = false;  // nothing of the former part is left
+  };
+  // Brings the part up to the cursor under `budget` tokens. kNotFound, kCancelled.
+  [[nodiscard]] Result<Update> update(const SymbolGraph& graph, const StablePart& stable,
+                                      const Snapshot& snapshot, const PackRequest& request,
+                                      const TokenCounter& count, std::int64_t budget,
+                                      const std::stop_token& stop);
+  [[nodiscard]] const std::vector<PackSpan>& spans() const { return spans_; }
+
+ private:
+  struct Chosen;
+  struct Key {
+    std::string path;
+    std::uint64_t graph = 0;  // its version
+    std::uint32_t line = 0;
+    std::set<NameId> names;  // near the cursor, defined somewhere
+    std::string typed;       // how the word at the cursor begins
+  };
+  [[nodiscard]] static Key key_at(const SymbolGraph& graph, const PackRequest& request,
+                                  std::string_view text);
+  [[nodiscard]] bool still_right(const Key& now) const;
+  // False: it would take more room than there is.
+  [[nodiscard]] bool follow_edits(const Snapshot& snapshot, const TokenCounter& count,
+                                  std::int64_t budget);
+  void choose(const SymbolGraph& graph, const StablePart& stable, const Snapshot& snapshot,
+              const std::vector<ScoredDefinition>& ranked, std::size_t begin, std::size_t end,
+              std::int64_t budget, const TokenCounter& count);
+
+  Key key_;
+  std::vector<PackSpan> spans_;
+  std::set<std::pair<std::string, std::string>> shown_;  // path, name: what T defines
+  struct Shown {
+    std::vector<std::string> names;
+    std::set<std::string> rich;
+    BlobId blob;
+    std::string text;  // as last rendered
+  };
+  std::map<std::string, Shown> files_;
+};
+
+}  // namespace ambit::indexer::context
