@@ -83,6 +83,7 @@ def hole(text: str, rng: random.Random) -> tuple[int, int]:
 class Documents:
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer, length: int, seed: int):
         self.corpus, self.tok, self.length, self.rng = corpus, tokenizer, length, random.Random(seed)
+        self.copies = 0.0  # share of packs that hold a copy of the lines at the hole, as pasted code does
         s = tokenizer.special
         self.bos, self.eos, self.pad = s["<｜begin▁of▁sentence｜>"], s["<｜end▁of▁sentence｜>"], s["<｜▁pad▁｜>"]
         self.begin, self.hole, self.end = s["<｜fim▁begin｜>"], s["<｜fim▁hole｜>"], s["<｜fim▁end｜>"]
@@ -128,7 +129,11 @@ class Documents:
         a, b = hole(text, rng)
         ids = [self.bos]
         if rng.random() < 0.75:
-            ids += self.pack(project, index, text[max(0, a - 200):b + 100], int(self.length * rng.uniform(0.2, 0.55)))
+            budget = int(self.length * rng.uniform(0.2, 0.55))
+            ids += self.pack(project, index, text[max(0, a - 200):b + 100], budget)
+            if rng.random() < self.copies:
+                copy = self.span(rng.choice(project.files)[0], text, a, rng.randrange(4, 14))
+                ids += copy if len(copy) < budget else []
         ids += tok.encode(f"### {path}\n")
         room = self.length - len(ids)
         if rng.random() < 0.35:  # plain text, from a line start

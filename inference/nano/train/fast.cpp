@@ -241,30 +241,108 @@ void norm_backward(i64 n, i64 d, i64 positions, i64 half, const float* x, const 
   }
 }
 
-/// logits [n,v] become weight[t] / total * (softmax - onehot); the weighted mean loss.
-double cross_entropy(i64 n, i64 v, float* logits, const i64* target, const float* weight) {
+/// Weighted mean cross entropy of x [n,d] head[v,d]^T on target [n], and its gradients dx and dhead
+/// (written). Works through kRows tokens at a time, so that their logits stay in the cache.
+double cross_entropy(i64 n, i64 d, i64 v, const float* x, const float* head, const i64* target,
+                     const float* weight, float* dx, float* dhead) {
+  constexpr i64 kRows = 64;
   double loss = 0, total = 0;
   for (i64 t = 0; t < n; ++t) total += weight[t];
   const float share = total > 0 ? static_cast<float>(1 / total) : 0;
-  for (i64 t = 0; t < n; ++t) {
-    float* row = logits + t * v;
-    if (weight[t] == 0) {
-      std::fill(row, row + v, 0.0f);
-      continue;
+  std::fill(dhead, dhead + v * d, 0.0f);
+  std::vector<float> logits(kRows * v);
+  for (i64 first = 0; first < n; first += kRows) {
+    const i64 rows = std::min(kRows, n - first);
+    nt(rows, v, d, x + first * d, d, head, d, logits.data(), v);
+    for (i64 i = 0; i < rows; ++i) {
+      float* row = logits.data() + i * v;
+      const float w = weight[first + i] * share;
+      if (w == 0) {
+        std::fill(row, row + v, 0.0f);
+        continue;
+      }
+      const i64 wanted = target[first + i];
+      float top = row[0], sum = 0;
+      for (i64 j = 0; j < v; ++j) top = std::max(top, row[j]);
+      const float gap = row[wanted] - top;
+      for (i64 j = 0; j < v; ++j) {
+        row[j] = expf(row[j] - top);
+        sum += row[j];
+      }
+      loss += (std::log(sum) - gap) * w;
+      for (i64 j = 0; j < v; ++j) row[j] *= w / sum;
+      row[wanted] -= w;
     }
-    float top = row[0], sum = 0;
-    for (i64 i = 0; i < v; ++i) top = std::max(top, row[i]);
-    const float wanted = row[target[t]] - top;
-    for (i64 i = 0; i < v; ++i) {
-      row[i] = expf(row[i] - top);
-      sum += row[i];
-    }
-    loss += (std::log(sum) - wanted) * weight[t] * share;
-    const float f = weight[t] * share / sum;
-    for (i64 i = 0; i < v; ++i) row[i] *= f;
-    row[target[t]] -= weight[t] * share;
+    nn(rows, d, v, logits.data(), v, head, d, dx + first * d, d);
+    tn(v, d, rows, logits.data(), v, x + first * d, d, dhead, d, true);
   }
   return loss;
+}
+
+/// The head's collapse: x [n,4,d] to y [n,d] with pre [n,4] (kept, before + eps) and r [n].
+void head_forward(i64 n, i64 d, float eps, float hc_eps, const float* x, const float* fn,
+                  const float* scale, const float* base, float* m, float* r, float* y) {
+  const i64 w = kStreams * d;
+  nt(n, kStreams, w, x, w, fn, w, m, kStreams);
+  for (i64 t = 0; t < n; ++t) {
+    const float* xt = x + t * w;
+    r[t] = 1 / std::sqrt(dot(xt, xt, w) / w + eps);
+    float pre[kStreams];
+    for (int s = 0; s < kStreams; ++s) {
+      m[t * kStreams + s] *= r[t];
+      pre[s] = sigmoid(m[t * kStreams + s] * scale[0] + base[s]) + hc_eps;
+    }
+    for (i64 i = 0; i < d; ++i)
+      y[t * d + i] =
+          pre[0] * xt[i] + pre[1] * xt[d + i] + pre[2] * xt[2 * d + i] + pre[3] * xt[3 * d + i];
+  }
+}
+
+/// Gradients of x, fn [4,4d], scale [1], base [4] (all written).
+void head_backward(i64 n, i64 d, float hc_eps, const float* x, const float* fn, const float* scale,
+                   const float* base, const float* m, const float* r, const float* dy, float* dx,
+                   float* dfn, float* dscale, float* dbase) {
+  const i64 w = kStreams * d;
+  std::vector<float> dm(n * kStreams);
+  dscale[0] = 0;
+  std::fill(dbase, dbase + kStreams, 0.0f);
+  for (i64 t = 0; t < n; ++t) {
+    const float *xt = x + t * w, *dyt = dy + t * d;
+    float *g = dm.data() + t * kStreams, *dxt = dx + t * w, pre[kStreams], sum = 0;
+    for (int s = 0; s < kStreams; ++s) {
+      const float logit = m[t * kStreams + s], a = sigmoid(logit * scale[0] + base[s]);
+      pre[s] = a + hc_eps;
+      g[s] = dot(dyt, xt + s * d, d) * a * (1 - a);
+      dbase[s] += g[s];
+      dscale[0] += g[s] * logit;
+      g[s] *= scale[0];
+      sum += g[s] * logit;
+      g[s] *= r[t];
+    }
+    const float pull = -sum * r[t] * r[t] / w;
+    for (int s = 0; s < kStreams; ++s)
+      for (i64 i = 0; i < d; ++i) dxt[s * d + i] = pre[s] * dyt[i] + pull * xt[s * d + i];
+  }
+  nn(n, w, kStreams, dm.data(), kStreams, fn, w, dx, w, true);
+  tn(kStreams, w, n, dm.data(), kStreams, x, w, dfn, w);
+}
+
+/// Newton-Schulz of optim.py on `count` matrices g [rows,cols], rows <= cols, in place.
+void orthogonal(i64 count, i64 rows, i64 cols, float* g) {
+  constexpr float a = 3.4445f, b = -4.7750f, c = 2.0315f;
+  std::vector<float> m(rows * rows), p(rows * rows), y(rows * cols);
+  for (i64 k = 0; k < count; ++k) {
+    float* x = g + k * rows * cols;
+    const float inv = 1 / (std::sqrt(dot(x, x, rows * cols)) + 1e-7f);
+    for (i64 i = 0; i < rows * cols; ++i) x[i] *= inv;
+    for (int round = 0; round < 5; ++round) {
+      nt(rows, rows, cols, x, cols, x, cols, m.data(), rows);
+      nn(rows, rows, rows, m.data(), rows, m.data(), rows, p.data(), rows);
+      for (i64 i = 0; i < rows * rows; ++i) p[i] = b * m[i] + c * p[i];
+      nn(rows, cols, rows, p.data(), rows, x, cols, y.data(), cols);
+      for (i64 i = 0; i < rows * cols; ++i) x[i] = a * x[i] + y[i];
+    }
+  }
 }
 
 }  // extern "C"

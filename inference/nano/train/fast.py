@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from model import Attention, Block, Compressor, HyperConnection, Model, MoE, RMSNorm, rope_table
+from model import Attention, Block, Collapse, Compressor, HyperConnection, Model, MoE, RMSNorm, rope_table
 
 kernels: ctypes.CDLL = None  # set by attach
 
@@ -29,7 +29,7 @@ def compiled(folder: str) -> ctypes.CDLL:
     sources = [here / n for n in ("fast.cpp", "fast_blocks.cpp")]
     if not out.exists() or out.stat().st_mtime < max(s.stat().st_mtime for s in (*sources, here / "fast.h")):
         partial = str(out) + f".{os.getpid()}"
-        subprocess.run(["g++", "-std=c++20", "-O3", "-march=native", "-ffast-math", "-fPIC", "-shared",
+        subprocess.run(["g++", "-std=c++20", "-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fPIC", "-shared",
                         *map(str, sources), "-o", partial, "-lopenblas"], check=True)
         os.replace(partial, out)
     lib = ctypes.CDLL(str(out))
@@ -72,6 +72,25 @@ class Collapse4(Function):
         call("hc_backward", x.size(0), x.size(2), ctypes.c_int(iters), hc_eps, x, fn, scale, base, m, r,
              dy.contiguous(), dpost.contiguous(), dcomb.contiguous(), dx, dfn, dscale, dbase)
         return dx, dfn, dscale, dbase, None, None, None
+
+
+class CollapseHead(Function):
+    @staticmethod
+    def forward(ctx, x, fn, scale, base, eps, hc_eps):
+        n, d = x.size(0), x.size(2)
+        m, r, y = x.new_empty(n, 4), x.new_empty(n), x.new_empty(n, d)
+        call("head_forward", n, d, eps, hc_eps, x, fn, scale, base, m, r, y)
+        ctx.save_for_backward(x, fn, scale, base, m, r)
+        ctx.eps = hc_eps
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, fn, scale, base, m, r = ctx.saved_tensors
+        dx, dfn, dscale, dbase = (torch.empty_like(t) for t in (x, fn, scale, base))
+        call("head_backward", x.size(0), x.size(2), ctx.eps, x, fn, scale, base, m, r, dy.contiguous(),
+             dx, dfn, dscale, dbase)
+        return dx, dfn, dscale, dbase, None, None
 
 
 class Merge(Function):
@@ -176,9 +195,10 @@ class Loss(Function):
 
     @staticmethod
     def forward(ctx, x, head, target, weight):
-        logits = torch.mm(x, head.t())
-        loss = call("cross_entropy", logits.size(0), logits.size(1), logits, target.contiguous(), weight.contiguous())
-        ctx.save_for_backward(torch.mm(logits, head), torch.mm(logits.t(), x))
+        dx, dhead = torch.empty_like(x), torch.empty_like(head)
+        loss = call("cross_entropy", x.size(0), x.size(1), head.size(0), x.contiguous(), head, target.contiguous(),
+                    weight.contiguous(), dx, dhead)
+        ctx.save_for_backward(dx, dhead)
         return x.new_tensor(loss)
 
     @staticmethod
@@ -190,6 +210,12 @@ class Loss(Function):
 def collapse(site: HyperConnection, x: Tensor):
     c = site.c
     return Collapse4.apply(x, site.fn, site.scale, site.base, c.hc_sinkhorn_iters, c.rms_norm_eps, c.hc_eps)
+
+
+def collapse_head(site: Collapse, x: Tensor) -> Tensor:
+    """Collapse.forward; x [B,T,4,D] to [B*T,D]."""
+    x = x.reshape(-1, 4, x.size(-1)).contiguous()
+    return CollapseHead.apply(x, site.fn, site.scale, site.base, site.c.rms_norm_eps, site.c.hc_eps)
 
 
 def pooled(layer: Compressor, x: Tensor) -> Tensor:
@@ -255,7 +281,7 @@ def block(layer: Block, x: Tensor, ids: Tensor) -> Tensor:
 
 def loss(model: Model, x: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Loss of the trunk's streams x [B,T,4,D] on target [B,T] with weight [B,T]."""
-    flat = norm(model.norm, model.hc_head(x)).flatten(0, 1)
+    flat = norm(model.norm, collapse_head(model.hc_head, x))
     return Loss.apply(flat, model.head.weight, target.flatten(), weight.flatten())
 
 
@@ -263,8 +289,16 @@ def draft_loss(model: Model, x: Tensor, following: Tensor, target: Tensor, weigh
     """Loss of the MTP block; see Model.mtp_logits."""
     m = model.mtp[0]
     y = m.e_proj(m.enorm(model.embed(following)))[:, :, None] + m.h_proj(m.hnorm(x))
-    flat = norm(m.norm, m.hc_head(block(m, y, following))).flatten(0, 1)
+    flat = norm(m.norm, collapse_head(m.hc_head, block(m, y, following)))
     return Loss.apply(flat, model.head.weight, target.flatten(), weight.flatten())
+
+
+def orthogonal(g: Tensor) -> Tensor:
+    """optim.orthogonal of a stack [count,rows,cols]."""
+    flipped = g.size(-2) > g.size(-1)
+    x = (g.transpose(-2, -1) if flipped else g).contiguous()
+    call("orthogonal", *x.shape, x)
+    return x.transpose(-2, -1) if flipped else x
 
 
 def attach(model: Model, folder: str) -> Model:

@@ -18,8 +18,9 @@ def orthogonal(g: Tensor) -> Tensor:
 
 
 class Muon:
-    def __init__(self, params: list[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.02):
-        self.lr, self.momentum, self.decay = lr, momentum, decay
+    def __init__(self, params: list[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.02,
+                 orthogonal=orthogonal):
+        self.orthogonal, self.lr, self.momentum, self.decay = orthogonal, lr, momentum, decay
         self.groups: dict[tuple, list[Tensor]] = {}
         for p in params:
             self.groups.setdefault(tuple(p.shape), []).append(p)
@@ -30,7 +31,7 @@ class Muon:
         for shape, params in self.groups.items():
             g = torch.stack([p.grad if p.grad is not None else torch.zeros_like(p) for p in params])
             m = self.state[shape].mul_(self.momentum).add_(g, alpha=1 - self.momentum)
-            update = orthogonal(g.lerp(m, self.momentum))
+            update = self.orthogonal(g.lerp(m, self.momentum))
             lr = self.lr * scale * max(1.0, shape[0] / shape[1]) ** 0.5
             for p, u in zip(params, update):
                 p.mul_(1 - lr * self.decay).add_(u, alpha=-lr)

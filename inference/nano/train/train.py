@@ -53,7 +53,7 @@ class Worker:
     def run(self, job: dict, taken) -> dict:
         model, docs = self.model, self.docs
         self.flat.zero_()
-        docs.length = job["length"]
+        docs.length, docs.copies = job["length"], 0.15 if job["sparse"] else 0.0
         for layer in [*model.layers, *model.mtp]:
             layer.attn.teach, layer.attn.dense = job["sparse"], not job["sparse"]
         losses, loads, trained = [], 0, 0
@@ -101,7 +101,8 @@ def main() -> int:
         w in n for w in ("embed", "head.weight", "hc_", "ape", "gate.weight", "weights_proj"))}
     chosen = {id(p) for p in matrices.values()}
     part = lambda n: "draft" if n.startswith("mtp") else "index" if ".indexer." in n else "trunk"
-    muon = {k: Muon([p for n, p in matrices.items() if part(n) == k], MUON_LR) for k in ("trunk", "index", "draft")}
+    muon = {k: Muon([p for n, p in matrices.items() if part(n) == k], MUON_LR, orthogonal=fast.orthogonal)
+            for k in ("trunk", "index", "draft")}
     # Rows of the vocabulary are met seldom, so they take longer steps.
     words = [named["embed.weight"], named["head.weight"]]
     others = [p for p in named.values() if id(p) not in chosen and all(p is not w for w in words)]
@@ -159,7 +160,7 @@ def main() -> int:
         length = LONG if decaying else SHORT
         early = tokens < 400_000  # small batches learn faster at first
         job = dict(length=length, rows=max(1, BATCH // (2 if early else 1) // length), sparse=decaying,
-                   batches=2 if tokens < 2_500_000 else 4, draft=step % (3 if decaying else 8) == 0)
+                   batches=2 if tokens < 8_000_000 else 4, draft=step % (5 if decaying else 8) == 0)
         masters = []
         if decaying:  # straight through: forward and backward with what the file will hold
             with torch.no_grad():
