@@ -29,6 +29,10 @@ struct GenerateRequest {
   std::vector<TokenId> stop_ids{};  // end-of-sequence ids; the one that stopped is not returned
   std::int32_t logprobs = 0;        // top-k log-probabilities per token, 0 for none, at most 64
   Priority priority = Priority::kCommand;
+  // Not empty: nothing is chosen. These tokens are taken as the answer and rated: their
+  // log-probabilities come back. At most max_new_tokens; stop_ids are not looked at. Only our own
+  // engine can do it, the other backends refuse.
+  std::vector<TokenId> answer{};
   std::vector<TokenId> draft{};   // text that the answer is likely to repeat (look-up speculation)
   std::string grammar{};          // empty: free text; see inference/engine/grammar.h
   std::uint32_t deadline_ms = 0;  // from submission; 0: none

@@ -53,6 +53,7 @@ void put(ByteWriter& out, const inference::GenerateRequest& request) {
   put_ids(out, request.stop_ids);
   out.write(request.logprobs);
   out.write(request.priority);
+  put_ids(out, request.answer);
   put_ids(out, request.draft);
   out.string(request.grammar);
   out.write(request.deadline_ms);
@@ -68,6 +69,7 @@ inference::GenerateRequest get_request(ByteReader& in) {
   request.stop_ids = get_ids(in);
   request.logprobs = in.read<std::int32_t>();
   request.priority = in.read<inference::Priority>();
+  request.answer = get_ids(in);
   request.draft = get_ids(in);
   request.grammar = in.string();
   request.deadline_ms = in.read<std::uint32_t>();

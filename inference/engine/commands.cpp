@@ -72,8 +72,10 @@ Json answer_of(Backend& backend, GenerateRequest request) {
   if (r.finish == Finish::kError) return {{"error", r.error.message}};
   Json ids = Json::array();
   Json logprobs = Json::array();
+  Json chosen = Json::array();
   for (const GeneratedToken& t : exchange->tokens) {
     ids.push_back(t.id);
+    chosen.push_back(t.logprob);
     if (!with_logprobs) continue;
     Json top = Json::array();
     for (const TokenLogprob& p : t.top) top.push_back({p.id, p.logprob});
@@ -86,6 +88,7 @@ Json answer_of(Backend& backend, GenerateRequest request) {
           {"drafted_tokens", r.usage.drafted_tokens},
           {"accepted_tokens", r.usage.accepted_tokens},
           {"logprobs", std::move(logprobs)},
+          {"chosen", std::move(chosen)},
           {"prefill_ms", r.usage.prefill_ms},
           {"decode_ms", r.usage.decode_ms}};
 }
@@ -106,6 +109,11 @@ Result<GenerateRequest> parse_request(const std::string& line, std::size_t vocab
     return std::clamp(number(key, 0), least, most);
   };
   r.max_new_tokens = static_cast<std::int32_t>(whole("predict", 0, 1 << 24));
+  if (json.contains("answer")) {
+    AMBIT_TRY(answer, ids_of(json["answer"], vocab));
+    r.answer = std::move(answer);
+    r.max_new_tokens = static_cast<std::int32_t>(r.answer.size());
+  }
   r.logprobs = static_cast<std::int32_t>(whole("logprobs", 0, 64));
   r.sampling.seed = static_cast<std::uint64_t>(whole("seed", 0, 9e15));
   r.sampling.temperature = static_cast<float>(number("temperature", 0));

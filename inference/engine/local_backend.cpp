@@ -127,12 +127,17 @@ class LocalBackend final : public Backend {
                                                     "; shorten the prompt");
     }
     const auto vocab = static_cast<TokenId>(model_->config().vocab_size);
-    for (const TokenId id : r.prompt) {
-      if (id < 0 || id >= vocab) {
-        return make_error(Code::kInvalidArgument, "token id " + std::to_string(id) +
-                                                      " is not in the model's vocabulary of " +
-                                                      std::to_string(vocab));
+    for (const auto& ids : {std::span(r.prompt), std::span(r.answer)}) {
+      for (const TokenId id : ids) {
+        if (id < 0 || id >= vocab) {
+          return make_error(Code::kInvalidArgument, "token id " + std::to_string(id) +
+                                                        " is not in the model's vocabulary of " +
+                                                        std::to_string(vocab));
+        }
       }
+    }
+    if (r.answer.size() > static_cast<std::size_t>(r.max_new_tokens)) {
+      return make_error(Code::kInvalidArgument, "the answer to rate is beyond max_new_tokens");
     }
     if (!r.grammar.empty()) {
       return make_error(Code::kUnsupported, "this engine takes no grammar");
@@ -362,7 +367,14 @@ class LocalBackend final : public Backend {
     job.step_ids.push_back(job.next);
     job.lookup_drafts = 0;
     const std::int64_t left = job.request.max_new_tokens - job.generated;
-    if (options_.speculate && left > 1) {
+    const auto& answer = job.request.answer;
+    if (!answer.empty()) {
+      // All that is left but the last token, which nothing follows.
+      const auto known = std::min<std::size_t>(answer.size() - 1, options_.max_chunk);
+      for (auto i = static_cast<std::size_t>(job.generated); i < known; ++i) {
+        job.step_ids.push_back(answer[i]);
+      }
+    } else if (options_.speculate && left > 1) {
       job.lookup->propose(static_cast<std::size_t>(left - 1), job.step_ids);
       job.lookup_drafts = job.step_ids.size() - 1;
       if (job.lookup_drafts == 0 && model_->has_mtp() && job.mtp_success > 0.4) {
@@ -391,7 +403,11 @@ class LocalBackend final : public Backend {
       job.decoding_since = std::chrono::steady_clock::now();
       job.result.usage.prefill_ms = elapsed_ms(job.started, job.decoding_since);
       if (job.request.max_new_tokens == 0) return finish(slot, Finish::kLength);
-      if (options_.speculate) job.lookup.emplace(job.request.prompt, job.request.draft);
+      if (!job.request.answer.empty()) {
+        job.request.max_new_tokens = static_cast<std::int32_t>(job.request.answer.size());
+      } else if (options_.speculate) {
+        job.lookup.emplace(job.request.prompt, job.request.draft);
+      }
       job.step_ids.clear();  // the one row that came is the prompt's last
     }
     const std::size_t drafts = job.step_ids.empty() ? 0 : job.step_ids.size() - 1;
@@ -402,10 +418,12 @@ class LocalBackend final : public Backend {
     std::optional<Finish> end;
     for (;; ++row) {
       const auto of_row = logits.subspan(row * vocab, vocab);
-      const TokenId id =
-          sampler_.sample(of_row, job.request.sampling, static_cast<std::uint64_t>(job.generated));
+      const auto& answer = job.request.answer;
+      const TokenId id = answer.empty() ? sampler_.sample(of_row, job.request.sampling,
+                                                          static_cast<std::uint64_t>(job.generated))
+                                        : answer[static_cast<std::size_t>(job.generated)];
       const auto& stops = job.request.stop_ids;
-      if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
+      if (answer.empty() && std::find(stops.begin(), stops.end(), id) != stops.end()) {
         end = Finish::kStop;
         break;
       }

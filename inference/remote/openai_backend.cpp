@@ -100,6 +100,9 @@ class RemoteBackend final : public Backend {
     if (!request.grammar.empty()) {
       return failed(Code::kUnsupported, "a remote model takes no grammar");
     }
+    if (!request.answer.empty()) {
+      return failed(Code::kUnsupported, "a remote model does not rate answers");
+    }
     if (request.prompt.empty()) return failed(Code::kInvalidArgument, "the prompt is empty");
     if (request.max_new_tokens <= 0) {
       GenerateResult nothing;

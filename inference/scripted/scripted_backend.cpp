@@ -233,6 +233,8 @@ void ScriptedBackend::Impl::submit(GenerateRequest request, GenerateEvents event
       refusal = make_error(Code::kUnavailable, problem_);
     } else if (state_ != BackendState::kReady) {
       refusal = make_error(Code::kUnavailable, "the model is not loaded yet");
+    } else if (!live.request.answer.empty()) {
+      refusal = make_error(Code::kUnsupported, "a script does not rate answers");
     } else if (live_.size() >= script_.max_requests) {
       refusal = make_error(Code::kResourceExhausted, "too many requests are waiting");
     } else if (tokens + live.request.max_new_tokens > script_.context) {

@@ -210,11 +210,35 @@ TEST_F(LocalBackendTest, StopsAtStopIdsAndRefusesWhatItCannotDo) {
   for (const GenerateRequest& bad :
        {GenerateRequest{.max_new_tokens = 1}, GenerateRequest{.prompt = {1, 512}},
         GenerateRequest{.prompt = {-1}},
+        GenerateRequest{.prompt = {1}, .max_new_tokens = 1, .answer = {1, 2}},
+        GenerateRequest{.prompt = {1}, .max_new_tokens = 1, .answer = {512}},
         GenerateRequest{.prompt = {1}, .max_new_tokens = 2'000'000}}) {
     const Answer a = ask(*backend, bad);
     EXPECT_EQ(a.result.finish, Finish::kError);
     EXPECT_EQ(a.result.error.code, Code::kInvalidArgument);
   }
+}
+
+TEST_F(LocalBackendTest, RatesAGivenAnswerAsItRatesItsOwn) {
+  OPEN_OR_SKIP(backend);
+  GenerateRequest r{.prompt = ids(200), .max_new_tokens = 12};
+  const Answer own = ask(*backend, r);
+  ASSERT_EQ(own.ids.size(), 12U);
+  r.answer = own.ids;
+  r.stop_ids = {own.ids[3]};  // not looked at
+  r.max_new_tokens = 20;
+  const Answer rated = ask(*backend, r);
+  EXPECT_EQ(rated.result.finish, Finish::kLength);
+  EXPECT_EQ(rated.ids, own.ids);
+  for (std::size_t i = 0; i < rated.tokens.size(); ++i) {
+    EXPECT_FLOAT_EQ(rated.tokens[i].logprob, own.tokens[i].logprob);
+  }
+  // Another third token: worse than the best, and what stands before it is rated as it was.
+  r.answer[2] = (r.answer[2] + 1) % 512;
+  const Answer other = ask(*backend, r);
+  EXPECT_EQ(other.ids, r.answer);
+  EXPECT_FLOAT_EQ(other.tokens[1].logprob, own.tokens[1].logprob);
+  EXPECT_LT(other.tokens[2].logprob, own.tokens[2].logprob);
 }
 
 TEST_F(LocalBackendTest, AMissingCheckpointIsOneClearLine) {
