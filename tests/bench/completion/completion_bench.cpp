@@ -71,6 +71,38 @@ int evaluate(std::size_t count, const std::vector<std::filesystem::path>& roots)
   return 0;
 }
 
+// One JSON line per hole: the text around it and all that the memory offers, for experiments with
+// what else could choose among it.
+int candidates(std::size_t count, std::uint64_t seed,
+               const std::vector<std::filesystem::path>& roots) {
+  for (const auto& root : roots) {
+    const auto repository = read_repository(root);
+    if (!repository) return fail(repository.error().message);
+    const auto view = memory_of(*repository)->view();
+    for (const Hole& hole : make_holes(*repository, count, seed)) {
+      const auto& path = repository->files[hole.file].path;
+      const inference::MemoryQuery query(view, {path, hole.before, hole.after});
+      nlohmann::json guesses = nlohmann::json::array();
+      for (const auto& guess : query.guess(8, 1)) {
+        guesses.push_back({{"text", guess.text},
+                           {"log_probability", guess.log_probability},
+                           {"confidence", inference::guess_confidence(guess)}});
+      }
+      const nlohmann::json line = {{"repository", repository->name},
+                                   {"path", path},
+                                   {"kind", to_string(hole.kind)},
+                                   {"before", hole.before},
+                                   {"after", hole.after},
+                                   {"hidden", hole.hidden},
+                                   {"copy", copy_nearest(*repository, hole)},
+                                   {"ngram", ngram_with_cache(query, hole.before)},
+                                   {"guesses", std::move(guesses)}};
+      std::puts(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    }
+  }
+  return 0;
+}
+
 int build(const std::vector<std::filesystem::path>& roots) {
   for (const auto& root : roots) {
     const auto repository = read_repository(root);
@@ -92,16 +124,17 @@ int build(const std::vector<std::filesystem::path>& roots) {
 int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
   const bool learns = verb == "learn-voters" || verb == "learn-confidence";
-  const int first = learns ? 4 : verb == "evaluate" ? 3 : 2;
-  if ((!learns && verb != "evaluate" && verb != "build") || argc <= first) {
+  const int first = learns ? 4 : verb == "evaluate" || verb == "candidates" ? 3 : 2;
+  if ((!learns && verb != "evaluate" && verb != "candidates" && verb != "build") || argc <= first) {
     return fail(
-        "usage: learn-voters|learn-confidence OUT COUNT REPOSITORY... | evaluate COUNT "
+        "usage: learn-voters|learn-confidence OUT COUNT REPOSITORY... | evaluate|candidates COUNT "
         "REPOSITORY... | build REPOSITORY...");
   }
   const std::vector<std::filesystem::path> roots(argv + first, argv + argc);
   if (verb == "build") return build(roots);
   const auto count = static_cast<std::size_t>(std::atoll(argv[first - 1]));
   if (verb == "evaluate") return evaluate(count, roots);
+  if (verb == "candidates") return candidates(count, 4, roots);
   const auto done = verb == "learn-voters" ? learn_voters(roots, count, argv[2])
                                            : learn_confidence(roots, count, argv[2]);
   return done ? 0 : fail(done.error().message);

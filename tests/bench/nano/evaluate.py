@@ -5,9 +5,10 @@
 BUILD_FOLDER holds `ambit` (it writes the completions) and, built with AMBIT_BENCH, `parse_errors`.
 Prints one JSON document:
 
-bits_per_byte: 512 tokens from the start of up to 20 files a language. `nano` alone; `ngram` the
+bits_per_byte: 640 tokens from the start of up to 40 files a language. `nano` alone; `ngram` the
 counts alone; `ngram_cache` with what the document has said so far; `nano_cache` the same mixture
-over nano's distribution. The counts see NGRAM_TOKENS tokens of the training split.
+over nano's distribution. The counts see NGRAM_TOKENS tokens of the training split (20,000,000; they
+are kept beside FILES.jsonl, since counting takes minutes and gigabytes).
 line, block: CASES holes that are the rest of a line, and CASES that are two to four whole lines;
 greedy, cut to the lines asked for. exact: the same text; similarity: 1 - edit distance / the longer
 length; parses: the file has no more grammar errors than with the true text, of completions that say
@@ -16,6 +17,7 @@ anything. With the pack (spans of other files of the project, as in training) an
 
 import collections
 import json
+import pickle
 import random
 import subprocess
 import sys
@@ -32,19 +34,27 @@ from export import load_released  # noqa: E402
 from model import Model  # noqa: E402
 from tokenizer import Tokenizer  # noqa: E402
 
-LENGTH, PACK = 512, 200
+LENGTH, PACK, FILES = 640, 200, 40
 
 
 class NanoAsBase:
     """The model where `Mixed` expects counts."""
 
-    def __init__(self, model: Model):
-        self.model, self.vocab = model, model.c.vocab_size
+    def __init__(self, model: Model, engine: "Asked"):
+        self.model, self.vocab, self.engine = model, model.c.vocab_size, engine
 
     def text(self, ids: list[int]) -> np.ndarray:
         with torch.no_grad():
             p = self.model(torch.tensor([ids]))[0, :-1].double().softmax(-1)
         return p[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].numpy()
+
+
+    def probabilities(self, ids: list[int], at: int, words: np.ndarray) -> np.ndarray:
+        """After ids[:at], by the engine: its 64 likeliest, the others 0."""
+        p = np.zeros(self.vocab)
+        for id, logprob in self.engine({"ids": ids[:at], "predict": 1, "logprobs": 64})["logprobs"][0]:
+            p[id] = np.exp(logprob)
+        return p[words]
 
 
 def sample(corpus: Corpus, tok: Tokenizer, rng: random.Random, budget: int, most: int, used: set) -> list[list[int]]:
@@ -61,18 +71,27 @@ def sample(corpus: Corpus, tok: Tokenizer, rng: random.Random, budget: int, most
     return out
 
 
+def counted(files: str, train: Corpus, tok: Tokenizer, rng: random.Random, budget: int, used: set) -> Ngram:
+    kept = Path(files).parent / f"ngram-{len(tok.vocab)}-{budget}.pickle"
+    if kept.exists():
+        return pickle.loads(kept.read_bytes())
+    counts = Ngram(sample(train, tok, rng, budget, 4000, used), 1 + max(tok.bytes_of))
+    kept.write_bytes(pickle.dumps(counts, protocol=5))
+    return counts
+
+
 def bits_per_byte(files: str, tok: Tokenizer, models: dict) -> dict:
     result = {}
     for language in SHARES:
         held_out = [f for _, p in Corpus(files, "eval", language).projects.get(language, []) for f in p.files]
         random.Random(5).shuffle(held_out)
         bits: collections.Counter = collections.Counter()
-        for _, text in held_out[:20]:
+        for _, text in held_out[:FILES]:
             ids = [0] + tok.encode(text[:4000])[:LENGTH - 1]
             bits["bytes"] += sum(len(tok.bytes_of[i]) for i in ids[1:])
             for name, model in models.items():
                 bits[name] += model.bits(ids) if isinstance(model, Mixed) else -np.log2(model.text(ids)).sum()
-        result[language] = {"files": len(held_out[:20]), "bytes": bits["bytes"],
+        result[language] = {"files": len(held_out[:FILES]), "bytes": bits["bytes"],
                             **{n: round(float(bits[n]) / max(1, bits["bytes"]), 3) for n in models}}
     total = sum(r["bytes"] for r in result.values())
     result["all"] = {n: round(sum(r[n] * r["bytes"] for r in result.values()) / total, 3) for n in models}
@@ -135,7 +154,7 @@ class Asked:
 
 
 def fill(docs: Documents, rng: random.Random, cases: int, block: bool, engine: Asked, errors: Asked | None,
-         ngram: Mixed) -> dict:
+         mixed: dict[str, Mixed]) -> dict:
     score: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
     seconds = 0.0
     for _ in range(cases):
@@ -148,8 +167,8 @@ def fill(docs: Documents, rng: random.Random, cases: int, block: bool, engine: A
             seconds += time.time() - begin
             answers[name] = docs.tok.decode([i for i in ids if i != docs.eos])
         answers["copy"] = copied_lines(c["said"], c["lines"])
-        if not block:
-            answers["ngram_pack"] = docs.tok.decode(ngram.greedy(c["pack"], 24, docs.eos))
+        for name, model in mixed.items() if not block else ():
+            answers[name] = docs.tok.decode(model.greedy(c["pack"], 24, docs.eos))
         for name, answer in answers.items():
             answer, want = cut(answer, c["lines"]), c["want"].rstrip()
             s = score[name]
@@ -171,13 +190,14 @@ def main() -> int:
         print("usage: evaluate.py FILES.jsonl MODEL_FOLDER BUILD_FOLDER [CASES] [NGRAM_TOKENS]", file=sys.stderr)
         return 2
     files, folder, build = sys.argv[1:4]
-    cases = int(sys.argv[4]) if len(sys.argv) > 4 else 150
-    budget = int(sys.argv[5]) if len(sys.argv) > 5 else 3_000_000
+    cases = int(sys.argv[4]) if len(sys.argv) > 4 else 300
+    budget = int(sys.argv[5]) if len(sys.argv) > 5 else 20_000_000
     tok, train, used = Tokenizer(folder + "/tokenizer.json"), Corpus(files, "train"), set()
     rng = random.Random(11)
     apart = sample(train, tok, rng, 20_000, LENGTH, used)
-    nano = NanoAsBase(load_released(folder))
-    counts = Ngram(sample(train, tok, rng, budget, 2000, used), nano.vocab)
+    engine = Asked(build + "/ambit", "model", "session", "--model", folder)
+    nano = NanoAsBase(load_released(folder), engine)
+    counts = counted(files, train, tok, rng, budget, used)
     models = {"nano": nano, "ngram": counts, "ngram_cache": Mixed(counts), "nano_cache": Mixed(nano)}
     for model in models.values():
         if isinstance(model, Mixed):
@@ -185,12 +205,12 @@ def main() -> int:
     result: dict = {"ngram_tokens": budget, "bits_per_byte": bits_per_byte(files, tok, models)}
     result["shares_by_context"] = {n: [round(float(s), 2) for s in m.share]
                                    for n, m in models.items() if isinstance(m, Mixed)}
-    engine = Asked(build + "/ambit", "model", "session", "--model", folder)
     parser = Path(build) / "parse_errors"
     errors = Asked(str(parser)) if parser.exists() else None
     docs, rng = Documents(Corpus(files, "eval"), tok, LENGTH, 3), random.Random(12)
     for name in ("line", "block"):
-        result[name] = fill(docs, rng, cases, name == "block", engine, errors, models["ngram_cache"])
+        result[name] = fill(docs, rng, cases, name == "block", engine, errors,
+                            {"ngram_pack": models["ngram_cache"], "nano_cache_pack": models["nano_cache"]})
     print(json.dumps(result, indent=1))
     return 0
 
