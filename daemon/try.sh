@@ -51,7 +51,7 @@ shown "$ambit" index build "$repo"
 done_in
 
 step 'Complete'
-# A sample position: a function of Ambit's own sources whose body is cut off, in a copy beside nothing of yours.
+# A sample position: a loop that is begun, in two files beside nothing of yours. The repository itself says how it goes on.
 mkdir -p "$scratch/repo/src"
 cat >"$scratch/repo/src/ledger.h" <<'CODE'
 #pragma once
@@ -61,25 +61,34 @@ cat >"$scratch/repo/src/ledger.h" <<'CODE'
 struct Ledger {
   std::string owner;
   std::vector<long> entries;
+  long spent_cents() const;
   long balance_cents() const;
 };
 CODE
 cat >"$scratch/repo/src/ledger.cpp" <<'CODE'
 #include "ledger.h"
 
+long Ledger::spent_cents() const {
+  long spent = 0;
+  for (const long entry : entries) {
+    if (entry < 0) spent -= entry;
+  }
+  return spent;
+}
+
 long Ledger::balance_cents() const {
   long sum = 0;
-  for (const long entry : entries) {
+  for (const 
     sum += entry;
   }
-  return 
+  return sum;
 }
 CODE
 git -C "$scratch/repo" init -q -b main
 as_test() { git -C "$scratch/repo" -c user.name=Sample -c user.email=sample@example.org "$@"; }
 as_test add -A && as_test commit -q -m 'sample'
-printf '  %ssrc/ledger.cpp, line 8:%s   return ▮\n' "$dim" "$plain"
-cd "$scratch/repo" && shown "$ambit" complete src/ledger.cpp:8:10
+printf '  %ssrc/ledger.cpp, line 13:%s   for (const ▮\n' "$dim" "$plain"
+cd "$scratch/repo" && shown "$ambit" complete src/ledger.cpp:13:14
 cd "$top" || exit
 done_in
 
