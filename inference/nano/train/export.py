@@ -54,7 +54,7 @@ def main() -> int:
         tensors.update(stored(released_name(name), value))
     safetensors.write(folder + "/model.safetensors", tensors)
     shutil.copyfile(config, folder + "/config.json")
-    json.dump({"name": "ambit-nano", "fim": "spm", "prompt_tokens": 640}, open(folder + "/ambit.json", "w"))
+    json.dump({"name": "ambit-nano", "fim": "spm"}, open(folder + "/ambit.json", "w"))
 
     from tokenizer import Tokenizer
     tokenizer = Tokenizer(folder + "/tokenizer.json")

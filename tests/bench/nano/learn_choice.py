@@ -1,10 +1,10 @@
 """Learns how the repository's memory and ambit-nano choose a line together, and says what it brings.
 
-    python3 learn_choice.py LEARN.jsonl LEARN_PROJECTS EVAL.jsonl EVAL_PROJECTS MODEL_FOLDER BUILD_FOLDER OUT.inc
+    python3 learn_choice.py LEARN.jsonl LEARN_PROJECTS EVAL.jsonl EVAL_PROJECTS MODEL_FOLDER BUILD_FOLDER
 
 The .jsonl files are what `completion_bench candidates COUNT PROJECT…` printed for folders of the
 projects' folder. The model writes a line for every hole and rates the memory's best four and its own
-(prompts of 600 tokens with a pack as in training); a logistic function of choice.h's features is
+(prompts of 600 tokens with a pack as in training); a logistic function of `features` is
 fitted to whether a text is exactly the hidden one. Prints exact matches of the memory alone, the
 model alone, both, and the nearest match and counts with a cache; and for the thresholds of
 daemon/assists/completion/memory.h how many lines show and how many of them are right.
@@ -33,7 +33,7 @@ def logit(p: float) -> float:
 
 
 def features(text: str, guess: dict | None, written: bool, logprobs: list[float]) -> list[float]:
-    """choice_features of daemon/assists/completion/choice.cpp."""
+    """What both know of a text; natural logarithms, the last of `logprobs` is that of ending there."""
     total, end = sum(logprobs[:-1]), logprobs[-1]
     remembered, own = float(guess is not None), float(written)
     return [1.0, remembered, max(guess["log_probability"], -10.0) if guess else 0.0,
@@ -108,10 +108,10 @@ def report(name: str, cases: list[dict], best: list[tuple[float, bool]]) -> None
 
 
 def main() -> int:
-    if len(sys.argv) != 8:
+    if len(sys.argv) != 7:
         print(__doc__.split("\n\n")[1].strip(), file=sys.stderr)
         return 2
-    learn, learn_projects, held, held_projects, model, build, out = sys.argv[1:]
+    learn, learn_projects, held, held_projects, model, build = sys.argv[1:]
     docs = Documents(None, Tokenizer(model + "/tokenizer.json"), 640, 3)
     engine = Asked(build + "/ambit", "model", "session", "--model", model)
     train, test = (rated(f, Path(p), docs, engine) for f, p in ((learn, learn_projects), (held, held_projects)))
@@ -124,10 +124,7 @@ def main() -> int:
     report("memory, refitted on the same cases", test, shown(test, memory, fitted(train, memory)))
     weights = fitted(train, both)
     report("together", test, shown(test, both, weights))
-    with open(out, "w") as f:
-        f.write("// Written by tests/bench/nano/learn_choice.py; do not edit.\n// clang-format off\n"
-                "const std::array<double, kChoiceFeatures> kChoiceWeights{"
-                + ", ".join(f"{w:.4f}" for w in weights) + "};\n// clang-format on\n")
+    print(json.dumps({"weights": [round(float(w), 4) for w in weights]}))
     return 0
 
 

@@ -4,7 +4,7 @@
 
 CASES.jsonl is what `completion_bench candidates COUNT PROJECT…` printed for folders of
 PROJECTS_FOLDER; BUILD_FOLDER holds `ambit` and `parse_errors`. For each SETTING (off: the model
-alone; lead: the memory alone; together) one JSON line: cases, share shown, exact of all and of
+alone; lead: the memory alone) one JSON line: cases, share shown, exact of all and of
 shown, similarity of what is shown, share of shown that parses (no more grammar errors than the
 file had with the true text), median and 95th percentile of the daemon's own milliseconds. Exact:
 the first line of the completion is the hidden rest of the line. A completion is asked for by hand,
@@ -110,7 +110,7 @@ def main() -> int:
         print("usage: pipeline.py CASES.jsonl PROJECTS_FOLDER BUILD_FOLDER [MODEL_FOLDER] [SETTING...]", file=sys.stderr)
         return 2
     file, root, build = sys.argv[1], Path(sys.argv[2]).resolve(), sys.argv[3]
-    model, settings = (sys.argv[4:5] or [""])[0], sys.argv[5:] or ["off", "lead", "together"]
+    model, settings = (sys.argv[4:5] or [""])[0], sys.argv[5:] or ["off", "lead"]
     cases = [json.loads(line) for line in open(file)]
     for name in {c["repository"] for c in cases}:
         if not (root / name / ".git").exists():
