@@ -71,7 +71,7 @@ json lists(const json& item) {
 }
 
 TEST_F(Protocol, OffersAListToEditorsWithoutGhostText) {
-  script(R"({"default": {"answer": "first(`x`);\n  second();\n}"}})");
+  script(R"x({"default": {"answer": "first(\"```\");\n  second();\n}"}})x");
   auto& client = editor();
   client.capabilities.merge_patch(lists({{"labelDetailsSupport", true},
                                          {"documentationFormat", {"markdown"}},
@@ -86,15 +86,15 @@ TEST_F(Protocol, OffersAListToEditorsWithoutGhostText) {
   EXPECT_EQ(list["isIncomplete"], true);
   ASSERT_EQ(list["items"].size(), 1U) << list;
   const json& item = list["items"][0];
-  EXPECT_EQ(item["label"], "first(`x`);");
+  EXPECT_EQ(item["label"], "first(\"```\");");
   EXPECT_EQ(item["filterText"], "  ") << "what stands before the cursor";
   const auto whole = item["textEdit"]["newText"].get<std::string>();
-  EXPECT_THAT(whole, ::testing::StartsWith("  first(`x`);\n  second();")) << "several lines";
+  EXPECT_THAT(whole, ::testing::StartsWith("  first(\"```\");\n  second();")) << "several lines";
   EXPECT_EQ(item["textEdit"]["range"]["start"]["character"], 0);
   EXPECT_EQ(item["insertTextMode"], 1);
   EXPECT_EQ(item["labelDetails"]["description"], "ambit");
   const auto resolved = client.call("completionItem/resolve", item)["result"];
-  EXPECT_EQ(resolved["documentation"]["value"], "```cpp\n" + whole.substr(2) + "\n```");
+  EXPECT_EQ(resolved["documentation"]["value"], "````cpp\n" + whole.substr(2) + "\n````");
   EXPECT_EQ(resolved["textEdit"], item["textEdit"]);
 
   auto& plain = started_editor(lists(json::object()));

@@ -162,7 +162,8 @@ TEST_F(Protocol, UnsavedTextStaysInItsWindow) {
     }
     EXPECT_LE(marks, 1) << "text of two windows in one prompt: " << line.substr(0, 2000);
   }
-  EXPECT_THAT(prompts_of, ::testing::Each(1));
+  // One for the question, and perhaps one for what comes after its answer.
+  EXPECT_THAT(prompts_of, ::testing::Each(::testing::Ge(1)));
 }
 
 }  // namespace
