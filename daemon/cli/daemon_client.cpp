@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/paths.h"
+#include "daemon/scheduling/model_spec.h"
 #include "lsp/framing.h"
 #include "lsp/message.h"
 
@@ -98,6 +99,24 @@ Result<nlohmann::json> ask_daemon(int fd, const std::string& method, const nlohm
     if (n <= 0) return make_error(Code::kUnavailable, "the daemon ended before it answered");
     reader.feed({buffer.data(), static_cast<std::size_t>(n)});
   }
+}
+
+Result<inference::BackendInfo> model_before_loading(const Config& config) {
+  AMBIT_TRY(spec, resolve_model(config.text("model")));
+  inference::BackendInfo info;
+  if (spec.kind != ModelSpec::Kind::kLocal) {
+    info.backend = spec.kind == ModelSpec::Kind::kScripted ? "scripted" : "remote";
+    return info;
+  }
+  namespace fs = std::filesystem;
+  info.name = spec.path.filename() == "model" ? "ambit-nano" : spec.path.filename().string();
+  std::error_code ec;
+  if (fs::is_regular_file(spec.path, ec)) info.weights_bytes = fs::file_size(spec.path, ec);
+  for (fs::directory_iterator it(spec.path, ec), end; !ec && it != end; it.increment(ec)) {
+    std::error_code none;
+    if (it->is_regular_file(none)) info.weights_bytes += it->file_size(none);
+  }
+  return info;
 }
 
 }  // namespace ambit::daemon

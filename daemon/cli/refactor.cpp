@@ -7,10 +7,12 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "daemon/assists/ask.h"
 #include "daemon/assists/refactor/journal.h"
 #include "daemon/assists/refactor/refactor.h"
 #include "daemon/assists/refactor/store.h"
 #include "daemon/assists/refactor/verify.h"
+#include "daemon/cli/daemon_client.h"
 #include "daemon/cli/open_index.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
@@ -103,10 +105,20 @@ void print_plan(const Plan& p) {
   for (const auto& n : p.notes) std::printf("note: %s\n", n.c_str());
 }
 
-constexpr const char* kPlainForms =
-    " (rename A to B; add parameter \"DECL\" to F with VALUE; remove parameter P from F): what "
-    "needs "
-    "judgement wants DeepSeek-V4";
+// What the daemon's model proposes. Small models are not asked at all.
+Result<Plan> plan_of_daemon(const std::filesystem::path& root, const Config& config,
+                            const RefactorRequest& request, const std::string& model) {
+  AMBIT_TRY(info, model_before_loading(config));
+  AMBIT_CHECK_OK(can_judge(info, "changes that need judgement"));
+  AMBIT_TRY(fd, connect_or_start(model));
+  const json params{{"root", root.string()},          {"instruction", request.instruction},
+                    {"paths", request.paths},         {"at_path", request.at_path},
+                    {"at_offset", request.at_offset}, {"comments", request.comments},
+                    {"strings", request.strings}};
+  AMBIT_TRY(answer, ask_daemon(fd.get(), "ambit/plan", params));
+  const auto text = answer.is_object() ? answer.value("plan", std::string()) : std::string();
+  return parse_plan(text);
+}
 
 std::vector<std::string> split_commas(const std::string& text) {
   std::vector<std::string> out;
@@ -130,12 +142,17 @@ int plan_verb(const Arguments& arguments) {
   auto& comments = options.flag("--comments", "rename in comments too");
   auto& strings = options.flag("--strings", "rename in strings too");
   auto& output = options.text("--output", "", "FILE", "also write the plan here, to be committed");
+  auto& model = options.text("--model", "", "SPEC", "instead of the configured model");
   auto& as_json = options.flag("--json", "print one JSON document");
   if (auto done = options.parse(arguments)) return *done;
   const auto home = open_home("");
   if (!home) return report(home.error());
-  const auto config = Config::load();
+  auto config = Config::load();
   if (!config) return report(config.error());
+  if (!model.empty()) {
+    const auto set = config->set("model", model, "--model");
+    if (!set) return report(set.error());
+  }
   auto open = open_index(home->root.string(), *config);
   if (!open) return report(open.error());
   const auto snapshot = open->index->snapshot();
@@ -161,7 +178,12 @@ int plan_verb(const Arguments& arguments) {
   }
   auto plan = plan_by_index(*snapshot, request);
   if (!plan && plan.error().code == Code::kUnsupported) {
-    return report(make_error(Code::kUnavailable, plan.error().message + kPlainForms));
+    auto made = plan_of_daemon(home->root, *config, request, model);
+    if (!made && made.error().code == Code::kUnsupported) {
+      return report(make_error(Code::kUnavailable,
+                               plan.error().message + plain_forms() + made.error().message));
+    }
+    plan = std::move(made);
   }
   if (!plan) return report(plan.error());
   // Whatever cannot be carried out is said now, not later.

@@ -23,7 +23,6 @@
 #include "daemon/cli/options.h"
 #include "daemon/cli/review_run.h"
 #include "daemon/cli/verbs.h"
-#include "daemon/scheduling/model_spec.h"
 #include "daemon/support/file.h"
 #include "indexer/git/repository.h"
 
@@ -164,18 +163,8 @@ Result<std::string> add_model_findings(const ReviewRequest& request, const revie
                                        const review::ChangeSet& change, const Config& config,
                                        std::stop_token stop,
                                        std::vector<review::Finding>& findings) {
-  AMBIT_TRY(spec, resolve_model(config.text("model")));
-  if (spec.kind == ModelSpec::Kind::kLocal) {
-    inference::BackendInfo info;
-    info.name = spec.path.filename() == "model" ? "ambit-nano" : spec.path.filename().string();
-    std::error_code ec;
-    if (fs::is_regular_file(spec.path, ec)) info.weights_bytes = fs::file_size(spec.path, ec);
-    for (fs::directory_iterator it(spec.path, ec), end; !ec && it != end; it.increment(ec)) {
-      std::error_code none;
-      if (it->is_regular_file(none)) info.weights_bytes += it->file_size(none);
-    }
-    AMBIT_CHECK_OK(review::can_review(info));
-  }
+  AMBIT_TRY(info, model_before_loading(config));
+  AMBIT_CHECK_OK(review::can_review(info));
   AMBIT_TRY(fd, connect_or_start(request.model));
   // When the time is up the stream closes, which cancels the request in the daemon.
   const std::stop_callback late(stop, [&fd] { ::shutdown(fd.get(), SHUT_RDWR); });

@@ -31,6 +31,11 @@ bool wanted(const json& only, std::string_view kind, bool could_be_narrower) {
 }
 
 json as_command(const OfferedAction& action, const json& data) {
+  if (action.command.is_object()) {
+    json out = action.command;
+    out["title"] = action.title;
+    return out;
+  }
   return {{"title", action.title}, {"command", kActionCommand}, {"arguments", json::array({data})}};
 }
 
@@ -43,7 +48,7 @@ json as_literal(const OfferedAction& action, const json& data, const ClientInfo&
   if (client.action_llm_tag && action.by_model) out["tags"] = json::array({1});
   if (!action.disabled.empty()) {
     out["disabled"] = {{"reason", action.disabled}};
-  } else if (client.resolves_edits()) {
+  } else if (client.resolves_edits() && action.command.is_null()) {
     out["data"] = data;
   } else {
     out["command"] = as_command(action, data);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/handlers/actions.h"
 #include "daemon/handlers/refactor.h"
 #include "daemon/handlers/review.h"
 #include "daemon/server.h"
@@ -49,7 +50,8 @@ Result<std::string> status_document(FeatureRun& run, const std::string& uri) {
 
 Features builtin_features() {
   Features out;
-  out.commands = {{"ambit.inline.accepted", accepted},
+  out.commands = {{"ambit.explain", explain_command},
+                  {"ambit.inline.accepted", accepted},
                   {"ambit.refactor", refactor_plan},
                   {"ambit.refactor.apply", refactor_apply},
                   {"ambit.refactor.list", refactor_list},
@@ -57,9 +59,12 @@ Features builtin_features() {
                   {"ambit.refactor.undo", refactor_undo},
                   {"ambit.review", review_command_lsp},
                   {"ambit.review.clear", review_clear_lsp},
+                  {"ambit.rewrite", rewrite_command},
                   {"ambit.status", status}};
-  out.actions = {review_fixes()};
-  out.contents = {{"ambit-preview", refactor_document}, {"ambit-status", status_document}};
+  out.actions = {review_fixes(), extract_actions(), model_actions(), fix_actions()};
+  out.contents = {{"ambit-answer", answer_document},
+                  {"ambit-preview", refactor_document},
+                  {"ambit-status", status_document}};
   return out;
 }
 

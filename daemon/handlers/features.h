@@ -50,6 +50,7 @@ struct OfferedAction {
   bool preferred = false;                // never for what the model writes
   bool by_model = true;                  // tag LLMGenerated
   std::string disabled = {};             // why it cannot be chosen now; empty: it can
+  nlohmann::json command = nullptr;      // {command, arguments}: what it does instead of an edit
 };
 
 // Code actions. Only `instant` providers are asked when nobody asked (triggerKind 2), and only with

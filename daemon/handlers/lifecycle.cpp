@@ -132,7 +132,9 @@ json capabilities(Session& session) {
                                  {"interFileDependencies", true},
                                  {"workspaceDiagnostics", true}};
   }
-  out["workspace"] = {{"workspaceFolders", {{"supported", true}, {"changeNotifications", true}}}};
+  const json any_file{{"scheme", "file"}, {"pattern", {{"glob", "**/*"}}}};
+  out["workspace"] = {{"workspaceFolders", {{"supported", true}, {"changeNotifications", true}}},
+                      {"fileOperations", {{"willRename", {{"filters", json::array({any_file})}}}}}};
   if (client.text_document_content && !client.dynamic_content) {
     out["workspace"]["textDocumentContent"] = {{"schemes", content_schemes(features)}};
   }

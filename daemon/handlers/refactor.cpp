@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "daemon/assists/refactor/imports.h"
 #include "daemon/assists/refactor/journal.h"
+#include "daemon/assists/refactor/model_plan.h"
 #include "daemon/assists/refactor/refactor.h"
 #include "daemon/assists/refactor/store.h"
 #include "daemon/handlers/client_requests.h"
 #include "daemon/handlers/convert.h"
+#include "daemon/handlers/model_context.h"
+#include "daemon/handlers/table.h"
 #include "daemon/paths.h"
 #include "daemon/server.h"
 #include "indexer/git/text_diff.h"
@@ -219,13 +223,20 @@ const json& first(const json& arguments) {
 Result<Plan> make_plan(FeatureRun& run, const View& view, const RefactorRequest& request) {
   run.progress.begin("Ambit: " + request.instruction.substr(0, 60), Progress::kUnknown, "planning");
   auto plan = plan_by_index(*view.context->snapshot, request, run.stop);
-  if (!plan && plan.error().code == Code::kUnsupported) {
+  if (plan || plan.error().code != Code::kUnsupported) return plan;
+  run.progress.report(Progress::kUnknown, "waiting for the model");
+  AMBIT_CHECK_OK(wait_for_model(run));
+  auto context = *view.context;
+  context.progress = [&run](int percentage, std::string message) {
+    run.progress.report(percentage, std::move(message));
+  };
+  run.progress.report(Progress::kUnknown, "asking the model");
+  auto made = plan_by_model(context, request);
+  if (!made && made.error().code == Code::kUnsupported) {
     return make_error(Code::kUnavailable,
-                      plan.error().message +
-                          " (rename A to B; add or remove a parameter): what needs judgement wants "
-                          "DeepSeek-V4");
+                      plan.error().message + plain_forms() + made.error().message);
   }
-  return plan;
+  return made;
 }
 
 }  // namespace
@@ -359,6 +370,104 @@ Result<std::string> refactor_document(FeatureRun& run, const std::string& uri) {
   }
   AMBIT_TRY(answer, refactor_preview(run, json::array({json{{"id", id}}})));
   return answer.value().at("diff").get<std::string>();
+}
+
+namespace {
+
+Result<lsp::Json> model_plan(FeatureRun& run, const json& params) {
+  const auto root = params.at("root").get<std::string>();
+  RefactorRequest request;
+  request.instruction = params.at("instruction").get<std::string>();
+  request.paths = params.value("paths", std::vector<std::string>());
+  request.at_path = params.value("at_path", std::string());
+  request.at_offset = params.value("at_offset", 0U);
+  request.comments = params.value("comments", false);
+  request.strings = params.value("strings", false);
+  const auto inside = root + "/plan";  // any path in it finds the workspace
+  AMBIT_TRY(workspace, run.session->on_strand<std::shared_ptr<Workspace>>(
+                           [&](Session& s) { return s.workspace_of(inside); }));
+  if (!workspace || !workspace->wait_indexed(std::chrono::seconds(120))) {
+    return make_error(Code::kUnavailable, "the repository is not indexed yet");
+  }
+  AMBIT_CHECK_OK(wait_for_model(run));
+  AMBIT_TRY(context, context_of(run, inside));
+  AMBIT_TRY(plan, plan_by_model(context, request));
+  return answer_json(json{{"plan", to_toml(plan)}});
+}
+
+}  // namespace
+
+void on_plan(Session& session, const lsp::RequestId& id, const json& params) {
+  session.folders.push_back(params.at("root").get<std::string>());
+  run_feature(session, id, nullptr, [params](FeatureRun& run) { return model_plan(run, params); });
+}
+
+namespace {
+
+// The imports that follow files which the editor is about to move. A wish of the editor, not of
+// somebody who waits for words: what cannot be exact is left alone.
+Result<lsp::Json> renamed_files(FeatureRun& run, const json& params) {
+  json documents = json::array(), plain = json::object();
+  const auto& files = params.at("files");
+  if (files.empty()) return lsp::Json();
+  auto view = view_of(run, json{{"uri", files.at(0).at("oldUri")}});
+  if (!view || !view->workspace->wait_indexed(std::chrono::seconds(5))) return lsp::Json();
+  view = view_of(run, json{{"uri", files.at(0).at("oldUri")}});  // the index has grown meanwhile
+  if (!view) return lsp::Json();
+  const auto& snapshot = *view->context->snapshot;
+  const auto inside = [&](const json& uri) -> std::string {
+    const auto path = lsp::path_from_uri(uri.get<std::string>());
+    return path ? fs::path(*path).lexically_relative(view->workspace->root()).string() : "";
+  };
+  Moves moves;
+  for (const auto& f : files) {
+    const auto from = inside(f.at("oldUri")), to = inside(f.at("newUri"));
+    if (from.empty() || to.empty() || from.starts_with("..") || to.starts_with("..")) continue;
+    if (snapshot.file(from)) {
+      moves[from] = to;
+      continue;
+    }
+    for (const auto& one : snapshot.files()) {
+      if (one.path.starts_with(from + "/")) moves[one.path] = to + one.path.substr(from.size());
+    }
+  }
+  std::vector<std::string> notes;
+  const auto edits = import_edits(snapshot, moves, notes, run.stop);
+  if (!edits) {
+    if (edits.error().code == Code::kInvalidArgument) {
+      run.session->show_message(3, "Ambit left the imports alone: " + edits.error().message);
+    }
+    return lsp::Json();
+  }
+  const auto client = run.session->client_info();
+  for (const auto& file : *edits) {
+    const auto text = snapshot.text(file.path);
+    if (!text) continue;
+    json list = json::array();
+    for (const auto& e : file.edits) {
+      const auto at = offset_at(*text, {e.at->line - 1, e.at->column - 1}, PositionEncoding::kUtf8);
+      list.push_back({{"range", range_json(*text, at, at + e.old_text.size(), client.encoding)},
+                      {"newText", e.new_text}});
+    }
+    const auto open = view->open.find(file.path);
+    const auto uri = open == view->open.end()
+                         ? lsp::uri_from_path((view->workspace->root() / file.path).string())
+                         : open->second.uri;
+    const json version = open == view->open.end() ? json() : json(open->second.version);
+    plain[uri] = list;
+    documents.push_back(
+        {{"textDocument", {{"uri", uri}, {"version", version}}}, {"edits", std::move(list)}});
+  }
+  if (documents.empty()) return lsp::Json();
+  return answer_json(client.document_changes ? json{{"documentChanges", std::move(documents)}}
+                                             : json{{"changes", std::move(plain)}});
+}
+
+}  // namespace
+
+void on_will_rename(Session& session, const lsp::RequestId& id, const json& params) {
+  run_feature(session, id, nullptr,
+              [params](FeatureRun& run) { return renamed_files(run, params); });
 }
 
 }  // namespace ambit::daemon

@@ -180,6 +180,7 @@ Result<lsp::Json> review_command_lsp(FeatureRun& run, const json& arguments) {
   report.removed = change.removed;
   auto out = json::parse(review::format_json(report));
   out["notes"] = std::move(notes);
+  out["root"] = change.root.string();
   run.progress.report(100);
   return lsp::Json(std::move(out));
 }

@@ -18,11 +18,13 @@ constexpr std::array kRequests{
     RequestHandler{"textDocument/diagnostic", on_document_diagnostic},
     RequestHandler{"workspace/diagnostic", on_workspace_diagnostic},
     RequestHandler{"workspace/textDocumentContent", on_text_document_content},
+    RequestHandler{"workspace/willRenameFiles", on_will_rename},
     // Of our own command line.
     RequestHandler{"ambit/status", on_status},
     RequestHandler{"ambit/stop", on_stop},
     RequestHandler{"ambit/complete", on_complete},
     RequestHandler{"ambit/review", on_review},
+    RequestHandler{"ambit/plan", on_plan},
 };
 
 constexpr std::array kNotifications{

@@ -52,6 +52,8 @@ void on_text_document_content(Session&, const lsp::RequestId&, const nlohmann::j
 void on_status(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_stop(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_review(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
+void on_will_rename(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
+void on_plan(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
 void on_complete(Session&, const lsp::RequestId&, const nlohmann::json&);
 
 }  // namespace ambit::daemon

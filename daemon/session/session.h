@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
@@ -146,6 +147,9 @@ class Session : public std::enable_shared_from_this<Session> {
   std::map<std::string, std::unique_ptr<Progress>> indexing;  // bars that are shown, by root
   bool list_registered = false;  // textDocument/completion, dynamically
   std::uint64_t next_stream = 1;
+  // Texts of the model that this window may still show, by the URI of their document.
+  std::deque<std::pair<std::string, std::string>> answers;
+  std::uint64_t next_answer = 1;
 
  private:
   void on_frame(lsp::FrameEvent event);

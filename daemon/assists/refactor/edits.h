@@ -42,6 +42,8 @@ struct FileChange {
   std::string path;  // relative to the root
   std::optional<std::string> before, after;
   unsigned mode = 0644;  // of a file that is created; an existing one keeps its own
+  std::string like =
+      {};  // a created file takes mode, owner and attributes of this one, "" for none
 };
 
 // What a refactor does to the tree, by path.

@@ -281,6 +281,10 @@ Result<std::string> Journal::apply(const ChangeSet& changes, const ApplyRequest&
     }
     f.before_mode = state.mode;
     f.after_mode = state.kind == FileState::kRegular ? state.mode : change.mode;
+    if (state.kind == FileState::kMissing && !change.like.empty()) {
+      AMBIT_TRY(like, tree_.look(change.like));
+      if (like.kind == FileState::kRegular) f.after_mode = like.mode;
+    }
     if (f.after && !f.in_editor) {
       f.temporary =
           WorkTree::beside(path, ".ambit-" + e.id + "-" + std::to_string(e.files.size()) + ".tmp");

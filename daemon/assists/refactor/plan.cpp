@@ -104,6 +104,8 @@ Result<ChangeSet> plan_changes(const Plan& plan, const FileReader& read,
     std::vector<TextEdit> edits;
     std::optional<std::string> create;
     bool remove = false;
+    std::string like;                   // what a created file was before
+    std::optional<std::string> source;  // its text
   };
   std::map<std::string, Work> work;
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
@@ -117,6 +119,24 @@ Result<ChangeSet> plan_changes(const Plan& plan, const FileReader& read,
         work[f.path].before = std::move(now);
       }
       auto& w = work[f.path];
+      if (!f.from.empty()) {
+        if (w.before || w.create) {
+          return make_error(Code::kInvalidArgument,
+                            f.path + " exists already; a step wants to move " + f.from + " there");
+        }
+        AMBIT_CHECK_OK(check_path(f.from));
+        AMBIT_TRY(source, read(f.from));
+        if (!source || (!f.blob.empty() && indexer::hash_blob(*source).hex() != f.blob)) {
+          return stale(f.from);
+        }
+        std::vector<TextEdit> edits;
+        AMBIT_CHECK_OK(add_edits(step, static_cast<std::uint32_t>(i), f, *source, edits));
+        AMBIT_TRY(text, apply_edits(*source, edits));
+        w.create = std::move(text);
+        w.like = f.from;
+        w.source = std::move(source);
+        continue;
+      }
       if (f.create) {
         if (w.before || w.create) {
           return make_error(Code::kInvalidArgument,
@@ -140,13 +160,18 @@ Result<ChangeSet> plan_changes(const Plan& plan, const FileReader& read,
     change.before = std::move(w.before);
     if (w.create) {
       change.after = std::move(w.create);
+      change.like = std::move(w.like);
     } else if (!w.remove) {
       auto after = apply_edits(*change.before, w.edits);
       if (!after) return make_error(after.error().code, path + ": " + after.error().message);
       change.after = std::move(*after);
     }
     if (change.before == change.after) continue;
-    AMBIT_CHECK_OK(check_syntax(change));
+    if (w.source) {
+      AMBIT_CHECK_OK(check_syntax({path, std::move(w.source), change.after}));
+    } else {
+      AMBIT_CHECK_OK(check_syntax(change));
+    }
     out.emplace(path, std::move(change));
   }
   return out;
@@ -188,7 +213,8 @@ PlanStep rename_step(const Rename& r, bool comments, bool strings) {
 PlanCount count(const PlanStep& step) {
   PlanCount out;
   for (const auto& f : step.files) {
-    auto n = f.change.size() + f.edits.size() + (f.create ? 1 : 0) + (f.remove ? 1 : 0);
+    auto n = f.change.size() + f.edits.size() + (f.create ? 1 : 0) + (f.remove ? 1 : 0) +
+             (f.from.empty() ? 0 : 1);
     if (step.with_comments) n += f.comments.size();
     if (step.with_strings) n += f.strings.size();
     out.places += n;

@@ -41,6 +41,8 @@ struct PlanFile {
   std::vector<PlanEdit> edits;
   std::optional<std::string> create;  // the whole content of a new file
   bool remove = false;
+  // The file is new and begins as that one, whose blob this is; `edits` are of that text.
+  std::string from;
   friend bool operator==(const PlanFile&, const PlanFile&) = default;
 };
 

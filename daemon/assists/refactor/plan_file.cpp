@@ -122,6 +122,7 @@ std::string to_toml(const Plan& p) {
       places(out, "in_strings", f.strings);
       if (f.create) out += "create = " + toml_string(*f.create) + "\n";
       if (f.remove) out += "remove = true\n";
+      if (!f.from.empty()) out += "from = " + toml_string(f.from) + "\n";
       for (const auto& e : f.edits) {
         out += "\n[[step.file.edit]]\n";
         if (e.at) out += "at = " + toml_string(place(*e.at)) + "\n";
@@ -193,6 +194,7 @@ Result<Plan> parse_plan(std::string_view text) {
         AMBIT_CHECK_OK(read("in_strings", file.strings));
         if (auto content = (*f)["create"].value<std::string>()) file.create = std::move(*content);
         file.remove = (*f)["remove"].value_or(false);
+        file.from = text_of(*f, "from");
         if (const auto* edits = (*f)["edit"].as_array()) {
           for (const auto& item : *edits) {
             const auto* e = item.as_table();

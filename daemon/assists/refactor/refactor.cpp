@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/assists/refactor/imports.h"
+#include "daemon/assists/refactor/move.h"
 #include "daemon/assists/refactor/signature.h"
 
 namespace ambit::daemon {
@@ -60,6 +62,11 @@ std::optional<Instruction> parse_instruction(std::string_view text) {
     if (w.size() != 4 || !is(2, {"to", "as", "into", "->", "=>"})) return std::nullopt;
     return Instruction{Instruction::kRename, w[1], w[3], ""};
   }
+  if (verb == "move") {
+    drop(1, {"the", "function", "class", "definition", "file", "folder", "of"});
+    if (w.size() != 4 || !is(2, {"to", "into", "->"})) return std::nullopt;
+    return Instruction{Instruction::kMove, w[1], w[3], ""};
+  }
   // add parameter "int depth" to f with 0
   if ((verb == "add" || verb == "remove" || verb == "drop") && w.size() >= 5) {
     const bool add = verb == "add";
@@ -95,6 +102,29 @@ FileReader reader_of(const indexer::Snapshot& snapshot) {
 
 namespace {
 
+// The files that "A to B" moves; empty when A is no path of the repository.
+Result<Moves> moves_of(const indexer::Snapshot& snapshot, std::string from, std::string to,
+                       bool move) {
+  Moves out;
+  while (from.ends_with('/')) from.pop_back();
+  if (from.empty()) return out;
+  const bool into = to.ends_with('/');
+  while (to.ends_with('/')) to.pop_back();
+  if (!move && to.find('/') == std::string::npos) to = folder_of_path(from) + to;
+  if (into) to += (to.empty() ? "" : "/") + from.substr(from.rfind('/') + 1);
+  if (snapshot.file(from)) {
+    out[from] = to;
+  } else if (from.find('/') != std::string::npos || move) {
+    for (const auto& f : snapshot.files()) {
+      if (f.path.starts_with(from + "/")) out[f.path] = to + f.path.substr(from.size());
+    }
+  }
+  if (out.contains(to) || (out.size() == 1 && out.begin()->first == out.begin()->second)) {
+    return make_error(Code::kInvalidArgument, from + " is there already");
+  }
+  return out;
+}
+
 Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest& request,
                        std::string_view words, Plan& out, std::stop_token stop) {
   const auto instruction = parse_instruction(words);
@@ -103,7 +133,21 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
                       "'" + std::string(words.substr(0, 100)) + "' is no plain form");
   }
   switch (instruction->kind) {
+    case Instruction::kMove:
     case Instruction::kRename: {
+      // A path that exists means the file; "rename a.h to b.h" stays in its folder.
+      const bool move = instruction->kind == Instruction::kMove;
+      AMBIT_TRY(moves, moves_of(snapshot, instruction->symbol, instruction->to, move));
+      if (!moves.empty()) {
+        AMBIT_TRY(step, plan_file_moves(snapshot, moves, out.notes, stop));
+        out.steps.push_back(std::move(step));
+        break;
+      }
+      if (move) {
+        AMBIT_TRY(step, plan_move(snapshot, instruction->symbol, instruction->to, stop));
+        out.steps.push_back(std::move(step));
+        break;
+      }
       if (instruction->symbol.empty() && request.at_path.empty()) {
         return make_error(Code::kInvalidArgument, "say what to rename: rename A to B");
       }
@@ -124,6 +168,11 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
 }
 
 }  // namespace
+
+std::string plain_forms() {
+  return " (rename A to B; add parameter \"DECL\" to F with VALUE; remove parameter P from F; move "
+         "NAME or FILE to PATH): ";
+}
 
 Result<Plan> plan_by_index(const indexer::Snapshot& snapshot, const RefactorRequest& request,
                            std::stop_token stop) {

@@ -4,6 +4,8 @@
 //                                     is the symbol at the place that the request names
 //   add parameter DECL to F with V    the declaration; callers pass V unless DECL has a default
 //   remove parameter P from F
+//   move NAME to PATH                 a function or class of Python, JavaScript or TypeScript
+//   move PATH to PATH                 a file or folder, with the imports that name it
 //
 // Several forms may stand in one instruction, separated by ';': each refers to the tree as it is.
 // Everything else is for a model (model_plan.h).
@@ -29,12 +31,15 @@ struct RefactorRequest {
 
 // An instruction in one of the plain forms.
 struct Instruction {
-  enum Kind { kRename, kAddParameter, kRemoveParameter } kind = kRename;
+  enum Kind { kRename, kAddParameter, kRemoveParameter, kMove } kind = kRename;
   std::string symbol;  // what is renamed, or whose parameters change
-  std::string to;      // the new name, the declaration, the parameter
+  std::string to;      // the new name, the declaration, the parameter, the path
   std::string value;   // what callers pass
 };
 [[nodiscard]] std::optional<Instruction> parse_instruction(std::string_view text);
+
+// What the index does by itself, for messages about what it does not: " (rename A to B; …): ".
+[[nodiscard]] std::string plain_forms();
 
 // kUnsupported when the instruction has none of the plain forms.
 [[nodiscard]] Result<Plan> plan_by_index(const indexer::Snapshot& snapshot,

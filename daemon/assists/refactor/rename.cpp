@@ -323,6 +323,33 @@ Result<void> check_collisions(const indexer::Snapshot& snapshot, const RenameGro
   return {};
 }
 
+// Files that are not read as this language (documents, build files, .inc) and name the symbol.
+void note_other_files(const indexer::Snapshot& snapshot, const RenameGroup& g,
+                      std::vector<std::string>& notes) {
+  const auto found = snapshot.search(g.name, false, 2000);
+  if (!found) return;
+  std::set<std::string> files;
+  for (const auto& m : *found) {
+    const auto end = m.column + g.name.size();
+    const auto& line = m.line_text;
+    const bool whole = end <= line.size() && (m.column == 0 || !word_byte(line[m.column - 1])) &&
+                       (end == line.size() || !word_byte(line[end]));
+    const auto info = snapshot.file(m.path);
+    if (whole && info && !same_family(info->language, g.language)) files.insert(m.path);
+  }
+  if (files.empty()) return;
+  std::string words;
+  for (const auto& f : files) {
+    if (words.size() > 400) {
+      words += ", …";
+      break;
+    }
+    words += (words.empty() ? "" : ", ") + f;
+  }
+  notes.push_back("also named in " + std::to_string(files.size()) +
+                  " files of other kinds, which stay as they are: " + words);
+}
+
 }  // namespace
 
 Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget& target,
@@ -454,6 +481,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
   if (outside > 0) {
     out.notes.push_back(std::to_string(outside) + " uses outside of --paths keep the old name");
   }
+  if (!local && !g.file_local) note_other_files(snapshot, g, out.notes);
   if (g.language == Language::kGo) {
     const auto upper = [](const std::string& n) { return n[0] >= 'A' && n[0] <= 'Z'; };
     if (upper(g.name) != upper(new_name)) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "indexer/search/snapshot.h"
+#include "indexer/syntax/tree.h"
 
 namespace ambit::daemon {
 
@@ -548,6 +549,44 @@ bool is_shorthand(std::string_view text, ByteSpan at, Language language) {
   return false;
 }
 
+// The name of a parameter in a prototype: no function has it as a variable, so the facts do not
+// either. Parses the file when it is asked for the first time.
+class PrototypeParameters {
+ public:
+  explicit PrototypeParameters(const ParsedFile& file) : file_(file) {}
+  [[nodiscard]] bool contain(ByteSpan at) {
+    if (!c_family(file_.language) || !could_be(at)) return false;
+    if (!tree_) tree_ = indexer::SyntaxTree::parse(file_.language, file_.text);
+    if (!*tree_) return false;
+    const auto& tree = **tree_;
+    auto child = tree.around(at);
+    while (tree[child].field == "declarator" && tree[child].parent != indexer::kNoNode) {
+      child = tree[child].parent;
+      if (tree[child].type.ends_with("parameter_declaration")) return true;
+    }
+    // The grammar gives the name behind a reference no field.
+    const auto above = tree[child].parent;
+    return above != indexer::kNoNode && tree[above].type == "reference_declarator" &&
+           tree[above].parent != indexer::kNoNode &&
+           tree[tree[above].parent].type.ends_with("parameter_declaration");
+  }
+
+ private:
+  // Behind a type, and before what may follow a parameter's name.
+  [[nodiscard]] bool could_be(ByteSpan at) const {
+    const std::string_view text = file_.text;
+    auto before = static_cast<std::size_t>(at.begin), after = static_cast<std::size_t>(at.end);
+    while (before > 0 && (text[before - 1] == ' ' || text[before - 1] == '\n')) --before;
+    while (after < text.size() && (text[after] == ' ' || text[after] == '\n')) ++after;
+    if (before == 0 || after >= text.size()) return false;
+    const char left = text[before - 1];
+    return (word_byte(left) || left == '&' || left == '*' || left == '>') &&
+           std::string_view(",)=[").find(text[after]) != std::string_view::npos;
+  }
+  const ParsedFile& file_;
+  std::optional<Result<indexer::SyntaxTree>> tree_;
+};
+
 }  // namespace
 
 std::vector<RenameSite> find_sites(const indexer::Snapshot& snapshot, const ParsedFile& f,
@@ -584,6 +623,7 @@ std::vector<RenameSite> find_sites(const indexer::Snapshot& snapshot, const Pars
                            lexical.insert(span.begin);
                            return true;
                          });
+  PrototypeParameters parameters(f);
   std::uint32_t line = 0;
   std::size_t line_start = 0, counted = 0;
   for (auto at = text.find(g.name); at != std::string_view::npos; at = text.find(g.name, at + 1)) {
@@ -619,6 +659,7 @@ std::vector<RenameSite> find_sites(const indexer::Snapshot& snapshot, const Pars
     const auto known = code.find(s.span.begin);
     const bool named = known != code.end();
     if (named || shorthand || lexical.contains(s.span.begin)) {
+      if (!g.local && parameters.contain(s.span)) continue;
       s.confidence = judge(snapshot, f, g, visibility, s.span, named, s.why);
       if (s.confidence <= 0) continue;
       // Seen by bytes alone: sure only where such text cannot be part of a string.

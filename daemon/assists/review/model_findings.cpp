@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "daemon/assists/ask.h"
 #include "daemon/assists/review/facts.h"
 #include "indexer/secrets.h"
-#include "inference/tokenizer/tokenizer.h"
 
 namespace ambit::daemon::review {
 namespace {
@@ -17,7 +17,6 @@ using nlohmann::json;
 constexpr std::size_t kMaxMessageBytes = 300, kMaxWhyBytes = 1200, kMaxListed = 1000;
 constexpr std::size_t kMaxDiffBytes = std::size_t{400} << 10;
 constexpr std::int64_t kMaxLines = 20;  // of one finding
-constexpr std::uint64_t kCapableBytes = std::uint64_t{16} << 30;
 
 // One printable line of at most `most` bytes, cut between characters.
 std::string one_line(std::string_view text, std::size_t most) {
@@ -199,12 +198,7 @@ std::string review_question(const ChangeSet& change, const indexer::Snapshot& af
 }
 
 Result<void> can_review(const inference::BackendInfo& model) {
-  if (model.backend == "scripted" || model.backend == "remote") return {};
-  if (model.weights_bytes >= kCapableBytes) return {};
-  return make_error(Code::kUnsupported,
-                    (model.name.empty() ? "this model" : model.name) +
-                        " is too small to judge code: findings beyond facts want DeepSeek-V4 "
-                        "(ambit config: model)");
+  return can_judge(model, "findings beyond facts");
 }
 
 Result<ModelAnswer> review_by_model(const AssistContext& context, const ChangeSet& change,
@@ -213,50 +207,14 @@ Result<ModelAnswer> review_by_model(const AssistContext& context, const ChangeSe
                                     const ModelLimits& limits) {
   const auto info = context.scheduler->backend()->describe();
   AMBIT_CHECK_OK(can_review(info));
-  const auto tokenizer = context.scheduler->backend()->tokenizer();
-  if (!tokenizer) {
-    return make_error(Code::kUnavailable, "the model is not ready yet: findings are facts only");
-  }
-  const auto& special = tokenizer->special();
-  if (special.user < 0 || special.assistant < 0) {
-    return make_error(Code::kUnsupported, "this model has no chat tokens, so it cannot review");
-  }
-  const auto question = tokenizer->encode(review_question(change, after, *context.snapshot));
-  auto room = static_cast<std::int64_t>(info.context) - limits.max_new_tokens - 8 -
-              static_cast<std::int64_t>(question.size());
-  if (room < 0) {
-    return make_error(Code::kResourceExhausted, "the change is larger than the model's window");
-  }
-  inference::GenerateRequest request;
-  if (special.bos >= 0) request.prompt.push_back(special.bos);
-  room = std::min(room, limits.pack_tokens);
-  if (context.packer && !change.files.empty() && room >= 256) {
-    indexer::PackRequest wanted;
-    wanted.path = change.files.front().path;
-    wanted.task = indexer::Task::kReview;
-    wanted.budget_tokens = room;
-    wanted.stream = context.stream;
-    const auto pack = context.packer->pack(
-        *context.snapshot, wanted,
-        [&](std::string_view text) {
-          return static_cast<std::int64_t>(context.tokens->encode(tokenizer, text)->size());
-        },
-        context.stop);
-    if (pack) {
-      for (const auto& span : pack->spans) {
-        const auto ids = context.tokens->encode(tokenizer, span.text);
-        request.prompt.insert(request.prompt.end(), ids->begin(), ids->end());
-      }
-    }
-  }
-  request.prompt.push_back(special.user);
-  request.prompt.insert(request.prompt.end(), question.begin(), question.end());
-  request.prompt.push_back(special.assistant);
-  if (special.end_think >= 0) request.prompt.push_back(special.end_think);
-  request.max_new_tokens = static_cast<std::int32_t>(limits.max_new_tokens);
-  if (special.eos >= 0) request.stop_ids.push_back(special.eos);
-  request.priority = priority;
-  AMBIT_TRY(generated, generate(context, std::move(request)));
+  Question question;
+  question.text = review_question(change, after, *context.snapshot);
+  if (!change.files.empty()) question.path = change.files.front().path;
+  question.task = indexer::Task::kReview;
+  question.pack_tokens = limits.pack_tokens;
+  question.max_new_tokens = limits.max_new_tokens;
+  question.priority = priority;
+  AMBIT_TRY(generated, ask_model(context, question));
   return read_model_findings(generated.text, change, facts, limits);
 }
 

@@ -149,6 +149,29 @@ int f(const Box& b, const Tree& t) { return b.[[depth]]() + t.depth(); }
         "height");
 }
 
+TEST(Rename, CppParametersOfPrototypesAreOthers) {
+  check("rename Ledger::owner to holder", R"(//- a.h
+#include <string>
+int before(int owner, const char* owner2);
+class Ledger {
+ public:
+  explicit Ledger(std::string owner);
+  void set(const std::string& owner, int n = 0);
+  const std::string& [[owner]]() const;
+};
+//- a.cpp
+#include "a.h"
+const std::string& Ledger::[[owner]]() const { return owner_; }
+)",
+        "holder");
+  check("rename total to sum", R"(//- b.h
+int [[total]](int x);
+int other(int total, int *total2);
+int more(int (*f)(int total));
+)",
+        "sum");
+}
+
 TEST(Rename, CppOverridesGoTogether) {
   check("rename Shape::area to surface", R"(//- s.hpp
 #pragma once
@@ -313,6 +336,20 @@ TEST(Rename, ListsWhatItIsNotSureOf) {
   const auto again = parse_plan(to_toml(edited)).value();
   const auto changes = plan_changes(again, reader_of(*index.index->snapshot())).value();
   EXPECT_NE(changes.at("b.cpp").after->find("t.count()"), std::string::npos);
+}
+
+TEST(Rename, SaysWhichOtherFilesNameIt) {
+  const auto fixture = parse(
+      "//- a.cpp\nint total(int x) { return x; }\n//- README.md\nCall total(1).\n"
+      "//- b.inc\nint y = total(2);\n//- c.md\nsubtotal\n");
+  const Index index(fixture);
+  RefactorRequest request;
+  request.instruction = "rename total to sum";
+  const auto plan = plan_by_index(*index.index->snapshot(), request);
+  ASSERT_TRUE(plan) << plan.error().message;
+  ASSERT_EQ(plan->notes.size(), 1U);
+  EXPECT_EQ(plan->notes[0],
+            "also named in 2 files of other kinds, which stay as they are: README.md, b.inc");
 }
 
 TEST(Rename, OneVariable) {

@@ -1,0 +1,38 @@
+// Extract to a variable or a function, by syntax alone: offered only where the shape of the code
+// leaves no doubt that the program does the same afterwards. Everything else is refused with one
+// line that says why.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/assists/refactor/edits.h"
+
+namespace ambit::daemon {
+
+struct Extraction {
+  std::string name;  // of what is new: "extracted", with a number when that is taken
+  std::vector<TextEdit> edits;
+};
+
+// The selection (blanks around it do not count) is an expression that its statement evaluates
+// exactly once, before anything else that has an effect. C++, Python, JavaScript, TypeScript, Java
+// and Go. kInvalidArgument with the reason, kUnsupported for other languages.
+[[nodiscard]] Result<Extraction> extract_variable(indexer::Language language, std::string_view text,
+                                                  indexer::ByteSpan selection);
+
+// The selection is a run of whole statements of one function without jumps out of it. What they
+// read becomes parameters, what they leave for later is returned. Python and JavaScript: languages
+// with declared types would need the types of the parameters, which no index knows.
+[[nodiscard]] Result<Extraction> extract_function(indexer::Language language, std::string_view text,
+                                                  indexer::ByteSpan selection);
+
+// Shared by the two: a name that stands nowhere in the text.
+[[nodiscard]] std::string unused_name(std::string_view text, std::string_view wanted);
+// The selection without blanks at its ends; empty when there is nothing else.
+[[nodiscard]] indexer::ByteSpan trimmed(std::string_view text, indexer::ByteSpan span);
+// The blanks in front of a line's first character, nullopt when something else stands there.
+[[nodiscard]] std::optional<std::string> indent_before(std::string_view text, std::size_t at);
+
+}  // namespace ambit::daemon

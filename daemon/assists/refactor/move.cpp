@@ -1,0 +1,515 @@
+#include "daemon/assists/refactor/move.h"
+
+#include <algorithm>
+#include <set>
+
+#include "daemon/assists/refactor/imports.h"
+#include "daemon/assists/refactor/rename.h"
+#include "daemon/assists/refactor/rename_sites.h"
+#include "indexer/git/repository.h"
+#include "indexer/syntax/tree.h"
+
+namespace ambit::daemon {
+
+using indexer::ByteSpan;
+using indexer::Facts;
+using indexer::kNoNode;
+using indexer::Language;
+using indexer::Snapshot;
+using indexer::Symbol;
+using indexer::SyntaxTree;
+
+namespace {
+
+Error no(const std::string& path, std::uint32_t line, const std::string& why) {
+  return make_error(Code::kInvalidArgument, path + ":" + std::to_string(line + 1) + " " + why);
+}
+
+struct File {
+  std::string path, text;
+  Facts facts;
+  indexer::BlobId blob;
+  [[nodiscard]] std::string_view slice(ByteSpan s) const {
+    return std::string_view(text).substr(s.begin, s.size());
+  }
+};
+
+Result<File> load(const Snapshot& snapshot, const std::string& path) {
+  File out;
+  out.path = path;
+  AMBIT_TRY(text, snapshot.text(path));
+  out.text = std::move(text);
+  out.blob = indexer::hash_blob(out.text);
+  indexer::Extractor extractor;
+  AMBIT_TRY(facts, extractor.extract(indexer::language_of(path), out.text));
+  out.facts = std::move(facts);
+  return out;
+}
+
+bool inside(ByteSpan inner, ByteSpan outer) {
+  return outer.begin <= inner.begin && inner.end <= outer.end;
+}
+
+// One import statement that binds names.
+struct Bound {
+  const indexer::Import* import = nullptr;
+  std::map<std::string, std::string> names;  // local name -> name in the module ("" for the module)
+  bool everything = false;                   // import *, import * as
+};
+
+// Names that a statement "from m import a, b as c" or "import { a, b as c } from 'm'" binds.
+Bound bound_by(const File& f, const indexer::Import& import) {
+  Bound out;
+  out.import = &import;
+  const auto words = f.slice(import.statement);
+  out.everything = words.find('*') != std::string_view::npos;
+  // Python's "import a.b" binds a.
+  if (words.starts_with("import ") && indexer::language_of(f.path) == Language::kPython &&
+      words.find(" as ") == std::string_view::npos) {
+    const auto module = f.slice(import.module);
+    out.names[std::string(module.substr(0, module.find('.')))] = "";
+    return out;
+  }
+  std::vector<std::pair<std::string, ByteSpan>> list;
+  for (const auto& m : f.facts.mentions) {
+    if (m.kind != indexer::ReferenceKind::kImport || !inside(m.span, import.statement)) continue;
+    if (inside(m.span, import.module)) continue;
+    list.emplace_back(f.slice(m.span), m.span);
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    auto local = list[i].first;
+    if (i + 1 < list.size()) {
+      const auto between = std::string_view(f.text).substr(
+          list[i].second.end, list[i + 1].second.begin - list[i].second.end);
+      if (between.find(" as ") != std::string_view::npos &&
+          between.find(',') == std::string_view::npos) {
+        out.names[list[i + 1].first] = local;
+        ++i;
+        continue;
+      }
+    }
+    out.names[local] = local;
+  }
+  return out;
+}
+
+class Mover {
+ public:
+  Mover(const Snapshot& snapshot, Symbol symbol, std::string to)
+      : snapshot_(snapshot), imports_(snapshot), symbol_(std::move(symbol)), to_(std::move(to)) {}
+
+  Result<PlanStep> plan(std::stop_token stop) {
+    const auto language = indexer::language_of(symbol_.path);
+    python_ = language == Language::kPython;
+    AMBIT_TRY(from, load(snapshot_, symbol_.path));
+    from_ = std::move(from);
+    if (snapshot_.file(to_)) {
+      AMBIT_TRY(target, load(snapshot_, to_));
+      target_ = std::move(target);
+    }
+    AMBIT_CHECK_OK(find_span());
+    AMBIT_CHECK_OK(check_target());
+    AMBIT_TRY(head, needed_imports());
+    AMBIT_CHECK_OK(change_users(stop));
+    AMBIT_CHECK_OK(change_source());
+    change_target(head);
+    PlanStep out;
+    out.title = "move " + symbol_.name + " to " + to_;
+    for (auto& [path, file] : files_) out.files.push_back(std::move(file));
+    return out;
+  }
+
+ private:
+  PlanFile& file(const File& f) {
+    auto& out = files_[f.path];
+    out.path = f.path;
+    out.blob = f.blob.hex();
+    return out;
+  }
+  void edit(const File& f, ByteSpan span, std::string text) {
+    file(f).edits.push_back(
+        {site_of_offset(f.text, span.begin), std::string(f.slice(span)), std::move(text)});
+  }
+
+  // The statement with its decorators, export and comment, as whole lines.
+  Result<void> find_span() {
+    span_ = symbol_.span;
+    const auto& text = from_.text;
+    while (span_.begin > 0 && text[span_.begin - 1] != '\n') {
+      if (text[span_.begin - 1] != ' ' && text[span_.begin - 1] != '\t') {
+        return no(symbol_.path, symbol_.line, "stands behind something else on its line");
+      }
+      --span_.begin;
+    }
+    const auto end = text.find('\n', span_.end);
+    const auto rest = text.substr(span_.end, end == std::string::npos ? end : end - span_.end);
+    if (rest.find_first_not_of(" \t\r;") != std::string::npos) {
+      return no(symbol_.path, symbol_.line, "shares its last line with something else");
+    }
+    span_.end = static_cast<std::uint32_t>(end == std::string::npos ? text.size() : end + 1);
+    if (!python_ && from_.slice(span_).find("export default") != std::string_view::npos) {
+      return no(symbol_.path, symbol_.line, "is the default of its module; move the file instead");
+    }
+    exported_ = python_ || from_.slice(span_).find("export ") != std::string_view::npos;
+    return {};
+  }
+
+  Result<void> check_target() const {
+    if (!target_) return {};
+    for (const auto& d : target_->facts.definitions) {
+      if (d.parent < 0 && target_->slice(d.name) == symbol_.name) {
+        return no(to_, d.line, "defines " + symbol_.name + " already");
+      }
+    }
+    for (const auto& i : target_->facts.imports) {
+      const auto bound = bound_by(*target_, i);
+      const auto it = bound.names.find(symbol_.name);
+      if (it != bound.names.end() &&
+          imports_.target(to_, target_->slice(i.module)) != symbol_.path) {
+        return make_error(Code::kInvalidArgument, to_ + " imports another " + symbol_.name);
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string import_line(const std::string& importer, const std::string& target,
+                                        const std::string& name, const std::string& local) const {
+    const auto as = name == local ? name : name + " as " + local;
+    if (python_) return "from " + imports_.python_module(target) + " import " + as;
+    const auto quote = from_.text.find("from \"") != std::string::npos ? "\"" : "'";
+    const auto end = from_.text.find(std::string(quote) + ";") != std::string::npos ? ";" : "";
+    // In the style of an import without an extension.
+    const auto words = imports_.words_for(importer, "x/none.ts", "'./none'", importer, target);
+    auto module = words ? words->substr(1, words->size() - 2) : std::string();
+    return "import { " + as + " } from " + quote + module + quote + end;
+  }
+
+  // Lines that the new home needs: what the definition uses of its file, and of that file's
+  // imports.
+  Result<std::vector<std::string>> needed_imports() {
+    std::vector<std::string> out;
+    std::set<std::string> used;
+    for (const auto& m : from_.facts.mentions) {
+      if (!inside(m.span, span_)) continue;
+      const auto before = m.span.begin > 0 ? from_.text[m.span.begin - 1] : ' ';
+      if (before != '.') used.emplace(from_.slice(m.span));
+    }
+    for (const auto& l : from_.facts.locals) {
+      if (inside(l.name, span_)) used.erase(std::string(from_.slice(l.name)));
+    }
+    used.erase(symbol_.name);
+    std::set<std::string> there;  // what the new home has
+    if (target_) {
+      for (const auto& i : target_->facts.imports) {
+        for (const auto& [local, name] : bound_by(*target_, i).names) there.insert(local);
+      }
+      for (const auto& d : target_->facts.definitions) {
+        if (d.parent < 0) there.emplace(target_->slice(d.name));
+      }
+    }
+    for (const auto& d : from_.facts.definitions) {
+      if (d.parent >= 0 || inside(d.name, span_)) continue;
+      const auto name = std::string(from_.slice(d.name));
+      if (!used.contains(name)) continue;
+      if (there.contains(name)) {
+        if (target_imports(name, symbol_.path)) continue;
+        return make_error(Code::kInvalidArgument, to_ + " has another " + name);
+      }
+      if (!python_ && from_.slice(d.span).find("export") == std::string_view::npos) {
+        return no(symbol_.path, d.line, "is not exported, and " + symbol_.name + " uses it");
+      }
+      needs_source_ = true;
+      out.push_back(import_line(to_, symbol_.path, name, name));
+    }
+    for (const auto& i : from_.facts.imports) {
+      const auto bound = bound_by(from_, i);
+      const auto words = from_.slice(i.statement);
+      const auto module = std::string(from_.slice(i.module));
+      const auto target = imports_.target(symbol_.path, module);
+      if (bound.everything && python_)
+        return make_error(Code::kInvalidArgument, symbol_.path + " imports everything from " +
+                                                      module +
+                                                      "; what the definition uses of it is "
+                                                      "not known");
+      for (const auto& [local, name] : bound.names) {
+        if (!used.contains(local)) continue;
+        if (there.contains(local)) {
+          if (!target || target_imports(local, *target)) continue;
+          return make_error(Code::kInvalidArgument, to_ + " has another " + local);
+        }
+        if (target == to_) continue;
+        const bool plain = python_ ? words.starts_with("import")
+                                   : bound.everything || words.find('{') == std::string_view::npos;
+        if (plain || !target) {
+          // The statement as it stands, when it says the same from there.
+          const bool relative = python_ ? module.starts_with('.') : module.substr(1, 1) == ".";
+          if (relative && folder_of_path(to_) != folder_of_path(symbol_.path)) {
+            return make_error(Code::kInvalidArgument,
+                              symbol_.path + " imports " + local +
+                                  " in a way that cannot be moved: " + std::string(words));
+          }
+          out.push_back(plain ? std::string(words) : single(words, module, name, local));
+        } else if (target->ends_with('/')) {
+          out.push_back("from " +
+                        imports_.python_module(*target + "x.py")
+                            .substr(0, imports_.python_module(*target + "x.py").size() - 2) +
+                        " import " + (name == local ? name : name + " as " + local));
+        } else {
+          out.push_back(import_line(to_, *target, name, local));
+        }
+      }
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+  }
+
+  // One name of an import of something outside of the repository.
+  [[nodiscard]] std::string single(std::string_view words, const std::string& module,
+                                   const std::string& name, const std::string& local) const {
+    const auto as = name == local ? name : name + " as " + local;
+    if (python_) return "from " + module + " import " + as;
+    const bool types = words.starts_with("import type");
+    return std::string(types ? "import type { " : "import { ") + as + " } from " + module +
+           (words.ends_with(';') ? ";" : "");
+  }
+
+  [[nodiscard]] bool target_imports(const std::string& local, const std::string& path) const {
+    return std::any_of(target_->facts.imports.begin(), target_->facts.imports.end(),
+                       [&](const indexer::Import& i) {
+                         return bound_by(*target_, i).names.contains(local) &&
+                                imports_.target(to_, target_->slice(i.module)) == path;
+                       });
+  }
+
+  // Everybody else who imports it.
+  Result<void> change_users(std::stop_token stop) {
+    for (const auto& info : snapshot_.files()) {
+      if (stop.stop_requested()) return make_error(Code::kCancelled, "cancelled");
+      if (info.path == symbol_.path || !same_family(info.language, indexer::language_of(to_))) {
+        continue;
+      }
+      const auto text = snapshot_.text(info.path);
+      if (!text ||
+          (text->find(symbol_.name) == std::string::npos && text->find('*') == std::string::npos)) {
+        continue;
+      }
+      auto loaded = load(snapshot_, info.path);
+      if (!loaded) continue;
+      AMBIT_CHECK_OK(change_user(*loaded));
+    }
+    return {};
+  }
+
+  Result<void> change_user(const File& f) {
+    for (const auto& i : f.facts.imports) {
+      const auto module = f.slice(i.module);
+      const auto target = imports_.target(f.path, module);
+      const auto line = static_cast<std::uint32_t>(
+          std::count(f.text.begin(), f.text.begin() + i.statement.begin, '\n'));
+      // from package import module: then module.NAME may be meant.
+      const auto stem = symbol_.path.substr(0, symbol_.path.rfind('.'));
+      const auto bound = bound_by(f, i);
+      if (python_ && target && target->ends_with('/')) {
+        for (const auto& [local, name] : bound.names) {
+          if (*target + name == stem &&
+              f.text.find(local + "." + symbol_.name) != std::string::npos) {
+            return no(f.path, line, "reaches " + symbol_.name + " through its module");
+          }
+        }
+      }
+      if (target != symbol_.path) continue;
+      const auto words = f.slice(i.statement);
+      const bool named =
+          python_ ? words.starts_with("from") : words.find('{') != std::string_view::npos;
+      if (!named || bound.everything) {
+        if (f.text.find("." + symbol_.name) != std::string::npos || (bound.everything && python_)) {
+          return no(f.path, line, "reaches " + symbol_.name + " through its module");
+        }
+        continue;
+      }
+      for (const auto& [local, name] : bound.names) {
+        if (name != symbol_.name) continue;
+        if (words.starts_with("export")) return no(f.path, line, "exports it again");
+        const bool types = !python_ && words.starts_with("import type");
+        auto added = f.path == to_ ? std::string() : import_line(f.path, to_, name, local);
+        if (types && !added.empty()) added.replace(0, 6, "import type");
+        AMBIT_CHECK_OK(replace_import(f, i, bound, name, local, added, line));
+      }
+    }
+    return {};
+  }
+
+  // Takes one name out of an import, and puts a statement beside it.
+  Result<void> replace_import(const File& f, const indexer::Import& i, const Bound& bound,
+                              const std::string& name, const std::string& local,
+                              const std::string& added, std::uint32_t line) {
+    if (bound.names.size() == 1) {
+      auto span = i.statement;
+      if (added.empty()) {
+        while (span.end < f.text.size() && f.text[span.end] != '\n') ++span.end;
+        if (span.end < f.text.size()) ++span.end;
+      }
+      edit(f, span, added);
+      return {};
+    }
+    const auto words = f.slice(i.statement);
+    const auto as = name == local ? name : name + " as " + local;
+    auto at = words.find(as);
+    for (; at != std::string_view::npos; at = words.find(as, at + 1)) {
+      const bool begins = !word_byte(words[at - 1]);
+      const bool ends = at + as.size() >= words.size() || !word_byte(words[at + as.size()]);
+      // Behind the module in Python, in front of it elsewhere.
+      const bool behind = at > i.module.end - i.statement.begin;
+      if (begins && ends && behind == python_) break;
+    }
+    if (at == std::string_view::npos) return no(f.path, line, "is written in an unusual way");
+    auto begin = at, end = at + as.size();
+    while (end < words.size() && (words[end] == ' ' || words[end] == '\n')) ++end;
+    if (end < words.size() && words[end] == ',') {
+      ++end;
+      while (end < words.size() && words[end] == ' ') ++end;
+    } else {
+      end = at + as.size();
+      while (begin > 0 && (words[begin - 1] == ' ' || words[begin - 1] == '\n')) --begin;
+      if (begin == 0 || words[begin - 1] != ',')
+        return no(f.path, line, "is written in an unusual way");
+      --begin;
+    }
+    const auto from = i.statement.begin;
+    edit(f, {from + static_cast<std::uint32_t>(begin), from + static_cast<std::uint32_t>(end)}, "");
+    if (!added.empty()) {
+      edit(f, {i.statement.end, i.statement.end}, std::string(line_end_of(f.text)) + added);
+    }
+    return {};
+  }
+
+  // What is left where it was.
+  Result<void> change_source() {
+    bool used = false;
+    for (const auto& m : from_.facts.mentions) {
+      if (from_.slice(m.span) == symbol_.name && !inside(m.span, span_)) used = true;
+    }
+    const auto& text = from_.text;
+    if (python_ && text.find("__all__") != std::string::npos) {
+      return make_error(Code::kInvalidArgument, symbol_.path +
+                                                    " says in __all__ what it offers; take " +
+                                                    symbol_.name + " out of it first");
+    }
+    if (!python_ && !exported_ && used) {
+      return no(symbol_.path, symbol_.line,
+                "is not exported, and its file uses it; export it first");
+    }
+    if (used && needs_source_) {
+      return make_error(Code::kInvalidArgument, symbol_.path + " and " + to_ +
+                                                    " would need each other: " + symbol_.name +
+                                                    " uses names of its file, and is used there");
+    }
+    auto span = span_;
+    // With the empty lines that set it apart.
+    while (span.end < text.size() && text[span.end] == '\n') ++span.end;
+    edit(from_, span, "");
+    if (used) {
+      const auto line = import_line(symbol_.path, to_, symbol_.name, symbol_.name);
+      const auto end = std::string(line_end_of(text));
+      if (from_.facts.imports.empty()) {
+        const auto at = first_line();
+        edit(from_, {at, at}, line + end + end);
+      } else {
+        const auto at = from_.facts.imports.back().statement.end;
+        if (inside({at, at}, span_)) return no(symbol_.path, symbol_.line, "holds an import");
+        edit(from_, {at, at}, end + line);
+      }
+    }
+    return {};
+  }
+
+  // Behind the comment and doc string that a file begins with.
+  [[nodiscard]] std::uint32_t first_line() const {
+    const auto tree = SyntaxTree::parse(indexer::language_of(from_.path), from_.text);
+    if (!tree) return 0;
+    for (const auto c : tree->children(0)) {
+      const auto& n = (*tree)[c];
+      const bool doc = python_ && n.type == "expression_statement" && c + 1 < n.after &&
+                       (*tree)[c + 1].type == "string" && (*tree)[c + 1].after == n.after;
+      if (n.type != "comment" && n.type != "hash_bang_line" && !doc) return n.span.begin;
+    }
+    return 0;
+  }
+
+  void change_target(const std::vector<std::string>& head) {
+    const auto words = std::string(from_.slice(span_));
+    const std::string gap = python_ ? "\n\n" : "\n";
+    if (!target_) {
+      auto& made = files_[to_];
+      made.path = to_;
+      std::string text;
+      for (const auto& line : head) text += line + "\n";
+      if (!head.empty()) text += gap;
+      made.create = text + with_line_ends(words, "\n");
+      return;
+    }
+    const auto& f = *target_;
+    const auto end = std::string(line_end_of(f.text));
+    if (!head.empty()) {
+      std::string lines;
+      for (const auto& line : head) lines += line + end;
+      const auto at = f.facts.imports.empty() ? 0 : f.facts.imports.front().statement.begin;
+      edit(f, {at, at}, lines + (f.facts.imports.empty() ? end : ""));
+    }
+    const auto size = static_cast<std::uint32_t>(f.text.size());
+    edit(f, {size, size},
+         (f.text.empty() || f.text.ends_with('\n') ? "" : end) + with_line_ends(gap + words, end));
+  }
+
+  const Snapshot& snapshot_;
+  const Imports imports_;
+  Symbol symbol_;
+  std::string to_;
+  bool python_ = false, exported_ = false, needs_source_ = false;
+  File from_;
+  std::optional<File> target_;
+  ByteSpan span_;
+  std::map<std::string, PlanFile> files_;
+};
+
+}  // namespace
+
+Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, const std::string& to,
+                           std::stop_token stop) {
+  AMBIT_CHECK_OK(check_path(to));
+  std::vector<Symbol> found;
+  for (auto& s : snapshot.definitions(last_name(name), 200)) {
+    if (s.scope.empty() && !s.declaration_only) found.push_back(std::move(s));
+  }
+  if (found.empty()) {
+    return make_error(Code::kNotFound,
+                      "the index knows no function or class " + name + " at the top of a file");
+  }
+  if (found.size() > 1) {
+    return make_error(Code::kInvalidArgument, std::to_string(found.size()) + " files define " +
+                                                  name + ": " + found[0].path + ", " +
+                                                  found[1].path);
+  }
+  const auto& symbol = found[0];
+  const auto language = indexer::language_of(symbol.path);
+  if (language != Language::kPython && !same_family(language, Language::kJavaScript)) {
+    return make_error(Code::kUnsupported,
+                      "moving a definition is exact in Python, JavaScript and TypeScript only; " +
+                          symbol.path + " is neither");
+  }
+  using Kind = indexer::SymbolKind;
+  if (symbol.kind != Kind::kFunction && symbol.kind != Kind::kClass &&
+      symbol.kind != Kind::kInterface && symbol.kind != Kind::kTypeAlias) {
+    return make_error(Code::kInvalidArgument, name + " is a " +
+                                                  std::string(to_string(symbol.kind)) +
+                                                  "; functions and classes can be moved");
+  }
+  if (!same_family(indexer::language_of(to), language)) {
+    return make_error(Code::kInvalidArgument, to + " would be a file of another language");
+  }
+  if (to == symbol.path) return make_error(Code::kInvalidArgument, name + " is there already");
+  return Mover(snapshot, symbol, to).plan(stop);
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,149 @@
+// [[ ]] marks the selection; the name of what is new is always "extracted".
+#include "daemon/assists/refactor/extract.h"
+
+#include <gtest/gtest.h>
+
+namespace ambit::daemon {
+namespace {
+
+using indexer::Language;
+
+std::string extracted(Result<Extraction> (*how)(Language, std::string_view, indexer::ByteSpan),
+                      Language language, std::string text) {
+  const auto begin = static_cast<std::uint32_t>(text.find("[["));
+  text.erase(begin, 2);
+  const auto end = static_cast<std::uint32_t>(text.rfind("]]"));
+  text.erase(end, 2);
+  auto made = how(language, text, {begin, end});
+  if (!made) return "refused: " + made.error().message;
+  const auto out = apply_edits(text, made->edits);
+  if (!out) return "edits: " + out.error().message;
+  EXPECT_TRUE(check_syntax({"a." + std::string(indexer::language_info(language).extensions.substr(
+                                       0, indexer::language_info(language).extensions.find(' '))),
+                            text, *out, 0644}));
+  return *out;
+}
+std::string variable(Language language, const std::string& text) {
+  return extracted(extract_variable, language, text);
+}
+std::string function(Language language, const std::string& text) {
+  return extracted(extract_function, language, text);
+}
+
+TEST(ExtractVariable, PutsTheExpressionInFrontOfItsStatement) {
+  EXPECT_EQ(variable(Language::kPython, "def f(a):\n    return g(a, [[a.b + 1]])\n"),
+            "def f(a):\n    extracted = a.b + 1\n    return g(a, extracted)\n");
+  EXPECT_EQ(variable(Language::kCpp, "int f(int a) {\n  if ([[a * 2]] > 3) return g(a);\n}\n"),
+            "int f(int a) {\n  auto&& extracted = a * 2;\n  if (extracted > 3) return g(a);\n}\n");
+  EXPECT_EQ(
+      variable(Language::kTypeScript, "function f(a: A) {\r\n\tlet x = g([[a.b()]]);\r\n}\r\n"),
+      "function f(a: A) {\r\n\tconst extracted = a.b();\r\n\tlet x = g(extracted);\r\n}\r\n");
+  EXPECT_EQ(variable(Language::kGo, "package p\n\nfunc f(a int) int {\n\treturn g([[h(a)]])\n}\n"),
+            "package p\n\nfunc f(a int) int {\n\textracted := h(a)\n\treturn g(extracted)\n}\n");
+  EXPECT_EQ(
+      variable(Language::kJava, "class A {\n  int f(int a) {\n    return g([[a + 1]]);\n  }\n}\n"),
+      "class A {\n  int f(int a) {\n    var extracted = a + 1;\n    return g(extracted);\n  }\n"
+      "}\n");
+  EXPECT_EQ(variable(Language::kPython, "extracted = 1\nx = f([[a.b(c)]])\n"),
+            "extracted = 1\nextracted2 = a.b(c)\nx = f(extracted2)\n");
+  EXPECT_EQ(variable(Language::kPython, "def f(self):\n    self.log([[self.name()]])\n"),
+            "def f(self):\n    extracted = self.name()\n    self.log(extracted)\n");
+}
+
+TEST(ExtractVariable, RefusesWhereTheProgramCouldChange) {
+  const auto refused = [](Language language, const std::string& text) {
+    EXPECT_TRUE(variable(language, text).starts_with("refused: ")) << variable(language, text);
+  };
+  const auto python = [&](const std::string& line) {
+    refused(Language::kPython, "def f(a, b, xs):\n    " + line + "\n");
+  };
+  python("return a and [[b.c()]]");
+  python("return g() + [[h()]]");
+  python("return a.b + [[h()]]");
+  python("while [[a.next()]]: pass");
+  python("return [ [[g(x)]] for x in xs]");
+  python("return lambda: [[g(a)]]");
+  python("return 1 if a else [[b.c]]");
+  python("return a < b < [[g(a)]]");
+  python("[[a.b]] = 1");
+  python("a += [[g()]]");
+  python("[[g(a)]]");
+  python("return [[g]](a)");
+  python("return [[a + b]] * 2 if False else 1");
+  python("x = 1; y = [[a.b]]");
+  python("return g(a[[, b]])");
+  refused(Language::kPython, "class A:\n    x = g([[a.b]])\n");
+  const auto cpp = [&](const std::string& line) {
+    refused(Language::kCpp, "int f(int a, int b) {\n  " + line + "\n}\n");
+  };
+  cpp("return a && [[b + 1]];");
+  cpp("for (int i = 0; i < [[a * 2]]; ++i) g(i);");
+  cpp("while ([[a + b]]) --a;");
+  cpp("if (a) return [[b + 1]];");
+  cpp("if (a) { } else if ([[b + 1]]) { }");
+  cpp("return h([[g(t(a))]]);");
+  cpp("x[ [[a.b]] ] = &[[b]]");
+  refused(Language::kC, "int f(int a) {\n  return g([[a + 1]]);\n}\n");
+  const auto script = [&](const std::string& line) {
+    refused(Language::kJavaScript, "function f(a, b) {\n  " + line + "\n}\n");
+  };
+  script("return a ?? [[b.c()]];");
+  script("return a?.[[b]];");
+  script("return [[a.b]]();");
+  script("return () => [[a.b()]];");
+  script("delete [[a.b]];");
+  script("if (a) return [[b.c()]];");
+  script("for (; [[a.b()]];) { }");
+}
+
+TEST(ExtractFunction, PassesWhatIsReadAndReturnsWhatIsUsed) {
+  EXPECT_EQ(function(Language::kPython,
+                     "import os\n\n\n# Adds.\ndef f(a, xs):\n    total = 0\n    for x in xs:\n"
+                     "        [[y = x * a\n        total += y]]\n    return total\n"),
+            "import os\n\n\ndef extracted(x, a, total):\n    y = x * a\n    total += y\n"
+            "    return total\n\n\n# Adds.\ndef f(a, xs):\n    total = 0\n    for x in xs:\n"
+            "        total = extracted(x, a, total)\n    return total\n");
+  EXPECT_EQ(function(Language::kPython,
+                     "class A:\n    def f(self):\n        [[if self.on:\n            self.x = 1]]\n"
+                     "        return g(self)\n"),
+            "def extracted(self):\n    if self.on:\n        self.x = 1\n\n\nclass A:\n"
+            "    def f(self):\n        extracted(self)\n        return g(self)\n");
+  EXPECT_EQ(function(Language::kJavaScript,
+                     "function f(a) {\n  [[const b = a.x;\n  const c = b + 1;]]\n  return c;\n}\n"),
+            "function extracted(a) {\n  const b = a.x;\n  const c = b + 1;\n  return c;\n}\n\n"
+            "function f(a) {\n  const c = extracted(a);\n  return c;\n}\n");
+  EXPECT_EQ(
+      function(Language::kJavaScript,
+               "function f(a) {\n  let n = 0;\n  [[if (a) {\n    n += a;\n  }]]\n  return n;\n}\n"),
+      "function extracted(a, n) {\n  if (a) {\n    n += a;\n  }\n  return n;\n}\n\n"
+      "function f(a) {\n  let n = 0;\n  n = extracted(a, n);\n  return n;\n}\n");
+}
+
+TEST(ExtractFunction, RefusesJumpsAndWhatMeansSomethingElseThere) {
+  const auto refused = [](Language language, const std::string& text) {
+    EXPECT_TRUE(function(language, text).starts_with("refused: ")) << function(language, text);
+  };
+  const auto python = [&](const std::string& lines) {
+    refused(Language::kPython, "def f(a, b):\n    for x in a:\n" + lines + "    return b\n");
+  };
+  python("        [[if x:\n            return 1]]\n");
+  python("        [[if x:\n            break]]\n");
+  python("        [[g(x\n]],  b)\n");
+  python("        [[y = yield x]]\n");
+  python("        [[a.__secret()]]\n");
+  python("        [[y = '''a\n  b''']]\n");
+  python("        [[if x:\n            y = 1]]\n        g(y)\n");
+  python("        [[h = lambda: x]]\n");
+  const auto script = [&](const std::string& lines) {
+    refused(Language::kJavaScript, "let n = 0;\nfunction f(a) {\n" + lines + "  return a;\n}\n");
+  };
+  script("  [[this.x = a;]]\n");
+  script("  [[n = a;]]\n");
+  script("  [[const b = 1;\n  const c = 2;]]\n  g(b, c);\n");
+  script("  [[await a;]]\n");
+  script("  [[g(arguments);]]\n");
+  refused(Language::kCpp, "int f(int a) {\n  [[g(a);]]\n  return a;\n}\n");
+}
+
+}  // namespace
+}  // namespace ambit::daemon

@@ -1,0 +1,205 @@
+// Moves of files and definitions: the whole tree before and after. Files begin with "//- path".
+#include "daemon/assists/refactor/move.h"
+
+#include <gtest/gtest.h>
+
+#include "daemon/assists/refactor/refactor.h"
+#include "tests/daemon/refactor/tree.h"
+#include "tests/indexer/temp_repo.h"
+
+namespace ambit::daemon {
+namespace {
+
+using Files = std::map<std::string, std::string>;
+
+Files parse(std::string_view text) {
+  Files out;
+  std::string path;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    const auto line = text.substr(at, end - at);
+    at = end;
+    if (line.starts_with("//- ")) {
+      path = line.substr(4, line.size() - 5);
+      out[path];
+    } else {
+      out[path] += line;
+    }
+  }
+  return out;
+}
+
+// The files after the instruction, or {"": error}.
+Files carry_out(const std::string& instruction, const Files& before,
+                std::vector<std::string>* notes = nullptr) {
+  const indexer::TempRepo repo(false);
+  for (const auto& [path, text] : before) repo.write(path, text);
+  const auto index = indexer::RepoIndex::open(repo.path(), {}).value();
+  static_cast<void>(index->update().value());
+  const auto snapshot = index->snapshot();
+  RefactorRequest request;
+  request.instruction = instruction;
+  const auto plan = plan_by_index(*snapshot, request);
+  if (!plan) return {{"", plan.error().message}};
+  if (notes != nullptr) *notes = plan->notes;
+  // What a person reads is what is carried out.
+  const auto read = parse_plan(to_toml(*plan));
+  EXPECT_TRUE(read) << read.error().message;
+  const auto changes = plan_changes(*read, reader_of(*snapshot));
+  if (!changes) return {{"", changes.error().message}};
+  auto out = before;
+  for (const auto& [path, c] : *changes) {
+    if (c.after) {
+      out[path] = *c.after;
+    } else {
+      out.erase(path);
+    }
+  }
+  return out;
+}
+void check(const std::string& instruction, std::string_view before, std::string_view after) {
+  const auto got = carry_out(instruction, parse(before));
+  const auto want = parse(after);
+  for (const auto& [path, text] : want) {
+    EXPECT_TRUE(got.contains(path)) << path << " is missing";
+    if (got.contains(path)) {
+      EXPECT_EQ(got.at(path), text) << path;
+    }
+  }
+  EXPECT_EQ(got.size(), want.size()) << (got.contains("") ? got.at("") : "other files");
+}
+void refused(const std::string& instruction, std::string_view before, const std::string& why) {
+  const auto got = carry_out(instruction, parse(before));
+  ASSERT_TRUE(got.contains("")) << "it was carried out: " << instruction;
+  EXPECT_NE(got.at("").find(why), std::string::npos) << got.at("");
+}
+
+TEST(MoveFile, IncludesFollowIt) {
+  check("move src/util/text.h to src/base/words.h",
+        "//- src/util/text.h\n#pragma once\n#include \"other.h\"\nint n();\n"
+        "//- src/util/other.h\n#pragma once\n"
+        "//- src/util/text.cpp\n#include \"text.h\"\n"
+        "//- src/main.cpp\n#include \"util/text.h\"\n#include <vector>\n"
+        "//- app/a.cpp\n#include \"../src/util/text.h\"\n",
+        "//- src/base/words.h\n#pragma once\n#include \"../util/other.h\"\nint n();\n"
+        "//- src/util/other.h\n#pragma once\n"
+        "//- src/util/text.cpp\n#include \"../base/words.h\"\n"
+        "//- src/main.cpp\n#include \"base/words.h\"\n#include <vector>\n"
+        "//- app/a.cpp\n#include \"../src/base/words.h\"\n");
+  check("rename lib/include/x/a.h to b.h",
+        "//- lib/include/x/a.h\nint a();\n//- lib/a.c\n#include <x/a.h>\n",
+        "//- lib/include/x/b.h\nint a();\n//- lib/a.c\n#include <x/b.h>\n");
+}
+
+TEST(MoveFile, PythonImportsFollowIt) {
+  check(
+      "move pkg/text.py to pkg/sub/words.py",
+      "//- pkg/__init__.py\nfrom .text import clean\n"
+      "//- pkg/sub/__init__.py\n"
+      "//- pkg/text.py\nfrom . import base\nfrom .base import one\ndef clean(): return one\n"
+      "//- pkg/base.py\none = 1\n"
+      "//- pkg/b.py\nfrom pkg import text\nimport pkg.text\nx = text.clean() + pkg.text.clean()\n"
+      "//- pkg/sub/c.py\nfrom ..text import clean\n"
+      "//- run.py\nimport pkg.text as t\nfrom pkg.text import (\n    clean,\n)\n",
+      "//- pkg/__init__.py\nfrom .sub.words import clean\n"
+      "//- pkg/sub/__init__.py\n"
+      "//- pkg/sub/words.py\nfrom .. import base\nfrom ..base import one\ndef clean(): return one\n"
+      "//- pkg/base.py\none = 1\n"
+      "//- pkg/b.py\nfrom pkg.sub import words as text\nimport pkg.sub.words\n"
+      "x = text.clean() + pkg.sub.words.clean()\n"
+      "//- pkg/sub/c.py\nfrom .words import clean\n"
+      "//- run.py\nimport pkg.sub.words as t\nfrom pkg.sub.words import (\n    clean,\n)\n");
+  refused("move pkg/a.py to pkg/c.py",
+          "//- pkg/__init__.py\n//- pkg/a.py\nx = 1\n//- pkg/b.py\ny = 1\n"
+          "//- run.py\nfrom pkg import a, b\n",
+          "run.py:1 imports a together with others");
+}
+
+TEST(MoveFile, ScriptImportsFollowItInTheirStyle) {
+  check(
+      "move src/a to src/lib/a",
+      "//- src/a/index.ts\nexport * from './deep';\n//- src/a/deep.ts\nimport { z } from '../z';\n"
+      "export const d = z;\n//- src/z.ts\nexport const z = 1;\n"
+      "//- src/m.ts\nimport { d } from './a';\nimport { d as e } from './a/deep.js';\n"
+      "const x = require(\"./a/deep\");\n",
+      "//- src/lib/a/index.ts\nexport * from './deep';\n"
+      "//- src/lib/a/deep.ts\nimport { z } from '../../z';\nexport const d = z;\n"
+      "//- src/z.ts\nexport const z = 1;\n"
+      "//- src/m.ts\nimport { d } from './lib/a';\nimport { d as e } from './lib/a/deep.js';\n"
+      "const x = require(\"./lib/a/deep\");\n");
+}
+
+TEST(MoveFile, SaysWhoElseNamesItAndRefusesOtherLanguages) {
+  std::vector<std::string> notes;
+  carry_out("move a.cpp to b.cpp",
+            parse("//- a.cpp\nint a;\n//- CMakeLists.txt\nadd_library(x a.cpp)\n"), &notes);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_EQ(notes[0], "CMakeLists.txt:1 names a.cpp and is left alone");
+  refused("move a.go to b.go", "//- a.go\npackage a\n", "only");
+  refused("move a.py to b.py", "//- a.py\nx = 1\n//- b.py\ny = 1\n", "exists already");
+  refused("move a.py to ../b.py", "//- a.py\nx = 1\n", "not a path inside");
+}
+
+TEST(MoveDefinition, TakesItsImportsAndItsUsersAlong) {
+  check("move price_of to shop/price.py",
+        "//- shop/__init__.py\n"
+        "//- shop/cart.py\nimport math\nfrom shop.tax import RATE, other\n\n\ndef helper():\n"
+        "    return other\n\n\n# The price.\ndef price_of(net):\n    return math.ceil(net * RATE)\n"
+        "\n\ndef total(items):\n    return sum(price_of(i) for i in items)\n"
+        "//- shop/tax.py\nRATE = 2\nother = 3\n"
+        "//- run.py\nfrom shop.cart import price_of, total\n\nprint(price_of(1), total([]))\n"
+        "//- two.py\nfrom shop.cart import price_of as p\n",
+        "//- shop/__init__.py\n"
+        "//- shop/cart.py\nimport math\nfrom shop.tax import RATE, other\n"
+        "from shop.price import price_of\n\n\ndef helper():\n"
+        "    return other\n\n\ndef total(items):\n    return sum(price_of(i) for i in items)\n"
+        "//- shop/price.py\nfrom shop.tax import RATE\nimport math\n\n\n# The price.\n"
+        "def price_of(net):\n    return math.ceil(net * RATE)\n"
+        "//- shop/tax.py\nRATE = 2\nother = 3\n"
+        "//- run.py\nfrom shop.cart import total\nfrom shop.price import price_of\n\n"
+        "print(price_of(1), total([]))\n"
+        "//- two.py\nfrom shop.price import price_of as p\n");
+  check(
+      "move helper to b.ts",
+      "//- a.ts\nimport { z } from './z';\n\nexport function helper(): number {\n  return z;\n}\n\n"
+      "export const y = 1;\n"
+      "//- b.ts\nexport const b = 1;\n//- z.ts\nexport const z = 1;\n"
+      "//- c.ts\nimport { helper, y } from './a';\nhelper();\n",
+      "//- a.ts\nimport { z } from './z';\n\nexport const y = 1;\n"
+      "//- b.ts\nimport { z } from './z';\n\nexport const b = 1;\n\n"
+      "export function helper(): number {\n  return z;\n}\n//- z.ts\nexport const z = 1;\n"
+      "//- c.ts\nimport { y } from './a';\nimport { helper } from './b';\nhelper();\n");
+}
+
+TEST(MoveDefinition, RefusesWhatItCannotDoExactly) {
+  const std::string a = "//- a.py\nn = 1\ndef f():\n    return n\n";
+  refused("move f to b.py", a + "x = f()\n", "would need each other");
+  refused("move f to b.py", a + "//- c.py\nimport a\na.f()\n",
+          "c.py:1 reaches f through its module");
+  refused("move f to b.py", a + "//- c.py\nfrom a import *\n", "c.py:1 reaches f");
+  refused("move f to b.py", a + "//- b.py\ndef f(): pass\n", "2 files define f");
+  refused("move f to b.py", "//- a.py\n__all__ = ['f']\ndef f(): pass\n", "__all__");
+  refused("move nothing to b.py", a, "knows no function or class nothing");
+  refused("move f to b.cpp", "//- a.cpp\nint f() { return 1; }\n",
+          "Python, JavaScript and TypeScript only");
+  refused("move f to b.js", "//- a.js\nconst n = 1;\nexport function f() { return n; }\n",
+          "not exported");
+}
+
+TEST(MoveFile, KeepsTheModeAndIsTakenBackWhole) {
+  Tree tree;
+  tree.write("a.py", "x = 1\n", 0755);
+  const auto before = tree.picture();
+  ChangeSet set;
+  add(set, "a.py", "x = 1\n", std::nullopt);
+  add(set, "d/b.py", std::nullopt, "x = 1\n");
+  set["d/b.py"].like = "a.py";
+  auto journal = tree.journal();
+  const auto id = journal.apply(set, {}).value();
+  EXPECT_EQ(tree.picture().at("d/b.py"), before.at("a.py"));
+  static_cast<void>(undo(tree, journal, id));
+  EXPECT_EQ(tree.picture(), before);
+}
+
+}  // namespace
+}  // namespace ambit::daemon
