@@ -82,15 +82,26 @@ export function showLog(): void {
   log.show();
 }
 
+/** The same with a notification that can cancel it. */
+export async function executeWithProgress<T>(title: string, command: string, argument: unknown): Promise<T | undefined> {
+  return vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true },
+    (_progress, token) => run<T>(command, [argument], token));
+}
+
 /** Runs a server command; an error is shown once and answered with undefined. */
 export async function execute<T>(command: string, ...args: unknown[]): Promise<T | undefined> {
+  return run<T>(command, args);
+}
+
+async function run<T>(command: string, args: unknown[], token?: vscode.CancellationToken): Promise<T | undefined> {
   if (!client?.isRunning()) {
     void vscode.window.showWarningMessage('Ambit is not running; its log says why.');
     return undefined;
   }
   try {
-    return (await client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args })) as T;
+    return (await client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args }, token)) as T;
   } catch (error) {
+    if (token?.isCancellationRequested) return undefined;
     void vscode.window.showErrorMessage(`Ambit: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }

@@ -17,17 +17,30 @@ export const serverCommands = {
   previewRefactor: 'ambit.refactor.preview',
   applyRefactor: 'ambit.refactor.apply',
   undoRefactor: 'ambit.refactor.undo',
+  rewrite: 'ambit.rewrite',
+  explain: 'ambit.explain',
 } as const;
 
 export interface ReviewResult {
-  findings: number;
+  findings: unknown[];
+  notes?: string[];
 }
 
 export interface RefactorPlan {
   id: string;
-  message?: string;
+  steps?: { title: string; by: 'index' | 'model'; places: number; files: number; unsure: unknown[]; dropped: boolean }[];
+  notes?: string[];
 }
 
 export interface RefactorPreview {
   diff: string;
+}
+
+export interface UndoneRefactor {
+  conflicts: { path: string; line: number; reason: string }[];
+}
+
+export interface Explanation {
+  text: string;
+  uri: string;
 }

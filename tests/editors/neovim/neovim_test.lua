@@ -1,33 +1,12 @@
 -- Drives a real Neovim against the real daemon:  isolated.sh AMBIT nvim -l neovim_test.lua
--- This file types over RPC into a second, embedded nvim, because only one with a running main loop stays in insert mode.
 -- GHOST_TEXT chooses who draws: 'auto' (Neovim 0.12 itself) or 'own' (the plugin, as on 0.10 and 0.11).
 local here = vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2))
 local file = vim.env.PROJECT .. '/src/report.cpp'
-local passed, failed = 0, 0
-local function check(name, ok, detail)
-  if ok then passed = passed + 1 else failed = failed + 1 end
-  io.write(('%s %s%s\n'):format(ok and 'ok  ' or 'FAIL', name, ok and '' or ': ' .. vim.inspect(detail)))
-end
-
-local exit_code -- from the callback: jobwait() does not know a job that has ended already
-local child = vim.fn.jobstart({ vim.v.progpath, '--embed', '--headless', '--clean', '-u', here .. '/init.lua', file }, {
-  rpc = true,
-  on_exit = function(_, code) exit_code = code end,
-})
-local function rpc(method, ...) return vim.rpcrequest(child, method, ...) end
-local function lua(code, ...) return rpc('nvim_exec_lua', code, { ... }) end
-local function input(keys) rpc('nvim_input', keys) end
-local function eventually(name, fn, ms)
-  local last
-  local ok = vim.wait(ms or 10000, function()
-    last = fn()
-    return last and true or false
-  end, 20)
-  check(name, ok, last)
-  return ok
-end
-local function lines() return rpc('nvim_buf_get_lines', 0, 0, -1, false) end
-local function line(n) return lines()[n] end
+package.path = here .. '/?.lua;' .. package.path
+local driver = require('driver')
+local check, rpc, lua, input = driver.check, driver.rpc, driver.lua, driver.input
+local eventually, lines, line, on_screen = driver.eventually, driver.lines, driver.line, driver.on_screen
+driver.start(file)
 local function ghost() -- what is drawn: virtual text, then virtual lines
   return lua([[
     for _, name in ipairs({ 'nvim.lsp.inline_completion', 'ambit.ghost' }) do
@@ -41,17 +20,6 @@ local function ghost() -- what is drawn: virtual text, then virtual lines
     end
     return '']])
 end
-local function on_screen(text)
-  return lua([[
-    vim.cmd.redraw()
-    for row = 1, vim.o.lines do
-      local cells = {}
-      for column = 1, vim.o.columns do cells[column] = vim.fn.screenstring(row, column) end
-      if table.concat(cells):find(..., 1, true) then return true end
-    end
-    return false]], text)
-end
-
 eventually('the client is attached', function() return lua('return vim.g.ready == true') end)
 check('it is named ambit', lua([[return vim.lsp.get_clients()[1].name]]) == 'ambit')
 rpc('nvim_command', 'setlocal nocindent noautoindent indentexpr= noexpandtab') -- what is typed is what stands there
@@ -118,8 +86,7 @@ end)
 rpc('nvim_command', 'helptags ' .. vim.env.PLUGIN_COPY .. '/doc')
 check('help tags build', vim.fn.filereadable(vim.env.PLUGIN_COPY .. '/doc/tags') == 1)
 
-pcall(rpc, 'nvim_command', 'qall!')
-eventually('nvim exits', function() return exit_code == 0 end)
+driver.finish()
 
 -- An editor that is killed leaves nothing of ours behind.
 local ready = false
@@ -137,5 +104,4 @@ eventually('which ends within 2 s when the editor is killed', function()
   end
   return true
 end, 2000)
-io.write(('%d passed, %d failed\n'):format(passed, failed))
-os.exit(failed == 0 and 0 or 1)
+driver.report()

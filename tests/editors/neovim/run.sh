@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh AMBIT PREFIX GHOST_TEXT: the Neovim test with the Neovim of the test cache's PREFIX. Exit code 77: it is not installed.
+# run.sh AMBIT PREFIX GHOST_TEXT [TEST] [BUILD_FOLDER]: a Neovim test (neovim_test.lua) with the Neovim of the test cache's
+# PREFIX. Screenshots go to BUILD_FOLDER/artifacts. Exit code 77: it is not installed.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ambit-tests
@@ -12,5 +13,9 @@ fi
 copy=$(mktemp -d) # help tags are built in a copy: the checkout stays as it is
 trap 'rm -rf "$copy"' EXIT
 cp -r "$here/../../../editor-plugins/neovim/." "$copy"
+if [ -n "${5:-}" ]; then
+  export SHOTS=$5/artifacts CHROMIUM; CHROMIUM=$(command -v chromium || command -v chromium-browser || true)
+  mkdir -p "$SHOTS"
+fi
 PLUGIN=$(realpath "$here/../../../editor-plugins/neovim") PLUGIN_COPY=$copy GHOST_TEXT=$3 \
-  bash "$here/../isolated.sh" "$1" "$nvim" -l "$here/neovim_test.lua"
+  bash "$here/../isolated.sh" "$1" "$nvim" -l "$here/${4:-neovim_test.lua}"

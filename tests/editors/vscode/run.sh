@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh AMBIT BUILD_FOLDER: the VS Code test. Screenshots go to BUILD_FOLDER/artifacts. Exit code 77: something is not installed.
+# run.sh AMBIT BUILD_FOLDER [TEST]: a VS Code test (vscode_test.mjs). Screenshots go to BUILD_FOLDER/artifacts. Exit code 77: something is not installed.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ambit-tests
@@ -18,4 +18,4 @@ if [ ! -f "$VSIX" ] || [ -n "$(find "$here/../../../editor-plugins/vscode" -newe
   [ -d "$here/../../../editor-plugins/vscode/node_modules" ] || skip "the extension's packages are not installed; bash tests/run.sh --stage editors"
   PATH=$(dirname "$NODE_CS"):$PATH bash "$here/../../../editor-plugins/vscode/package.sh" "$VSIX" || exit 1
 fi
-LIMIT=150 bash "$here/../isolated.sh" "$1" "$NODE_CS" "$here/vscode_test.mjs"
+LIMIT=150 bash "$here/../isolated.sh" "$1" "$NODE_CS" "$here/${3:-vscode_test.mjs}"

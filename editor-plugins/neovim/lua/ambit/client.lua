@@ -89,6 +89,17 @@ function M.execute(client, command, arguments, done)
   end, 0)
 end
 
+---Stops every command that has shown progress: the server ends them and gives the model back.
+function M.cancel(client)
+  for token in pairs(client.progress and client.progress.pending or {}) do
+    if vim.fn.has('nvim-0.11') == 1 then
+      client:notify('window/workDoneProgress/cancel', { token = token })
+    else
+      client.notify('window/workDoneProgress/cancel', { token = token })
+    end
+  end
+end
+
 ---Does the server offer this command?
 function M.offers(client, command)
   local provider = client.server_capabilities.executeCommandProvider

@@ -57,9 +57,24 @@ commands.review = {
 commands.refactor = {
   function(args)
     local words = table.concat(vim.list_slice(args.fargs, 2), ' ')
-    with_client(function(client) require('ambit.refactor').run(client, words, args) end)
+    with_client(function(client) require('ambit.refactor').run(client, words) end)
   end,
   'plan a change of the repository: :Ambit refactor INSTRUCTION',
+}
+commands.rewrite = {
+  function(args)
+    local words = table.concat(vim.list_slice(args.fargs, 2), ' ')
+    with_client(function(client) require('ambit.ask').rewrite(client, words, args) end)
+  end,
+  'rewrite the selected lines, or the definition at the cursor: :Ambit rewrite INSTRUCTION',
+}
+commands.explain = {
+  function(args) with_client(function(client) require('ambit.ask').explain(client, args) end) end,
+  'explain the selected lines, or the definition at the cursor',
+}
+commands.cancel = {
+  function() with_client(function(client) require('ambit.client').cancel(client) end) end,
+  'stop what Ambit is doing for this window',
 }
 commands.undo = {
   function() with_client(function(client) require('ambit.refactor').undo(client) end) end,

@@ -3,10 +3,22 @@ local M = {}
 
 local last = nil -- id of the plan that was applied last
 
+-- What a person should know before the diff: who does what, and what stays as it is.
+local function summary(plan)
+  local out = {}
+  for i, step in ipairs(plan.steps or {}) do
+    local unsure = step.unsure and #step.unsure > 0 and (', %d unsure places stay as they are'):format(#step.unsure) or ''
+    local what = step.dropped and 'dropped' or ('%d places in %d files%s'):format(step.places, step.files, unsure)
+    out[#out + 1] = ('# %d. %s (by the %s: %s)'):format(i, step.title, step.by, what)
+  end
+  for _, note in ipairs(plan.notes or {}) do out[#out + 1] = '# ' .. note:gsub('\n', ' ') end
+  return out
+end
+
 local function show_diff(client, plan, diff)
   local buf = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_buf_set_name(buf, 'ambit://plan/' .. plan.id)
-  vim.api.nvim_buf_set_lines(buf, 0, -1, false, vim.split(diff, '\n', { plain = true }))
+  vim.api.nvim_buf_set_lines(buf, 0, -1, false, vim.list_extend(summary(plan), vim.split(diff, '\n', { plain = true })))
   vim.bo[buf].filetype, vim.bo[buf].modifiable, vim.bo[buf].bufhidden = 'diff', false, 'wipe'
   vim.cmd('botright split')
   vim.api.nvim_win_set_buf(0, buf)
@@ -23,12 +35,15 @@ local function show_diff(client, plan, diff)
 end
 
 ---@param instruction string
-function M.run(client, instruction, args)
+function M.run(client, instruction)
   local lsp = require('ambit.client')
   local function plan_it(words)
     if not words or words == '' then return end
     local params = { instruction = words, uri = vim.uri_from_bufnr(0) }
-    if args and args.range and args.range > 0 then params.lines = { args.line1, args.line2 } end
+    -- "rename to NAME" means what stands at the cursor.
+    if words:match('^%s*rename%s+to%s') then
+      params.position = vim.lsp.util.make_position_params(0, client.offset_encoding).position
+    end
     lsp.execute(client, 'ambit.refactor', { params }, function(plan)
       if type(plan) ~= 'table' or not plan.id then
         vim.notify('Ambit: nothing to change' .. (type(plan) == 'table' and plan.message and ': ' .. plan.message or ''))
@@ -43,9 +58,14 @@ function M.run(client, instruction, args)
 end
 
 function M.undo(client)
-  require('ambit.client').execute(client, 'ambit.refactor.undo', { { id = last } }, function()
+  require('ambit.client').execute(client, 'ambit.refactor.undo', { { id = last } }, function(result)
     vim.cmd.checktime()
-    vim.notify('Ambit: taken back')
+    local kept = type(result) == 'table' and result.conflicts or {}
+    if #kept == 0 then
+      vim.notify('Ambit: taken back')
+    else
+      vim.notify(('Ambit: taken back, but for %d places that you changed since (%s:%d)'):format(#kept, kept[1].path, kept[1].line + 1))
+    end
   end)
 end
 
