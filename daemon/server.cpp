@@ -338,6 +338,7 @@ std::string Server::status_json() {
                                  {"files", status.files},
                                  {"definitions", status.definitions},
                                  {"state", status.state},
+                                 {"watching", status.watching},
                                  {"problem", status.problem}});
   }
   out["queue"] = json::array();

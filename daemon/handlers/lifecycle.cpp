@@ -114,6 +114,11 @@ json capabilities(Session& session) {
   if (!session.client.dynamic_completion && wants_list(session)) {
     out["completionProvider"] = {{"resolveProvider", true}};
   }
+  if (offers_navigation(session)) {
+    for (const auto* provider : {"definitionProvider", "referencesProvider",
+                                 "documentSymbolProvider", "workspaceSymbolProvider"})
+      out[provider] = true;
+  }
   const ClientInfo& client = session.client;
   const Features& features = session.server.features();
   json commands = json::array();

@@ -48,6 +48,12 @@ void on_execute_command(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_document_diagnostic(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_workspace_diagnostic(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_text_document_content(Session&, const lsp::RequestId&, const nlohmann::json&);
+// navigation.cpp
+[[nodiscard]] bool offers_navigation(Session&);
+void on_definition(Session&, const lsp::RequestId&, const nlohmann::json&);
+void on_references(Session&, const lsp::RequestId&, const nlohmann::json&);
+void on_document_symbol(Session&, const lsp::RequestId&, const nlohmann::json&);
+void on_workspace_symbol(Session&, const lsp::RequestId&, const nlohmann::json&);
 // own methods of the command line
 void on_status(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_stop(Session&, const lsp::RequestId&, const nlohmann::json&);

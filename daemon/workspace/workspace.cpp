@@ -1,10 +1,12 @@
 #include "daemon/workspace/workspace.h"
 
 #include <algorithm>
+#include <set>
 
 #include "daemon/paths.h"
 #include "daemon/support/trace.h"
 #include "daemon/workspace/bare_snapshot.h"
+#include "indexer/git/repository.h"
 
 namespace ambit::daemon {
 
@@ -14,6 +16,31 @@ namespace {
 // A reference cycle of init order: notes_ is declared before config_, so it may be filled here.
 Config merged(const Config& base, const fs::path& root, std::vector<std::string>& notes) {
   return base.with_project(root, notes);
+}
+
+// Folders among these names that git does not ignore, and those below: files may come into them.
+std::vector<std::string> folders_among(const fs::path& root,
+                                       const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 1000;
+  std::vector<std::string> out;
+  const auto repository = indexer::Repository::open(root);
+  if (!repository) return out;
+  std::vector<std::string> left = names;
+  while (!left.empty() && out.size() < kMost) {
+    const auto name = std::move(left.back());
+    left.pop_back();
+    const auto looked = repository->look(name);
+    if (looked || looked.error().code != Code::kInvalidArgument) continue;  // not a folder of ours
+    std::error_code error;
+    for (fs::directory_iterator it(root / name, error), end; !error && it != end;
+         it.increment(error)) {
+      std::error_code ignored;
+      if (it->is_directory(ignored) && !it->is_symlink(ignored))
+        left.push_back(name + "/" + it->path().filename().string());
+    }
+    out.push_back(name);
+  }
+  return out;
 }
 }  // namespace
 
@@ -77,6 +104,43 @@ bool Workspace::settled() const {
   return settled_;
 }
 
+void Workspace::on_disk_changes(FileChanges changes) {
+  std::lock_guard lock(mutex_);
+  if (changes.everything) everything_pending_ = true;
+  pending_.insert(pending_.end(), std::make_move_iterator(changes.paths.begin()),
+                  std::make_move_iterator(changes.paths.end()));
+  changed_.notify_all();
+}
+
+// Every folder with a file of the snapshot below it, and where git keeps HEAD and index.
+void Workspace::watch(const indexer::Snapshot& snapshot) {
+  if (watcher_ == nullptr) {
+    WatcherOptions options;
+    options.only_poll = config_.text("watch.mode") == "poll";
+    options.poll_every = std::chrono::seconds(config_.integer("watch.poll_s"));
+    options.max_folders = static_cast<std::size_t>(config_.integer("watch.max_directories"));
+    watcher_ = std::make_unique<Watcher>(
+        root_, options, [this](FileChanges changes) { on_disk_changes(std::move(changes)); });
+  }
+  std::set<std::string> folders{""};
+  for (const auto& file : snapshot.files()) {
+    for (auto slash = file.path.rfind('/'); slash != std::string::npos && slash != 0;
+         slash = file.path.rfind('/', slash - 1)) {
+      if (!folders.insert(file.path.substr(0, slash)).second) break;
+    }
+  }
+  std::vector<fs::path> git;
+  if (const auto repository = indexer::Repository::open(root_);
+      repository && repository->is_git()) {
+    git = {repository->git_dir(), repository->git_dir() / "logs"};
+  }
+  watcher_->follow({folders.begin(), folders.end()}, git);
+  const auto problem = watcher_->problem();
+  std::lock_guard lock(mutex_);
+  status_.watching = problem.empty() ? "inotify, " + std::to_string(folders.size()) + " folders"
+                                     : "polling: " + problem;
+}
+
 bool Workspace::wait_indexed(std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, timeout, [&] { return settled_; });
@@ -115,20 +179,13 @@ void Workspace::run(const std::stop_token& stop) {
     log(LogLevel::kWarning, "indexing", report.error().message);
     return settle("not indexed", report.error().message);
   }
+  // What changed until the watches were there is found by a second look.
+  if (config_.text("watch.mode") != "off") {
+    watch(*(*index)->snapshot());
+    if (auto again = (*index)->update(stop)) report = std::move(again);
+  }
   while (!stop.stop_requested()) {
-    auto fresh = (*index)->snapshot();
-    std::shared_ptr<indexer::Packer> packer;
-    {
-      std::lock_guard lock(mutex_);
-      snapshot_ = fresh;
-      packer = packer_;
-      if (memory_) memory_->follow(fresh);
-      if (report) {
-        status_.files = report->files;
-        status_.definitions = report->definitions;
-      }
-    }
-    if (packer) packer->prepare(fresh, stop);
+    publish(**index, report ? &*report : nullptr, stop);
     settle("ready", "");
     if (support_.on_prepared) support_.on_prepared(root_);
     // Answers do not wait for the commits.
@@ -139,17 +196,52 @@ void Workspace::run(const std::stop_token& stop) {
       log(LogLevel::kWarning, "indexing", read.error().message);
     }
     std::vector<std::string> batch;
+    bool everything = false;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, stop, [&] { return !pending_.empty(); });
+      changed_.wait(lock, stop, [&] { return !pending_.empty() || everything_pending_; });
       batch = std::exchange(pending_, {});
-      if (!batch.empty()) status_.state = "indexing";
+      everything = std::exchange(everything_pending_, false);
+      if (!batch.empty() || everything) status_.state = "indexing";
     }
-    if (stop.stop_requested() || batch.empty()) continue;
-    if (auto done = (*index)->update_paths(batch, stop); !done) {
+    if (stop.stop_requested() || (batch.empty() && !everything)) continue;
+    // A name that is not in the snapshot may be a folder, with files that come into it later.
+    const auto known = (*index)->snapshot();
+    const bool new_names =
+        everything || std::any_of(batch.begin(), batch.end(),
+                                  [&](const auto& p) { return !known->file(p).has_value(); });
+    if (everything) {
+      report = (*index)->update(stop);
+      if (!report) log(LogLevel::kWarning, "indexing", report.error().message);
+    } else if (auto done = (*index)->update_paths(batch, stop); !done) {
       log(LogLevel::kWarning, "indexing", done.error().message);
     }
+    if (watcher_ == nullptr || !new_names || (*index)->snapshot() == known) continue;
+    const auto before = watcher_->watched();
+    watch(*(*index)->snapshot());
+    watcher_->follow(folders_among(root_, batch), {});
+    // What came before the watch did is found by another look.
+    if (watcher_->watched() > before) report = (*index)->update(stop);
   }
+}
+
+// Hands the index's snapshot to everybody, when it is another one.
+void Workspace::publish(const indexer::RepoIndex& index, const indexer::BuildReport* report,
+                        const std::stop_token& stop) {
+  auto fresh = index.snapshot();
+  std::shared_ptr<indexer::Packer> packer;
+  {
+    std::lock_guard lock(mutex_);
+    if (report != nullptr) {
+      status_.files = report->files;
+      status_.definitions = report->definitions;
+    }
+    if (snapshot_ == fresh) return;
+    snapshot_ = fresh;
+    packer = packer_;
+    if (memory_) memory_->follow(fresh);
+  }
+  if (packer) packer->prepare(fresh, stop);
 }
 
 fs::path repository_root(const fs::path& path) {

@@ -15,6 +15,7 @@
 
 #include "daemon/config.h"
 #include "daemon/workspace/memory_keeper.h"
+#include "daemon/workspace/watcher.h"
 #include "indexer/context/pack.h"
 #include "indexer/index.h"
 
@@ -25,6 +26,7 @@ struct WorkspaceStatus {
   std::uint64_t files = 0, definitions = 0;
   // While the first index is built; afterwards 0.
   std::uint64_t files_done = 0, files_total = 0;
+  std::string watching;  // "inotify, N folders" or why it polls; "" before the first index
 };
 
 // How a workspace gets its index; the server fills it in, tests leave it empty.
@@ -69,6 +71,10 @@ class Workspace {
   void told() const {
     if (support_.on_change) support_.on_change();
   }
+  void publish(const indexer::RepoIndex& index, const indexer::BuildReport* report,
+               const std::stop_token& stop);
+  void on_disk_changes(FileChanges changes);
+  void watch(const indexer::Snapshot& snapshot);
 
   const std::filesystem::path root_;
   std::vector<std::string> notes_;
@@ -83,9 +89,11 @@ class Workspace {
   std::shared_ptr<MemoryKeeper> memory_;
   WorkspaceStatus status_;
   std::vector<std::string> pending_;
+  bool everything_pending_ = false;
   bool settled_ = false;
 
-  std::jthread indexing_;  // last: it uses everything above
+  std::unique_ptr<Watcher> watcher_;  // made and used by the thread below
+  std::jthread indexing_;             // last: it uses everything above
 };
 
 class WorkspaceRegistry {

@@ -76,9 +76,8 @@ class BlockCursor {
     name.resize(shared);
     name.append(names_.substr(at_, length));
     at_ += length;
-    if (!varint(names_, at_, defs) || !varint(names_, at_, refs) || def_ > definitions_.size() ||
-        defs > definitions_.size() - def_ || ref_ > references_.size() ||
-        refs > references_.size() - ref_) {
+    if (!sizes(defs, refs) || def_ > definitions_.size() || defs > definitions_.size() - def_ ||
+        ref_ > references_.size() || refs > references_.size() - ref_) {
       left_ = 0;
       return false;
     }
@@ -91,6 +90,14 @@ class BlockCursor {
   NamePostings postings;
 
  private:
+  bool sizes(std::uint64_t& defs, std::uint64_t& refs) {
+    if (at_ >= names_.size()) return false;
+    const auto both = static_cast<unsigned char>(names_[at_++]);
+    defs = both & 15;
+    refs = both >> 4;
+    return (defs != kLongPostings || varint(names_, at_, defs)) &&
+           (refs != kLongPostings || varint(names_, at_, refs));
+  }
   std::string_view names_, definitions_, references_;
   std::size_t at_ = 0, def_ = 0, ref_ = 0, left_ = 0;
 };

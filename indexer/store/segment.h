@@ -1,20 +1,21 @@
 // A segment: what was learnt from a set of blobs, immutable, in one file or one block of memory.
 //
-// Layout, little-endian, sections in this order, each 8-byte aligned (kSegmentVersion 3):
+// Layout, little-endian, sections in this order, each 8-byte aligned (kSegmentVersion 4):
 //   header       magic, versions, offset and size of every section, XXH3-64 of header and of body
 //   records      one RecordEntry per blob, in the order of the build
 //   by_blob      u32 record numbers sorted by blob id, then language
 //   facts        per record: definitions and imports as varints (segment_builder.cpp), compressed
 //                in blocks (facts_blocks.h)
 //   names        all names, sorted, in blocks of 32, front-coded: varint shared, varint length,
-//                bytes, varint bytes of its definitions, varint bytes of its references
+//                bytes, one byte with the bytes of its definitions (low half) and of its
+//                references; a half of 15 means that a varint follows
 //   blocks       per block of names: u64 offset in names, in definitions, in references
 //   definitions  per name: varint record delta, varint index of the definition, …
 //   references   per name: varint record delta, …
 //   trigrams     sorted, with the sizes of their lists (postings.h)
 //   texts        per trigram: the records whose text has it (postings.h)
 // Version 2: blocks of facts and the lists are compressed. Version 3: a definition's name is a
-// distance to the name before.
+// distance to the name before. Version 4: short sizes of postings share a byte.
 // A reader checks versions, sizes and the checksum; whatever does not fit is kCorrupt, and the
 // caller forgets the segment and learns its blobs again.
 #pragma once
@@ -39,9 +40,10 @@
 
 namespace ambit::indexer {
 
-inline constexpr std::uint32_t kSegmentVersion = 3;
+inline constexpr std::uint32_t kSegmentVersion = 4;
 inline constexpr std::size_t kNamesPerBlock = 32;
 inline constexpr std::size_t kSectionCount = 9;
+inline constexpr std::size_t kLongPostings = 15;
 
 struct SegmentHeader {
   char magic[8];  // "AMBITSEG"

@@ -243,8 +243,11 @@ class NameWriter {
     while (shared < last_.size() && shared < name.size() && last_[shared] == name[shared]) ++shared;
     names_.varint(shared);
     names_.string(name.substr(shared));
-    names_.varint(definitions.size());
-    names_.varint(references.size());
+    const auto d = std::min(definitions.size(), kLongPostings);
+    const auto r = std::min(references.size(), kLongPostings);
+    names_.write(static_cast<std::uint8_t>(d | r << 4));
+    if (d == kLongPostings) names_.varint(definitions.size());
+    if (r == kLongPostings) names_.varint(references.size());
     definitions_ += definitions;
     references_ += references;
     last_ = name;

@@ -11,7 +11,7 @@ ambit=${AMBIT:-ambit}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME="$work/cache" XDG_CONFIG_HOME="$work/config"
-mkdir -p "$work/config/ambit"
+mkdir -p "$work/config/ambit" "$work/cache"
 printf '[index]\nthreads = 2\n' >"$work/config/ambit/config.toml"
 repo=$work/repo
 cp -r "$tree" "$repo"
@@ -47,5 +47,6 @@ g checkout -q other
 step "checkout, $files files changed"
 g checkout -q main
 step 'checkout back'
-g worktree add -q "$work/second" main
+g worktree add -q --detach "$work/second" main
+sleep 3
 step 'a second worktree, the same files' "$work/second"

@@ -70,7 +70,10 @@ MISSED = {
         ("object", r"companion object|object\s*:", "ctags gives names to objects without one"),
         ("constant|variable", r"\b%(name)s\b", "a local variable"),
     ],
-    "lua": [("function", r"%(last)s\s*=\s*function\b|local\s+%(last)s\b", "a local variable")],
+    "lua": [
+        ("function", r"%(last)s\s*=\s*function\b|local\s+%(last)s\b", "a local variable"),
+        ("function", r"%(last)s\s*=\s*(?!function\b)\S", "ctags error: a value that is no function"),
+    ],
     "bash": [("alias", r"\balias\b", "ctags counts aliases")],
 }
 
