@@ -21,36 +21,47 @@ struct DenseJobs {
 
 template <bool kManyTile, class Format, int kTerms>
 __device__ void tile(const Operand& w, int row, const std::uint16_t* x, const Activation& a,
-                     const Tokens& tokens, int first, float* y, std::size_t y_stride, Sums* sums) {
-  if constexpr (kManyTile) {
-    many_tile<Format, kTerms>(w, row, x, a.cols, a.plane, tokens, first, y, y_stride);
-  } else {
-    few_tile<Format, kTerms>(w, row, x, a.cols, a.plane, tokens, first, y, y_stride, *sums);
+                     const Tokens& tokens, int first, int last, float* y, std::size_t y_stride,
+                     Sums* sums) {
+#pragma unroll 1
+  for (; first < last; first += kManyTile ? kManyTokens : kFewTokens) {
+    if constexpr (kManyTile) {
+      many_tile<Format, kTerms>(w, row, x, a.cols, a.plane, tokens, first, y, y_stride);
+    } else {
+      few_tile<Format, kTerms>(w, row, x, a.cols, a.plane, tokens, first, y, y_stride, *sums);
+    }
   }
 }
 
-// One tile of a matrix of any type; x_from: first column of x.
+// The tiles of tokens [first, last) with one run of rows of a matrix of any type; x_from: first
+// column of x. The loop stands inside of the choice: outside, the compiler keeps what it can
+// compute ahead for every type at once, and runs out of registers.
 template <bool kManyTile>
 __device__ void any_tile(MatrixType type, bool round, const Operand& w, int row,
                          const Activation& x, std::size_t x_from, const Tokens& tokens, int first,
-                         float* y, std::size_t y_stride, Sums* sums) {
+                         int last, float* y, std::size_t y_stride, Sums* sums) {
   if (type == MatrixType::kF32) {
-    if constexpr (!kManyTile) f32_tile(w, row, x.f32 + x_from, x.cols, tokens, first, y, y_stride);
+    if constexpr (!kManyTile) {
+#pragma unroll 1
+      for (; first < last; first += kFewTokens) {
+        f32_tile(w, row, x.f32 + x_from, x.cols, tokens, first, y, y_stride);
+      }
+    }
     return;
   }
   const std::uint16_t* from = (round ? x.rounded : x.split) + x_from;
   if (type == MatrixType::kBf16) {
-    tile<kManyTile, Bf16, 3>(w, row, from, x, tokens, first, y, y_stride, sums);
+    tile<kManyTile, Bf16, 3>(w, row, from, x, tokens, first, last, y, y_stride, sums);
   } else if (type == MatrixType::kFp8Block128) {
     if (round) {
-      tile<kManyTile, Fp8, 1>(w, row, from, x, tokens, first, y, y_stride, sums);
+      tile<kManyTile, Fp8, 1>(w, row, from, x, tokens, first, last, y, y_stride, sums);
     } else {
-      tile<kManyTile, Fp8, 3>(w, row, from, x, tokens, first, y, y_stride, sums);
+      tile<kManyTile, Fp8, 3>(w, row, from, x, tokens, first, last, y, y_stride, sums);
     }
   } else if (round) {
-    tile<kManyTile, Fp4, 1>(w, row, from, x, tokens, first, y, y_stride, sums);
+    tile<kManyTile, Fp4, 1>(w, row, from, x, tokens, first, last, y, y_stride, sums);
   } else {
-    tile<kManyTile, Fp4, 3>(w, row, from, x, tokens, first, y, y_stride, sums);
+    tile<kManyTile, Fp4, 3>(w, row, from, x, tokens, first, last, y, y_stride, sums);
   }
 }
 
@@ -77,7 +88,8 @@ __global__ void __launch_bounds__(kThreads) dense_kernel(const DenseJobs jobs) {
   const std::size_t group =
       static_cast<std::size_t>(row) / (job.w.rows / static_cast<std::size_t>(args.groups));
   any_tile<kManyTile>(job.w.type, job.round, w, row, args.x, group * job.w.cols,
-                      {nullptr, 0, static_cast<int>(args.n)}, first, job.y, job.y_stride, &sums);
+                      {nullptr, 0, static_cast<int>(args.n)}, first, first + 1, job.y, job.y_stride,
+                      &sums);
 }
 
 // Grid: row tiles of both matrices, slots of active experts; a block goes through its tokens.
@@ -99,9 +111,8 @@ __global__ void __launch_bounds__(kThreads) expert_kernel(const ExpertLinearArgs
   if (row >= w.rows) return;  // whole warps; no barrier follows in that variant
   const Tokens tokens{a.by_entry ? nullptr : of.row, of.begin[expert],
                       of.begin[expert + 1] - of.begin[expert]};
-  for (int first = 0; first < tokens.count; first += kManyTile ? kManyTokens : kFewTokens) {
-    any_tile<kManyTile>(m.type, a.round, w, row, a.x, 0, tokens, first, a.y[which], m.rows, &sums);
-  }
+  any_tile<kManyTile>(m.type, a.round, w, row, a.x, 0, tokens, 0, tokens.count, a.y[which], m.rows,
+                      &sums);
 }
 
 // Whether the kernels take this matrix with this x.

@@ -256,6 +256,7 @@ __device__ inline void f32_tile(const Operand& w, int row, const float* x, std::
         reinterpret_cast<const float*>(w.data) +
         static_cast<std::size_t>(min(r, w.rows - 1)) * static_cast<std::size_t>(w.cols);
     float v[8] = {};
+#pragma unroll 1  // a step loads 36 floats; two steps at once spill on sm_80
     for (int col = 4 * lane; col < w.cols; col += 4 * kWarp) {
       const float4 a = load4(weights + col);
 #pragma unroll
