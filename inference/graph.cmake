@@ -7,6 +7,8 @@ target_sources(ambit_inference PRIVATE
   weights/safetensors.cpp
   weights/gguf.cpp
   weights/gguf_names.cpp
+  weights/gguf_writer.cpp
+  weights/convert.cpp
   weights/checkpoint.cpp
   weights/binding.cpp
   ops/thread_pool.cpp
@@ -48,6 +50,7 @@ target_sources(ambit_inference PRIVATE
   device/device_step.cpp
   device/device_block.cpp
   device/device_model.cpp
+  engine/grammar.cpp
   engine/sampler.cpp
   engine/speculative.cpp
   engine/local_backend.cpp

@@ -15,6 +15,7 @@
 #include "inference/engine/commands.h"
 #include "inference/tokenizer/chat_format.h"
 #include "inference/tokenizer/tokenizer.h"
+#include "inference/weights/convert.h"
 
 namespace ambit::daemon {
 
@@ -231,6 +232,32 @@ int info(const Arguments& arguments) {
   return kExitDone;
 }
 
+int convert(const Arguments& arguments) {
+  Options options("model convert", "IN OUT [--to gguf|safetensors]",
+                  "A checkpoint in the other container, value for value.");
+  auto& in = options.positional("IN", Options::kRequired);
+  auto& out = options.positional("OUT", Options::kRequired);
+  auto& to = options.choice("--to", "", {"", "gguf", "safetensors"},
+                            "else by OUT: a .gguf file, or a folder for safetensors");
+  auto& json = options.flag("--json", "print one JSON document");
+  if (auto done = options.parse(arguments)) return *done;
+  const bool gguf = to.empty() ? fs::path(out).extension() == ".gguf" : to == "gguf";
+  const auto done = inference::convert_checkpoint(
+      in, out, gguf ? inference::Container::kGguf : inference::Container::kSafetensors);
+  if (!done) return report(done.error());
+  if (json) {
+    print(nlohmann::json{
+              {"tensors", done->tensors}, {"bytes", done->bytes}, {"left_out", done->left_out}}
+              .dump() +
+          "\n");
+    return kExitDone;
+  }
+  print(out + ": " + std::to_string(done->tensors) + " tensors, " + std::to_string(done->bytes) +
+        " bytes\n");
+  if (!done->left_out.empty()) std::fprintf(stderr, "%s\n", done->left_out.c_str());
+  return kExitDone;
+}
+
 struct Verb {
   std::string_view name, summary;
   int (*run)(const Arguments& arguments);
@@ -244,6 +271,7 @@ constexpr std::array kVerbs{
     Verb{"logits", "the logits of every position of a sequence", logits},
     Verb{"session", "requests and answers in token ids, one a line", session},
     Verb{"bench", "how fast the model reads and writes here", bench},
+    Verb{"convert", "a checkpoint from safetensors to GGUF or back", convert},
 };
 
 void print_verbs(std::FILE* to) {

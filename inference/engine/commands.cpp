@@ -14,6 +14,7 @@
 #include "daemon/support/clock.h"
 #include "daemon/support/file.h"
 #include "inference/engine/local_backend.h"
+#include "inference/weights/checkpoint.h"
 
 namespace ambit::inference {
 namespace {
@@ -120,6 +121,9 @@ Result<GenerateRequest> parse_request(const std::string& line, std::size_t vocab
   r.sampling.top_p = static_cast<float>(number("top_p", 1));
   r.sampling.top_k = static_cast<std::int32_t>(whole("top_k", 0, 1 << 24));
   r.sampling.min_p = static_cast<float>(number("min_p", 0));
+  if (const auto grammar = json.find("grammar"); grammar != json.end() && grammar->is_string()) {
+    r.grammar = grammar->get<std::string>();
+  }
   const auto drop = json.find("drop");
   r.keep = !(drop != json.end() && drop->is_boolean() && drop->get<bool>());
   return r;
@@ -239,6 +243,8 @@ Result<void> run_session(const SessionCommand& c, std::istream& in, std::ostream
   options.state_bytes = c.state_bytes;
   options.speculate = c.speculate;
   AMBIT_TRY(model, Model::open(c.model, options.model));
+  // For grammars; ids need none.
+  if (auto tokenizer = checkpoint_tokenizer(c.model)) options.tokenizer = std::move(*tokenizer);
   const std::size_t vocab = model->config().vocab_size;
   const auto backend = make_local_backend(std::move(model), options);
   std::string line;

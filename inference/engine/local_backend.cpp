@@ -11,6 +11,7 @@
 #include "daemon/support/clock.h"
 #include "daemon/support/file.h"
 #include "daemon/support/trace.h"
+#include "inference/engine/grammar.h"
 #include "inference/engine/sampler.h"
 #include "inference/engine/speculative.h"
 #include "inference/kv/disk_store.h"
@@ -31,8 +32,9 @@ struct Job {
   TimePoint started;
   TimePoint decoding_since;
   GenerateResult result;
-  std::optional<KvCache> cache;         // set when first scheduled
-  std::optional<LookupDrafter> lookup;  // set when decoding
+  std::optional<KvCache> cache;           // set when first scheduled
+  std::optional<LookupDrafter> lookup;    // set when decoding
+  std::optional<GrammarMatcher> grammar;  // set when the request has one
   bool decoding = false;
   TokenId next = 0;               // decided, not yet in the cache
   std::int64_t generated = 0;     // tokens decided
@@ -98,6 +100,11 @@ class LocalBackend final : public Backend {
     job->stop = std::move(stop);
     job->submitted = std::chrono::steady_clock::now();
     if (auto problem = check(job->request)) return refuse(*job, std::move(*problem));
+    if (!job->request.grammar.empty()) {
+      auto grammar = Grammar::parse(job->request.grammar);
+      if (!grammar) return refuse(*job, grammar.error());
+      job->grammar.emplace(std::move(*grammar));
+    }
     {
       const std::lock_guard lock(mutex_);
       if (pending_ < options_.max_queue) {
@@ -139,8 +146,9 @@ class LocalBackend final : public Backend {
     if (r.answer.size() > static_cast<std::size_t>(r.max_new_tokens)) {
       return make_error(Code::kInvalidArgument, "the answer to rate is beyond max_new_tokens");
     }
-    if (!r.grammar.empty()) {
-      return make_error(Code::kUnsupported, "this engine takes no grammar");
+    if (!r.grammar.empty() && options_.tokenizer == nullptr) {
+      return make_error(Code::kUnsupported,
+                        "a grammar needs the model's tokenizer.json, which is not beside it");
     }
     return std::nullopt;
   }
@@ -419,14 +427,23 @@ class LocalBackend final : public Backend {
     for (;; ++row) {
       const auto of_row = logits.subspan(row * vocab, vocab);
       const auto& answer = job.request.answer;
-      const TokenId id = answer.empty() ? sampler_.sample(of_row, job.request.sampling,
-                                                          static_cast<std::uint64_t>(job.generated))
-                                        : answer[static_cast<std::size_t>(job.generated)];
       const auto& stops = job.request.stop_ids;
+      const bool bound = job.grammar && answer.empty();
+      if (bound && !allow(*job.grammar, stops)) {
+        end = Finish::kStop;
+        break;
+      }
+      const TokenId id = answer.empty()
+                             ? sampler_.sample(of_row, job.request.sampling,
+                                               static_cast<std::uint64_t>(job.generated),
+                                               bound ? std::span<const std::uint8_t>(allowed_)
+                                                     : std::span<const std::uint8_t>())
+                             : answer[static_cast<std::size_t>(job.generated)];
       if (answer.empty() && std::find(stops.begin(), stops.end(), id) != stops.end()) {
         end = Finish::kStop;
         break;
       }
+      if (bound) (void)job.grammar->accept(options_.tokenizer->token_bytes(id));
       tokens_.push_back(sampler_.describe(of_row, id, job.request.logprobs));
       accepted_.push_back(id);
       ++job.generated;
@@ -451,6 +468,20 @@ class LocalBackend final : public Backend {
     }
     if (!tokens_.empty() && job.events.on_tokens) job.events.on_tokens(tokens_);
     if (end) finish(slot, *end);
+  }
+
+  // Fills allowed_ with what the grammar lets come next; a stop where the answer may end. False
+  // when nothing may.
+  bool allow(GrammarMatcher& grammar, std::span<const TokenId> stops) {
+    if (!vocabulary_) vocabulary_.emplace(*options_.tokenizer);
+    bool any = grammar.allowed(*vocabulary_, allowed_);
+    allowed_.resize(model_->config().vocab_size);
+    for (const TokenId id : stops) {
+      if (id < 0 || static_cast<std::size_t>(id) >= allowed_.size()) continue;
+      allowed_[static_cast<std::size_t>(id)] = grammar.can_end() ? 1 : 0;
+      any = any || grammar.can_end();
+    }
+    return any;
   }
 
   void finish(JobPtr& slot, Finish how) {
@@ -509,6 +540,8 @@ class LocalBackend final : public Backend {
   std::vector<GeneratedToken> tokens_;
   std::vector<TokenId> accepted_;
   Sampler sampler_;
+  std::optional<GrammarVocabulary> vocabulary_;  // made for the first grammar
+  std::vector<std::uint8_t> allowed_;
   double tokens_per_ms_ = 0;  // of prefill
   std::jthread thread_;       // last: it uses everything above
 };

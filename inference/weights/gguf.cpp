@@ -178,6 +178,7 @@ struct Entry {
 Result<Entry> read_entry(const std::filesystem::path& file, Cursor& c) {
   Entry e;
   e.name = c.text(kLongestName);
+  if (!is_plain_name(e.name)) return corrupt(file, "a tensor has a name that is not plain text");
   const auto dims = c.number<std::uint32_t>();
   if (!c.ok() || dims == 0 || dims > 4) return corrupt(file, "tensor " + e.name + " has no shape");
   std::uint64_t elements = 1;
@@ -256,6 +257,7 @@ Result<void> Gguf::add(const std::filesystem::path& file, bool first) {
   std::int64_t alignment = 32;
   for (std::uint64_t i = 0; i < keys; ++i) {
     const std::string key(c.text(kLongestName));
+    if (!is_plain_name(key)) return corrupt(file, "a key of its metadata is not plain text");
     const auto type = static_cast<ValueType>(c.number<std::uint32_t>());
     auto value = type == ValueType::kArray ? array(c) : scalar(c, type);
     if (!c.ok() || !value) return corrupt(file, "metadata " + key + " cannot be read");

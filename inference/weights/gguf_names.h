@@ -6,7 +6,9 @@
 #include <string>
 
 #include "daemon/support/result.h"
+#include "inference/model_config.h"
 #include "inference/weights/gguf.h"
+#include "inference/weights/gguf_writer.h"
 #include "inference/weights/tensor.h"
 
 namespace ambit::inference {
@@ -18,5 +20,15 @@ namespace ambit::inference {
 // Stacks of experts come cut into experts; all are views. kUnsupported for a name that is not
 // known.
 [[nodiscard]] Result<TensorMap> gguf_tensors(const Gguf& file);
+
+// And back, in llama.cpp's spelling: the name of a released tensor (of the stack, for an expert's),
+// empty when it has none.
+[[nodiscard]] std::string gguf_name(std::string_view released);
+
+// The keys of `config`, and the vocabulary of the tokenizer.json in the folder of `path` (none when
+// there is none). kCorrupt for a tokenizer.json that is none.
+[[nodiscard]] Result<void> write_gguf_metadata(const ModelConfig& config,
+                                               const std::filesystem::path& path,
+                                               GgufWriter& writer);
 
 }  // namespace ambit::inference

@@ -1,5 +1,6 @@
 #include "inference/weights/safetensors.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -95,6 +96,12 @@ std::string_view dtype_name(const Tensor& tensor) {
                                             : to_string(tensor.type);
 }
 
+bool is_plain_name(std::string_view name) {
+  constexpr std::size_t kLongest = 512;
+  return name.size() <= kLongest &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 Result<void> Safetensors::add(const std::filesystem::path& file) {
   AMBIT_TRY(mapped, MappedFile::open(file));
   const auto bytes = mapped.bytes();
@@ -110,6 +117,7 @@ Result<void> Safetensors::add(const std::filesystem::path& file) {
   const auto data = bytes.subspan(sizeof(length) + length);
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
+    if (!is_plain_name(name)) return corrupt(file, "a tensor has a name that is not plain text");
     AMBIT_TRY(tensor, read_entry(file, name, entry, data));
     bytes_ += tensor.data.size();
     if (!tensors_.emplace(name, std::move(tensor)).second) {
@@ -145,7 +153,9 @@ Result<Safetensors> Safetensors::open(const std::filesystem::path& path) {
   }
   std::set<std::string> shards;
   for (const auto& [name, file] : json["weight_map"].items()) {
-    if (!file.is_string()) return corrupt(index, "weight_map names no file for " + name);
+    if (!file.is_string() || !is_plain_name(name)) {
+      return corrupt(index, "weight_map holds more than names of tensors and files");
+    }
     const auto& shard = file.get_ref<const std::string&>();
     if (shard.find('/') != std::string::npos || shard.find("..") != std::string::npos) {
       return corrupt(index, "a shard lies outside the directory");

@@ -46,6 +46,10 @@ struct Tensor {
 // "F8_E4M3", "Q4_K", …
 [[nodiscard]] std::string_view dtype_name(const Tensor& tensor);
 
+// Fit to be a name and to be shown: printable and of a bounded length. Readers refuse other names,
+// so that messages which quote one stay a line.
+[[nodiscard]] bool is_plain_name(std::string_view name);
+
 using TensorMap = std::map<std::string, Tensor, std::less<>>;
 
 }  // namespace ambit::inference

@@ -7,6 +7,7 @@ ambit_test(inference_graph_tests SOURCES
   ops/ops_test.cpp
   ops/thread_pool_test.cpp
   kv/disk_store_test.cpp
+  engine/grammar_test.cpp
   engine/local_backend_test.cpp
   engine/commands_test.cpp
   LIBS ambit_inference nlohmann_json::nlohmann_json)

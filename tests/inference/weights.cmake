@@ -3,4 +3,5 @@ ambit_test(inference_weights_tests SOURCES
   model/golden.cpp
   weights/gguf_test.cpp
   weights/weights_test.cpp
+  weights/convert_test.cpp
   LIBS ambit_inference nlohmann_json::nlohmann_json)

@@ -9,6 +9,8 @@
 #include <random>
 
 #include "gtest/gtest.h"
+#include "inference/engine/grammar.h"
+#include "inference/tokenizer/tokenizer.h"
 #include "tests/inference/model/golden.h"
 
 namespace ambit::inference {
@@ -239,6 +241,36 @@ TEST_F(LocalBackendTest, RatesAGivenAnswerAsItRatesItsOwn) {
   EXPECT_EQ(other.ids, r.answer);
   EXPECT_FLOAT_EQ(other.tokens[1].logprob, own.tokens[1].logprob);
   EXPECT_LT(other.tokens[2].logprob, own.tokens[2].logprob);
+}
+
+TEST_F(LocalBackendTest, AnswersFollowTheirGrammarWithAndWithoutSpeculation) {
+  LocalOptions options;
+  options.tokenizer = Tokenizer::bytes();
+  OPEN_OR_SKIP(backend, options);
+  options.speculate = false;
+  OPEN_OR_SKIP(plain, options);
+  const auto stop = options.tokenizer->special().eos;
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    GenerateRequest request;
+    request.prompt = ids(40, static_cast<unsigned>(seed));
+    request.max_new_tokens = 60;
+    request.sampling = {.temperature = seed == 0 ? 0.0F : 1.5F, .seed = seed};
+    request.stop_ids = {stop};
+    request.grammar = "root ::= item (\", \" item)* \".\"  item ::= [a-c]+ \"=\" [0-9] [0-9]";
+    const Answer answer = ask(*backend, request);
+    ASSERT_NE(answer.result.finish, Finish::kError) << answer.result.error.message;
+    EXPECT_EQ(answer.ids, ask(*plain, request).ids);
+    const std::string text = options.tokenizer->decode(answer.ids);
+    GrammarMatcher matcher(Grammar::parse(request.grammar).value());
+    EXPECT_TRUE(matcher.accept(text)) << text;
+    EXPECT_EQ(matcher.can_end(), answer.result.finish == Finish::kStop) << text;
+    EXPECT_FALSE(text.empty());
+  }
+  GenerateRequest wrong;
+  wrong.prompt = ids(3);
+  wrong.max_new_tokens = 1;
+  wrong.grammar = "root ::= nothing";
+  EXPECT_EQ(ask(*backend, wrong).result.error.code, Code::kInvalidArgument);
 }
 
 TEST_F(LocalBackendTest, AMissingCheckpointIsOneClearLine) {

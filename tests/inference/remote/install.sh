@@ -12,7 +12,9 @@ mkdir -p "$prefix"
 bash "$here/../../editors/lib/deb-prefix.sh" "$prefix" sid llama.cpp usr/bin/llama-server >"$prefix.log" 2>&1
 [ -f "$server" ] || { echo "llama.cpp could not be installed: $(tail -1 "$prefix.log")"; exit 1; }
 lib=$prefix/files/usr/lib/$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
-for file in "$server" "$lib"/llama/*.so "$lib"/libllama*.so.*.*.* "$lib"/libggml.so.*.*.*; do
+bench=$prefix/files/usr/bin/llama-bench  # for tests/bench/engine
+patchelf --set-interpreter "$(patchelf --print-interpreter "$server")" "$bench" || exit 1
+for file in "$server" "$bench" "$lib"/llama/*.so "$lib"/libllama*.so.*.*.* "$lib"/libggml.so.*.*.*; do
   patchelf --force-rpath --set-rpath "$lib:$lib/llama" "$file" || exit 1
 done
 "$server" --version 2>&1 | head -1

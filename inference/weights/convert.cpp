@@ -1,0 +1,329 @@
+#include "inference/weights/convert.h"
+
+#include <bit>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "daemon/support/file.h"
+#include "inference/ops/gemm.h"
+#include "inference/weights/checkpoint.h"
+#include "inference/weights/gguf_names.h"
+#include "inference/weights/gguf_writer.h"
+
+namespace ambit::inference {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+bool ends(std::string_view s, std::string_view with) {
+  return s.ends_with(with);
+}
+
+std::string scale_name(const std::string& weight) {
+  return weight.substr(0, weight.size() - std::string_view("weight").size()) + "scale";
+}
+
+// A matrix of the checkpoint, whatever its format; null rows when it is none.
+Result<ops::Matrix> matrix_of(const TensorMap& tensors, const std::string& name, const Tensor& t) {
+  ops::Matrix m;
+  m.rows = static_cast<std::size_t>(t.shape.size() == 2 ? t.shape[0] : 1);
+  m.cols = static_cast<std::size_t>(t.elements()) / std::max<std::size_t>(m.rows, 1);
+  m.data = t.data.data();
+  const auto scales = [&](std::size_t want) -> Result<void> {
+    const auto it = ends(name, ".weight") ? tensors.find(scale_name(name)) : tensors.end();
+    if (it == tensors.end() || it->second.data.size() != want) {
+      return make_error(Code::kCorrupt, "tensor " + name + " has no scales of its shape");
+    }
+    m.scales = reinterpret_cast<const std::uint8_t*>(it->second.data.data());
+    return {};
+  };
+  switch (t.type) {
+    case TensorType::kF32:
+      m.type = ops::MatrixType::kF32;
+      break;
+    case TensorType::kF16:
+      m.type = ops::MatrixType::kF16;
+      break;
+    case TensorType::kBf16:
+      m.type = ops::MatrixType::kBf16;
+      break;
+    case TensorType::kBlocks:
+      m.type = ops::MatrixType::kBlocks;
+      m.blocks = t.blocks;
+      break;
+    case TensorType::kF8E4m3:
+      m.type = ops::MatrixType::kFp8Block128;
+      AMBIT_CHECK_OK(scales((m.rows + 127) / 128 * ((m.cols + 127) / 128)));
+      break;
+    case TensorType::kI8:
+    case TensorType::kU8:
+      m.type = ops::MatrixType::kFp4Group32;
+      m.cols *= 2;
+      if (m.cols % 32 != 0) {
+        return make_error(Code::kCorrupt,
+                          "tensor " + name + " has a row that is no multiple of 32");
+      }
+      AMBIT_CHECK_OK(scales(m.rows * m.cols / 32));
+      break;
+    default:
+      return make_error(Code::kUnsupported, "tensor " + name + " has dtype " +
+                                                std::string(dtype_name(t)) + ", no number format");
+  }
+  return m;
+}
+
+std::string floats_of(const ops::Matrix& m) {
+  std::string out(4 * m.rows * m.cols, '\0');
+  std::vector<float> row(m.cols);
+  for (std::size_t r = 0; r < m.rows; ++r) {
+    ops::unpack_row(m, r, row.data());
+    std::memcpy(out.data() + 4 * r * m.cols, row.data(), 4 * m.cols);
+  }
+  return out;
+}
+
+// Of values that BF16 holds: FP8 codes times powers of two.
+std::string halves_of(const ops::Matrix& m) {
+  const std::string wide = floats_of(m);
+  std::string out(wide.size() / 2, '\0');
+  for (std::size_t i = 0; i < out.size() / 2; ++i) std::memcpy(&out[2 * i], &wide[4 * i + 2], 2);
+  return out;
+}
+
+// FP4 rows as MXFP4 blocks of 32: the scale, then values i and i + 16 in one byte.
+std::string mxfp4_of(const ops::Matrix& m) {
+  const std::size_t blocks = m.rows * m.cols / 32;
+  std::string out(17 * blocks, '\0');
+  const auto* in = reinterpret_cast<const std::uint8_t*>(m.data);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    out[17 * b] = static_cast<char>(m.scales[b]);
+    const auto code = [&](std::size_t i) {
+      return in[16 * b + i / 2] >> (i % 2 == 0 ? 0U : 4U) & 15U;
+    };
+    for (std::size_t i = 0; i < 16; ++i)
+      out[17 * b + 1 + i] = static_cast<char>(code(i) | code(i + 16) << 4U);
+  }
+  return out;
+}
+
+// And back: packed pairs and scales.
+std::pair<std::string, std::string> fp4_of(const Tensor& t) {
+  const auto* in = reinterpret_cast<const std::uint8_t*>(t.data.data());
+  const std::size_t blocks = t.data.size() / 17;
+  std::pair<std::string, std::string> out;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    out.second.push_back(static_cast<char>(in[17 * b]));
+    const auto code = [&](std::size_t i) {
+      return in[17 * b + 1 + i % 16] >> (i < 16 ? 0U : 4U) & 15U;
+    };
+    for (std::size_t i = 0; i < 32; i += 2)
+      out.first.push_back(static_cast<char>(code(i) | code(i + 1) << 4U));
+  }
+  return out;
+}
+
+std::string raw(const Tensor& t) {
+  return {reinterpret_cast<const char*>(t.data.data()), t.data.size()};
+}
+
+// --- to GGUF ---------------------------------------------------------------------------------
+
+// What a tensor becomes, decided without touching its data.
+GgufType gguf_type(const Tensor& t) {
+  if (t.type == TensorType::kI64 || t.type == TensorType::kI32) return GgufType::kI32;
+  if (t.shape.size() < 2) return GgufType::kF32;
+  switch (t.type) {
+    case TensorType::kF16:
+      return GgufType::kF16;
+    case TensorType::kBf16:
+    case TensorType::kF8E4m3:
+      return GgufType::kBf16;
+    case TensorType::kI8:
+    case TensorType::kU8:
+      return GgufType::kMxfp4;
+    default:
+      return GgufType::kF32;
+  }
+}
+
+Result<std::string> gguf_data(const TensorMap& tensors, const std::string& name, const Tensor& t) {
+  switch (gguf_type(t)) {
+    case GgufType::kI32: {
+      if (t.type == TensorType::kI32) return raw(t);
+      std::string out(t.data.size() / 2, '\0');
+      for (std::size_t i = 0; i < out.size() / 4; ++i)
+        std::memcpy(&out[4 * i], t.data.data() + 8 * i, 4);
+      return out;
+    }
+    case GgufType::kF16:
+      return raw(t);
+    case GgufType::kBf16: {
+      if (t.type == TensorType::kBf16) return raw(t);
+      AMBIT_TRY(m, matrix_of(tensors, name, t));
+      return halves_of(m);
+    }
+    case GgufType::kMxfp4: {
+      AMBIT_TRY(m, matrix_of(tensors, name, t));
+      return mxfp4_of(m);
+    }
+    case GgufType::kF32:
+      break;
+  }
+  AMBIT_TRY(m, matrix_of(tensors, name, t));
+  return floats_of(m);
+}
+
+Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::path& out) {
+  GgufWriter writer;
+  AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, writer));
+  std::size_t draft = 0;
+  for (const auto& [name, t] : c.tensors) {
+    if (name.starts_with("mtp.")) {
+      ++draft;
+      continue;
+    }
+    if (ends(name, ".scale") && c.tensors.contains(name.substr(0, name.size() - 5) + "weight")) {
+      continue;  // goes with its weight
+    }
+    const std::size_t expert = name.find(".ffn.experts.");
+    if (expert != std::string::npos) {
+      // One stack for all; expert 0 speaks for them.
+      const std::string at = name.substr(0, expert + 13);
+      if (!name.substr(at.size()).starts_with("0.")) continue;
+      const std::string part = name.substr(at.size() + 1);
+      const std::size_t n = c.config.n_routed_experts;
+      GgufTensor stack{
+          .name = gguf_name(name), .type = gguf_type(t), .shape = t.shape, .parts = {}};
+      if (gguf_type(t) == GgufType::kMxfp4) stack.shape.back() *= 2;
+      stack.shape.insert(stack.shape.begin(), static_cast<std::int64_t>(n));
+      for (std::size_t e = 0; e < n; ++e) {
+        const std::string one = at + std::to_string(e) + part;
+        const auto it = c.tensors.find(one);
+        if (it == c.tensors.end() || it->second.type != t.type || it->second.shape != t.shape) {
+          return make_error(Code::kCorrupt, "tensor " + one + " is missing or unlike expert 0's");
+        }
+        stack.parts.push_back([&c, one, &x = it->second] { return gguf_data(c.tensors, one, x); });
+      }
+      writer.add(std::move(stack));
+      continue;
+    }
+    const std::string to = gguf_name(name);
+    if (to.empty()) {
+      return make_error(Code::kUnsupported, "tensor " + name + " has no name in a GGUF file");
+    }
+    GgufTensor one{.name = to, .type = gguf_type(t), .shape = t.shape, .parts = {}};
+    if (one.type == GgufType::kMxfp4) one.shape.back() *= 2;
+    one.parts.push_back([&c, &name = name, &t = t] { return gguf_data(c.tensors, name, t); });
+    writer.add(std::move(one));
+  }
+  Conversion done;
+  done.tensors = writer.size();
+  AMBIT_TRY(bytes, writer.write(out));
+  done.bytes = bytes;
+  if (draft > 0) {
+    done.left_out = "the draft block (" + std::to_string(draft) +
+                    " tensors) was left out: GGUF files keep it apart";
+  }
+  return done;
+}
+
+// --- to safetensors --------------------------------------------------------------------------
+
+struct Entry {
+  std::string name, dtype;
+  std::vector<std::int64_t> shape;
+  std::uint64_t bytes = 0;
+  std::function<Result<std::string>()> data;
+};
+
+std::vector<Entry> safetensors_entries(const Checkpoint& c) {
+  std::vector<Entry> out;
+  for (const auto& [name, t] : c.tensors) {
+    if (t.type != TensorType::kBlocks) {
+      out.push_back({name, std::string(dtype_name(t)), t.shape, t.data.size(),
+                     [&t = t] { return Result<std::string>(raw(t)); }});
+      continue;
+    }
+    if (t.blocks == ops::BlockFormat::kMxfp4 && ends(name, ".weight")) {
+      std::vector<std::int64_t> pairs = t.shape;
+      pairs.back() /= 2;
+      std::vector<std::int64_t> groups = t.shape;
+      groups.back() /= 32;
+      const std::uint64_t n = t.data.size() / 17;
+      out.push_back(
+          {name, "I8", pairs, 16 * n, [&t = t] { return Result<std::string>(fp4_of(t).first); }});
+      out.push_back({scale_name(name), "F8_E8M0", groups, n,
+                     [&t = t] { return Result<std::string>(fp4_of(t).second); }});
+      continue;
+    }
+    out.push_back({name, "F32", t.shape, 4 * static_cast<std::uint64_t>(t.elements()),
+                   [&c, &name = name, &t = t]() -> Result<std::string> {
+                     AMBIT_TRY(m, matrix_of(c.tensors, name, t));
+                     return floats_of(m);
+                   }});
+  }
+  return out;
+}
+
+Result<Conversion> to_safetensors(const Checkpoint& c, const fs::path& in, const fs::path& out) {
+  std::error_code ec;
+  fs::create_directories(out, ec);
+  if (ec) return make_error(Code::kIo, "cannot make " + out.string() + ": " + ec.message());
+  const std::vector<Entry> entries = safetensors_entries(c);
+  Json header = Json::object();
+  std::uint64_t at = 0;
+  for (const Entry& e : entries) {
+    header[e.name] = {{"dtype", e.dtype}, {"shape", e.shape}, {"data_offsets", {at, at + e.bytes}}};
+    at += e.bytes;
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const fs::path file = out / "model.safetensors";
+  std::ofstream to(file, std::ios::binary | std::ios::trunc);
+  const std::uint64_t length = text.size();
+  to.write(reinterpret_cast<const char*>(&length), 8);
+  to << text;
+  for (const Entry& e : entries) {
+    AMBIT_TRY(data, e.data());
+    to.write(data.data(), static_cast<std::streamsize>(data.size()));
+  }
+  std::ofstream config(out / "config.json", std::ios::trunc);
+  config << c.config_json << '\n';
+  to.close();
+  config.close();
+  if (!to || !config) {
+    return make_error(Code::kIo, "cannot write " + file.string() + ": is the disk full?");
+  }
+  Conversion done;
+  done.tensors = entries.size();
+  done.bytes = 8 + text.size() + at;
+  const fs::path beside = (fs::is_directory(in, ec) ? in : in.parent_path()) / "tokenizer.json";
+  if (fs::exists(beside, ec)) {
+    fs::copy_file(beside, out / "tokenizer.json", ec);
+  } else {
+    done.left_out = "no tokenizer.json was beside the weights, so none is beside the new ones";
+  }
+  return done;
+}
+
+}  // namespace
+
+Result<Conversion> convert_checkpoint(const fs::path& in, const fs::path& out, Container to) {
+  std::error_code ec;
+  const fs::path target = to == Container::kGguf ? out : out / "model.safetensors";
+  if (fs::exists(target, ec)) {
+    return make_error(Code::kInvalidArgument, target.string() + " exists; name another output");
+  }
+  AMBIT_TRY(checkpoint, open_checkpoint(in));
+  if (to == Container::kSafetensors) return to_safetensors(checkpoint, in, out);
+  if (checkpoint.format == "gguf") {
+    return make_error(Code::kUnsupported, in.string() + " is a GGUF file already");
+  }
+  return to_gguf(checkpoint, in, out);
+}
+
+}  // namespace ambit::inference

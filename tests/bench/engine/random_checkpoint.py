@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Writes a DeepSeek-V4 checkpoint with random weights: random_checkpoint.py SHAPE DTYPE FOLDER. For timing; its text means nothing."""
+import array, json, math, os, random, struct, sys
+
+# Flash's schedule, compression ratios and top-k everywhere; the widths differ. "mid" reads 150 MB of BF16 a token.
+COMMON = dict(
+    model_type="deepseek_v4", architectures=["DeepseekV4ForCausalLM"], hc_mult=4, hc_sinkhorn_iters=20, hc_eps=1e-6, rms_norm_eps=1e-6,
+    num_key_value_heads=1, sliding_window=128, index_topk=512, num_experts_per_tok=6, n_shared_experts=1, num_hash_layers=3,
+    scoring_func="sqrtsoftplus", topk_method="noaux_tc", norm_topk_prob=True, routed_scaling_factor=1.5, swiglu_limit=10.0, rope_theta=10000,
+    compress_rope_theta=160000, max_position_embeddings=1 << 20, tie_word_embeddings=False, hidden_act="silu", bos_token_id=0, eos_token_id=1,
+    rope_scaling=dict(type="yarn", factor=16, original_max_position_embeddings=65536, beta_fast=32, beta_slow=1))
+SHAPES = {
+    "tiny": dict(num_hidden_layers=6, hidden_size=128, num_attention_heads=4, head_dim=128, qk_rope_head_dim=32, q_lora_rank=64, o_groups=2,
+                 o_lora_rank=64, index_n_heads=4, index_head_dim=64, n_routed_experts=16, moe_intermediate_size=64, vocab_size=512),
+    "mid": dict(num_hidden_layers=8, hidden_size=1024, num_attention_heads=16, head_dim=128, qk_rope_head_dim=32, q_lora_rank=256, o_groups=4,
+                o_lora_rank=256, index_n_heads=16, index_head_dim=64, n_routed_experts=16, moe_intermediate_size=512, vocab_size=4096),
+}
+
+
+def ratios(layers):
+    return [0, 0] + [4 if l % 2 == 0 else 128 for l in range(2, layers)]
+
+
+def tensors(c):
+    """(name, shape, kind): kind "matrix" takes DTYPE, "f32" and "table" their own; "one" is a norm's weight, about 1."""
+    D, H, d, q, n = c["hidden_size"], c["num_attention_heads"], c["head_dim"], c["q_lora_rank"], c["hc_mult"]
+    G, low, F, V, E = c["o_groups"], c["o_lora_rank"], c["moe_intermediate_size"], c["vocab_size"], c["n_routed_experts"]
+    yield "embed.weight", [V, D], "matrix"
+    yield "head.weight", [V, D], "matrix"
+    yield "norm.weight", [D], "one"
+    for at, rows, scales in [("hc_head", n, 1)]:
+        yield at + "_fn", [rows, n * D], "f32"
+        yield at + "_base", [rows], "f32"
+        yield at + "_scale", [scales], "f32"
+    for l, r in enumerate(c["compress_ratios"]):
+        p = f"layers.{l}."
+        yield p + "attn_norm.weight", [D], "one"
+        yield p + "ffn_norm.weight", [D], "one"
+        for at in ("hc_attn", "hc_ffn"):
+            yield p + at + "_fn", [(2 + n) * n, n * D], "f32"
+            yield p + at + "_base", [(2 + n) * n], "f32"
+            yield p + at + "_scale", [3], "f32"
+        a = p + "attn."
+        yield a + "attn_sink", [H], "f32"
+        yield a + "wq_a.weight", [q, D], "matrix"
+        yield a + "q_norm.weight", [q], "one"
+        yield a + "wq_b.weight", [H * d, q], "matrix"
+        yield a + "wkv.weight", [d, D], "matrix"
+        yield a + "kv_norm.weight", [d], "one"
+        yield a + "wo_a.weight", [G * low, H * d // G], "matrix"
+        yield a + "wo_b.weight", [D, G * low], "matrix"
+        uses = [] if r == 0 else [("compressor.", d)] + ([("indexer.compressor.", c["index_head_dim"])] if r == 4 else [])
+        for at, dim in uses:
+            width = 2 * dim if r == 4 else dim
+            yield a + at + "ape", [r, width], "f32"
+            yield a + at + "wkv.weight", [width, D], "matrix"
+            yield a + at + "wgate.weight", [width, D], "matrix"
+            yield a + at + "norm.weight", [dim], "one"
+        if r == 4:
+            yield a + "indexer.wq_b.weight", [c["index_n_heads"] * c["index_head_dim"], q], "matrix"
+            yield a + "indexer.weights_proj.weight", [c["index_n_heads"], D], "matrix"
+        f = p + "ffn."
+        yield f + "gate.weight", [E, D], "matrix"
+        if l < c["num_hash_layers"]:
+            yield f + "gate.tid2eid", [V, c["num_experts_per_tok"]], "table"
+        else:
+            yield f + "gate.bias", [E], "f32"
+        for at in [f"experts.{e}." for e in range(E)] + ["shared_experts."]:
+            yield f + at + "w1.weight", [F, D], "matrix"
+            yield f + at + "w3.weight", [F, D], "matrix"
+            yield f + at + "w2.weight", [D, F], "matrix"
+
+
+def main():
+    shape, dtype, folder = sys.argv[1:4]
+    c = dict(COMMON, **SHAPES[shape])
+    c["compress_ratios"] = ratios(c["num_hidden_layers"])
+    os.makedirs(folder, exist_ok=True)
+    rng = random.Random(1)
+    pool = [rng.gauss(0, 1) for _ in range(1 << 18)]
+
+    def floats(count, scale, offset):
+        values = array.array("f", [x * scale + offset for x in pool])
+        start = rng.randrange(len(pool))
+        raw = (values[start:] + values[:start]) * (count // len(pool) + 1)
+        return raw[:count]
+
+    def halves(raw):
+        out = array.array("H")
+        out.frombytes(raw.tobytes())
+        return out[1::2]  # little-endian: the upper half of each float
+
+    header, parts, at = {}, [], 0
+    for name, dims, kind in tensors(c):
+        count = math.prod(dims)
+        if kind == "table":
+            data, code = array.array("q", [(i // dims[1] + i) % c["n_routed_experts"] for i in range(count)]), "I64"
+        else:
+            scale = dims[-1] ** -0.5 if kind == "matrix" else 0.1
+            data, code = floats(count, scale, 1.0 if kind == "one" else 0.0), "F32"
+            if dtype == "bf16" and kind == "matrix":
+                data, code = halves(data), "BF16"
+        size = len(data) * data.itemsize
+        header[name] = dict(dtype=code, shape=dims, data_offsets=[at, at + size])
+        parts.append(data)
+        at += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for data in parts:
+            data.tofile(f)
+    with open(os.path.join(folder, "config.json"), "w") as f:
+        json.dump(c, f, indent=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+// A checkpoint that went to the other container and back computes the same bits.
+#include "inference/weights/convert.h"
+
+#include <unistd.h>
+
+#include "gtest/gtest.h"
+#include "inference/model/model.h"
+
+namespace ambit::inference {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Convert : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    dir_ = fs::temp_directory_path() / ("ambit-convert-" + std::to_string(::getpid()));
+    fs::remove_all(dir_);
+    fs::create_directories(dir_);
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  static std::vector<float> logits(const fs::path& path) {
+    auto model = Model::open(path, {.numerics = Numerics::kPlain, .mtp = false});
+    if (!model) {
+      ADD_FAILURE() << model.error().message;
+      return {};
+    }
+    std::vector<TokenId> ids(150);
+    for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<TokenId>(i * 37 % 300);
+    KvCache cache((*model)->pages());
+    const StepInput in{.cache = &cache, .ids = ids};
+    const auto out = (*model)->forward({&in, 1}).logits;
+    return {out.begin(), out.end()};
+  }
+  fs::path dir_;
+};
+
+TEST_P(Convert, ToGgufAndBackChangesNoBit) {
+  const fs::path from = std::string(AMBIT_SOURCE_DIR "/tests/golden/") + GetParam();
+  const auto want = logits(from);
+  ASSERT_FALSE(want.empty());
+  const auto there = convert_checkpoint(from, dir_ / "m.gguf", Container::kGguf);
+  ASSERT_TRUE(there) << there.error().message;
+  EXPECT_EQ(there->bytes, fs::file_size(dir_ / "m.gguf"));
+  EXPECT_EQ(logits(dir_ / "m.gguf"), want);
+  const auto back = convert_checkpoint(dir_ / "m.gguf", dir_ / "back", Container::kSafetensors);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(logits(dir_ / "back"), want);
+}
+
+TEST_P(Convert, NothingIsOverwritten) {
+  const fs::path from = std::string(AMBIT_SOURCE_DIR "/tests/golden/") + GetParam();
+  EXPECT_FALSE(convert_checkpoint(from, from, Container::kSafetensors));
+  EXPECT_FALSE(convert_checkpoint(AMBIT_SOURCE_DIR "/tests/golden/gguf/small.gguf",
+                                  dir_ / "again.gguf", Container::kGguf))
+      << "a GGUF file is one already";
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoints, Convert, testing::Values("f32-a", "q-c", "gguf/small"),
+                         [](const auto& param) {
+                           std::string s = param.param;
+                           std::erase_if(s, [](char c) { return c == '-' || c == '/'; });
+                           return s;
+                         });
+
+}  // namespace
+}  // namespace ambit::inference
