@@ -20,8 +20,8 @@ void on_open(Session& session, const json& params) {
   if (const auto path = lsp::path_from_uri(uri)) {
     const auto workspace = session.workspace_of(*path);
     if (session.config_for(workspace).flag("enabled")) {
-      session.server.when_model_settled([weak = session.weak_from_this(), path = *path] {
-        if (const auto self = weak.lock()) self->post([path](Session& s) { s.read_ahead(path); });
+      session.server.when_model_settled([weak = session.weak_from_this(), uri] {
+        if (const auto self = weak.lock()) self->post([uri](Session& s) { s.read_ahead(uri); });
       });
     }
   }

@@ -373,10 +373,13 @@ std::shared_ptr<AssistContext> Session::assist_context(const std::string& path,
   return context;
 }
 
-void Session::read_ahead(const std::string& path) {
-  const auto workspace = workspace_of(path);
+void Session::read_ahead(const std::string& uri) {
+  const auto path = lsp::path_from_uri(uri);
+  // The model may settle long after the file was closed: its workspace must not come back then.
+  if (!path || documents.find(uri) == nullptr) return;
+  const auto workspace = workspace_of(*path);
   if (!workspace) return;
-  const auto relative = std::filesystem::path(path).lexically_relative(workspace->root()).string();
+  const auto relative = std::filesystem::path(*path).lexically_relative(workspace->root()).string();
   const auto warm = server.warm_prefix(workspace, config_for(workspace), {relative});
   if (!warm || warm->status().budget <= 0 ||
       !shown_reading_.insert(workspace->root().string()).second) {

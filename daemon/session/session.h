@@ -128,8 +128,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // Everything an assist needs for a document of this window.
   [[nodiscard]] std::shared_ptr<AssistContext> assist_context(const std::string& path,
                                                               std::stop_token stop);
-  // Starts reading the repository of this path into the model, and shows that once a window.
-  void read_ahead(const std::string& path);
+  // Starts reading the repository of this open document into the model, and shows that once a
+  // window. A document that is closed by now starts nothing.
+  void read_ahead(const std::string& uri);
 
   Server& server;
   const std::uint64_t id;

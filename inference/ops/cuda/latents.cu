@@ -151,7 +151,7 @@ __device__ void compressor(const LatentsArgs& a, const CompressorArgs& c, std::s
   }
 }
 
-__global__ void __launch_bounds__(kThreads) latents_kernel(const LatentsArgs a) {
+__global__ void __launch_bounds__(kThreads, 6) latents_kernel(const LatentsArgs a) {
   __shared__ alignas(16) float pooled[kMaxHeadDim];
   __shared__ float partial[kThreads / kWarp];
   const std::size_t row = blockIdx.x;
