@@ -102,6 +102,9 @@ void read_text_document(const json& document, ClientInfo& out) {
   out.action_resolves = texts(action, {"resolveSupport", "properties"});
   out.push = diagnostics(member(document, {"publishDiagnostics"}));
   out.pull = diagnostics(member(document, {"diagnostic"}));
+  // Neovim 0.12 answers a refresh by asking for the workspace and then leaves out the files that
+  // it has open: findings would come and go there with the next change only. A push reaches all.
+  if (out.name == "Neovim" && out.push.present) out.pull.present = false;
   const json& completion = member(document, {"completion"});
   out.completion = completion.is_object();
   out.dynamic_completion = truth(completion, {"dynamicRegistration"});

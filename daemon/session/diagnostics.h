@@ -2,7 +2,8 @@
 //
 // A client that declared textDocument.diagnostic pulls: it gets the answer from this table in
 // microseconds (VS Code asks on every keystroke), `unchanged` while nothing changed, and a refresh
-// after each change where it takes one. Any other client gets publishDiagnostics.
+// after each change where it takes one. Any other client, and Neovim (client_info.cpp says why),
+// gets publishDiagnostics.
 //
 // Items are LSP Diagnostics with every member that we know; what the client did not declare
 // (codeDescription, data, tags, relatedInformation, a MarkupContent message) is left out or made
