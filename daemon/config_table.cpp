@@ -90,6 +90,9 @@ const std::array kSettings{
             "How long a server may be silent before and within an answer."},
     Setting{"daemon.idle_exit_s", 900_i, 0, 604800, "", "s", false,
             "The daemon leaves when no editor was connected for this long; 0 keeps it."},
+    Setting{"daemon.orphan_exit_s", 1_i, 1, 604800, "", "s", false,
+            "The same when the last editor was killed instead of closed, so that nothing is left "
+            "behind; more keeps a large model loaded over an editor's crash."},
     Setting{"log.level", Text("warning"), 0, 0, "error|warning|info|debug", "", false,
             "Log lines up to this level are written."},
     Setting{"log.file", true, 0, 0, "", "", false,

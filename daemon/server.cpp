@@ -201,9 +201,10 @@ void Server::add_client(FileDescriptor fd) {
     session = std::make_shared<Session>(*this, id);
     sessions_.emplace(id, session);
   }
-  session->start(std::move(fd), [this](std::uint64_t id) {
+  session->start(std::move(fd), [this](const Session& ended) {
     std::lock_guard lock(mutex_);
-    sessions_.erase(id);
+    if (ended.initialized) orphaned_ = !ended.shut_down;
+    sessions_.erase(ended.id);
     idle_since_ = std::chrono::steady_clock::now();
     wake_.notify_all();
   });
@@ -220,7 +221,8 @@ void Server::run(std::chrono::seconds idle_exit) {
       if (stopping_) break;
     }
     if (idle_exit.count() > 0 && sessions_.empty()) {
-      const auto until = idle_since_ + idle_exit;
+      const std::chrono::seconds orphan_exit(config_.integer("daemon.orphan_exit_s"));
+      const auto until = idle_since_ + (orphaned_ ? std::min(idle_exit, orphan_exit) : idle_exit);
       if (std::chrono::steady_clock::now() >= until) return;
       wake_.wait_until(lock, until);
     } else {

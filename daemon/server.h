@@ -52,7 +52,8 @@ class Server {
 
   // A client is at the other end of this stream. Any thread.
   void add_client(FileDescriptor fd);
-  // Blocks until stop() or, when idle_exit is not zero, until nobody was connected for that long.
+  // Blocks until stop() or, when idle_exit is not zero, until nobody was connected for that long;
+  // for daemon.orphan_exit_s, if that is less, where the last editor went without a shutdown.
   void run(std::chrono::seconds idle_exit);
   void stop();
 
@@ -116,6 +117,7 @@ class Server {
   std::uint64_t completions_ = 0, from_cache_ = 0;
   std::pair<inference::BackendState, std::string> announced_;    // of the model
   std::chrono::steady_clock::time_point idle_since_ = started_;  // while there is no session
+  bool orphaned_ = false;  // the editor that left last was killed
   struct Answered {
     double ms = 0;
     std::int64_t computed = -1;  // tokens of the prompt; -1: the model was not asked

@@ -29,7 +29,7 @@ Session::Session(Server& s, std::uint64_t session_id)
 
 Session::~Session() = default;
 
-void Session::start(FileDescriptor fd, std::function<void(std::uint64_t)> on_end) {
+void Session::start(FileDescriptor fd, std::function<void(const Session&)> on_end) {
   on_end_ = std::move(on_end);
   Connection::Events events;
   events.on_frame = [self = shared_from_this()](lsp::FrameEvent event) {
@@ -63,7 +63,7 @@ void Session::finish() {
   tokens_.clear();
   indexing.clear();
   workspaces_.clear();
-  on_end_now(id);
+  on_end_now(*this);
 }
 
 void Session::post(std::function<void(Session&)> job) {

@@ -50,7 +50,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(Server& server, std::uint64_t id);
   ~Session();
   // on_end is called once, on the strand, after the client is gone.
-  void start(FileDescriptor fd, std::function<void(std::uint64_t id)> on_end);
+  void start(FileDescriptor fd, std::function<void(const Session&)> on_end);
   void end();                                                 // any thread
   void show_message(int type, const std::string& text);       // any thread
   void log_message(LogLevel level, const std::string& line);  // any thread; window/logMessage
@@ -159,7 +159,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void trace_reply(const lsp::RequestId& request, const std::string& how);
 
   std::shared_ptr<Connection> connection_;
-  std::function<void(std::uint64_t)> on_end_;
+  std::function<void(const Session&)> on_end_;
   struct Running {
     std::stop_source stop;
     std::function<void(Session&)> on_cancel;

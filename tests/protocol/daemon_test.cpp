@@ -57,7 +57,7 @@ TEST_F(Protocol, TwoEditorsThatStartAtOnceShareOneDaemon) {
 }
 
 TEST_F(Protocol, TheDaemonLeavesWhenNobodyWasConnectedForAWhile) {
-  configure("daemon.idle_exit_s = 1");
+  configure("daemon.idle_exit_s = 1\ndaemon.orphan_exit_s = 60");
   auto& client = started_editor();
   client.open(uri("a.cpp"), "one = ");
   (void)client.call(kInline, LspClient::inline_params(uri("a.cpp"), 0, 6));
@@ -73,8 +73,17 @@ TEST_F(Protocol, TheDaemonLeavesWhenNobodyWasConnectedForAWhile) {
   EXPECT_GE(std::chrono::steady_clock::now() - left, std::chrono::milliseconds(900)) << "too soon";
 }
 
+TEST_F(Protocol, TheDaemonOutlivesAnEditorThatIsClosed) {
+  auto& client = started_editor();
+  const int daemon = pid_of_daemon(client);
+  ASSERT_GT(daemon, 0);
+  ASSERT_TRUE(client.call("shutdown", nullptr).contains("result"));
+  client.notify("exit", nullptr);
+  EXPECT_EQ(client.wait_exit(), 0);
+  EXPECT_FALSE(ends(daemon, std::chrono::milliseconds(2000)));
+}
+
 TEST_F(Protocol, NothingStaysWhenTheEditorIsKilled) {
-  configure("daemon.idle_exit_s = 1");
   // Whoever holds the other end of our pipes is not always the editor: its death counts as well.
   pid_t window = 0;
   std::string sleep = "/bin/sleep", minute = "60";
