@@ -106,23 +106,34 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
   const auto found = session.states.find(asked.uri);
   // A closed document or a newer request answered this one already.
   if (found == session.states.end() || found->second.generation != asked.generation ||
-      !found->second.in_flight) {
+      found->second.waiting.empty()) {
     return;
   }
   DocumentState& state = found->second;
-  state.in_flight = false;
+  const auto waiting = std::exchange(state.waiting, {});
+  const auto each = [&](const auto& tell) {
+    for (const auto& one : waiting) {
+      Asked mine = asked;
+      mine.id = one.id;
+      mine.as_list = one.as_list;
+      tell(mine);
+    }
+  };
+  const auto fail_all = [&](std::string_view why) {
+    each([&](const Asked& mine) {
+      session.fail(mine.id, lsp::ErrorCode::kRequestCancelled, std::string(why));
+    });
+  };
   const double ms = std::chrono::duration<double, std::milli>(Clock::now() - asked.start).count();
   session.debounce.answered(ms);
-  if (outcome.cancelled) {
-    return session.fail(asked.id, lsp::ErrorCode::kRequestCancelled, std::string(kSuperseded));
-  }
+  if (outcome.cancelled) return fail_all(kSuperseded);
   for (auto item = outcome.items.rbegin(); item != outcome.items.rend(); ++item) {
     state.shown.add(asked.text, asked.cursor, item->text);
   }
   const Document* document = session.documents.find(asked.uri);
   if (document == nullptr || document->text != asked.document) {
     // The answer is for older text: it waits in the cache for the next request.
-    return session.fail(asked.id, lsp::ErrorCode::kRequestCancelled, "the text has changed");
+    return fail_all("the text has changed");
   }
   if (outcome.items.empty()) {
     if (outcome.error.code == Code::kUnavailable && !outcome.error.message.empty() &&
@@ -130,14 +141,16 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
       session.model_problem_said = true;
       session.show_message(2, "Ambit: " + outcome.error.message);
     }
-    return answer_nothing(session, asked, outcome.reason);
+    return each([&](const Asked& mine) { answer_nothing(session, mine, outcome.reason); });
   }
   session.server.count_completion(ms, outcome);
-  json items = json::array();
-  for (const auto& item : outcome.items) {
-    items.push_back(item_json(asked, item.text, 0, session.client));
-  }
-  answer(session, asked, std::move(items));
+  each([&](const Asked& mine) {
+    json items = json::array();
+    for (const auto& item : outcome.items) {
+      items.push_back(item_json(mine, item.text, 0, session.client));
+    }
+    answer(session, mine, std::move(items));
+  });
   const auto& best = outcome.items.front();
   if (best.source == "model") {
     std::string accepted = *asked.text;
@@ -210,12 +223,32 @@ void read_ahead(Session& session, const Asked& asked, std::shared_ptr<const std:
 }
 
 // Ends the older request of the same document: clients differ in whether they cancel it.
-void supersede(Session& session, DocumentState& state, std::string_view why = kSuperseded) {
+void supersede(Session& session, DocumentState& state) {
   state.stop.request_stop();
   if (state.pause) state.pause->cancel();
-  if (!state.in_flight) return;
-  state.in_flight = false;
-  session.fail(state.request, lsp::ErrorCode::kRequestCancelled, std::string(why));
+  for (const auto& one : std::exchange(state.waiting, {})) {
+    session.fail(one.id, lsp::ErrorCode::kRequestCancelled, std::string(kSuperseded));
+  }
+}
+
+// A cancel is answered at once, in the pause as well as while the model runs, which goes on only
+// for whoever else waits.
+void cancel(Session& session, const std::string& uri, const lsp::RequestId& id) {
+  const auto found = session.states.find(uri);
+  if (found == session.states.end()) return;
+  DocumentState& state = found->second;
+  if (std::erase_if(state.waiting, [&](const auto& one) { return one.id == id; }) == 0) return;
+  session.fail(id, lsp::ErrorCode::kRequestCancelled, "cancelled");
+  if (!state.waiting.empty()) return;
+  state.stop.request_stop();
+  if (state.pause) state.pause->cancel();
+}
+
+// Is what this request wants being generated already, for the editor's other kind of request?
+bool joins(const DocumentState& state, const Asked& asked) {
+  return !asked.invoked && state.waiting.size() == 1 &&
+         state.waiting.front().as_list != asked.as_list && state.text == asked.text &&
+         state.cursor == asked.cursor;
 }
 
 // Continues the entry that is chosen in the editor's completion list instead of what stands there.
@@ -268,6 +301,12 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
     return answer_nothing(session, asked, "automatic completion is switched off in the settings");
   }
   DocumentState& state = session.states[asked.uri];
+  const auto on_cancel = [uri = asked.uri, id](Session& s) { cancel(s, uri, id); };
+  if (joins(state, asked)) {
+    state.waiting.push_back({id, as_list});
+    (void)session.begin_request(id, on_cancel);
+    return;
+  }
   supersede(session, state);
   asked.generation = ++state.generation;
   if (!asked.invoked) {
@@ -277,15 +316,11 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
                     json::array({item_json(asked, hit->rest, hit->replace_after, session.client)}));
     }
   }
-  state.request = id;
-  state.in_flight = true;
-  // A cancel is answered at once, in the pause as well as while the model runs.
-  state.stop =
-      session.begin_request(id, [uri = asked.uri, generation = asked.generation](Session& s) {
-        const auto found = s.states.find(uri);
-        if (found == s.states.end() || found->second.generation != generation) return;
-        supersede(s, found->second, "cancelled");
-      });
+  state.waiting = {{id, as_list}};
+  state.text = asked.text;
+  state.cursor = asked.cursor;
+  state.stop = std::stop_source();
+  (void)session.begin_request(id, on_cancel);
   const auto delay = asked.invoked
                          ? std::chrono::milliseconds(0)
                          : session.debounce.delay(config.integer("completion.debounce_min_ms"),

@@ -58,8 +58,8 @@ void on_close(Session& session, const json& params) {
   if (const auto state = session.states.find(uri); state != session.states.end()) {
     state->second.stop.request_stop();
     if (state->second.ahead) state->second.ahead->request_stop();
-    if (state->second.in_flight) {
-      session.fail(state->second.request, lsp::ErrorCode::kContentModified, "the file was closed");
+    for (const auto& one : state->second.waiting) {
+      session.fail(one.id, lsp::ErrorCode::kContentModified, "the file was closed");
     }
     session.states.erase(state);
   }

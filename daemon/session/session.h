@@ -36,10 +36,17 @@ class Server;
 // What a document's completions remember.
 struct DocumentState {
   TypeThrough shown;
-  lsp::RequestId request;  // in flight
-  bool in_flight = false;
-  std::stop_source stop;                  // of that request
-  std::optional<std::stop_source> ahead;  // of what is generated for after an accept
+  // Who waits for what is generated now: ghost text, the list, or both when an editor asks for both
+  // at one place. Empty: nothing is.
+  struct Waiting {
+    lsp::RequestId id;
+    bool as_list = false;  // textDocument/completion
+  };
+  std::vector<Waiting> waiting;
+  std::shared_ptr<const std::string> text;  // for which
+  std::size_t cursor = 0;                   // and where
+  std::stop_source stop;                    // of the generation
+  std::optional<std::stop_source> ahead;    // of what is generated for after an accept
   std::uint64_t generation = 0;  // rises with each request, so that a late answer knows it is late
   std::unique_ptr<Timer> pause;  // debounce
   std::uint64_t stream = 0;      // of the packer

@@ -106,6 +106,40 @@ TEST_F(Protocol, OffersAListToEditorsWithoutGhostText) {
   EXPECT_EQ(plain.call("completionItem/resolve", bare)["result"]["documentation"], whole.substr(2));
 }
 
+// Some editors show ghost text and the list, and ask for both after each keystroke.
+TEST_F(Protocol, AnswersGhostTextAndTheListFromOneGeneration) {
+  auto& client = started_editor({{"textDocument", {{"completion", json::object()}}}});
+  client.open(uri("a.cpp"), "int total = ");
+  const auto place = LspClient::inline_params(uri("a.cpp"), 0, 12, 2);
+  json list = {{"textDocument", place["textDocument"]},
+               {"position", place["position"]},
+               {"context", {{"triggerKind", 1}}}};
+  const int ghost = client.request(kInline, place);
+  const int entries = client.request("textDocument/completion", list);
+  EXPECT_THAT(texts(client.reply(ghost)), ElementsAre("int total = price * count;"));
+  EXPECT_EQ(client.reply(entries)["result"]["items"][0]["label"], "price * count;");
+
+  // One is cancelled, the other is answered; newer typing ends both.
+  client.change(uri("a.cpp"), 2, "one = ");
+  list["position"]["character"] = 6;
+  const auto short_place = LspClient::inline_params(uri("a.cpp"), 0, 6, 2);
+  const int cancelled = client.request("textDocument/completion", list);
+  const int kept = client.request(kInline, short_place);
+  client.notify("$/cancelRequest", {{"id", cancelled}});
+  EXPECT_EQ(error_code(client.reply(cancelled)), -32800);
+  EXPECT_THAT(texts(client.reply(kept)), ElementsAre("one = 1;"));
+
+  client.change(uri("a.cpp"), 3, "slow = ");
+  list["position"]["character"] = 7;
+  const auto slow_place = LspClient::inline_params(uri("a.cpp"), 0, 7, 2);
+  const int first = client.request(kInline, slow_place);
+  const int second = client.request("textDocument/completion", list);
+  client.change(uri("a.cpp"), 4, "slow = one = ");
+  (void)client.call(kInline, LspClient::inline_params(uri("a.cpp"), 0, 13, 2));
+  EXPECT_EQ(error_code(client.reply(first)), -32800);
+  EXPECT_EQ(error_code(client.reply(second)), -32800);
+}
+
 TEST_F(Protocol, ContinuesTheEntryThatIsChosenInTheList) {
   script(R"({"rules": [{"match": "x.push_back<｜fim▁hole｜>", "answer": "(total);"}]})");
   auto& client = started_editor();
