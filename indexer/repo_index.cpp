@@ -48,7 +48,8 @@ bool never_read(FileClass c) {
 bool by_content(std::string_view path) {  // the language depends on the content
   const auto name = path.substr(path.rfind('/') + 1);
   const auto dot = name.rfind('.');
-  return dot == std::string_view::npos || name.ends_with(".h") || name.ends_with(".H");
+  return dot == std::string_view::npos || name.ends_with(".h") || name.ends_with(".H") ||
+         name.ends_with(".inc");
 }
 
 std::string neutral_name(std::string_view path) {

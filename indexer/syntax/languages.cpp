@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::array<LanguageInfo, kLanguageCount> kLanguages{{
     {Language::kNone, "plaintext", "Text", "", "", "txt rst adoc", "", "."},
-    {Language::kC, "c", "C", "tree-sitter-c", "c", "c h i", "", "::"},
+    {Language::kC, "c", "C", "tree-sitter-c", "c", "c h i inc", "", "::"},
     {Language::kCpp, "cpp", "C++", "tree-sitter-cpp", "cpp",
-     "cc cpp cxx c++ hh hpp hxx h++ ipp inl tpp txx cppm ixx", "", "::"},
+     "cc cpp cxx c++ hh hpp hxx h++ ipp inl tpp tcc txx cppm ixx", "", "::"},
     {Language::kCuda, "cuda-cpp", "CUDA", "tree-sitter-cpp", "cpp", "cu cuh", "", "::"},
     {Language::kPython, "python", "Python", "tree-sitter-python", "python", "py pyi pyw",
      "SConstruct SConscript", "."},
@@ -27,7 +27,7 @@ constexpr std::array<LanguageInfo, kLanguageCount> kLanguages{{
     {Language::kCSharp, "csharp", "C#", "tree-sitter-c-sharp", "csharp", "cs csx", "", "."},
     {Language::kRuby, "ruby", "Ruby", "tree-sitter-ruby", "ruby", "rb rake gemspec ru",
      "Rakefile Gemfile", "::"},
-    {Language::kPhp, "php", "PHP", "tree-sitter-php", "php", "php phtml inc", "", "\\"},
+    {Language::kPhp, "php", "PHP", "tree-sitter-php", "php", "php phtml", "", "\\"},
     {Language::kKotlin, "kotlin", "Kotlin", "@tree-sitter-grammars/tree-sitter-kotlin", "kotlin",
      "kt kts", "", "."},
     {Language::kSwift, "swift", "Swift", "tree-sitter-swift", "swift", "swift", "", "."},
@@ -117,6 +117,37 @@ bool looks_like_cpp(std::string_view head) {
   return false;
 }
 
+// "list.inc" is a piece of what includes it. C and C++ call most of them so and are what the path
+// alone says; text that is neither (Pascal, assembly, make, BitBake) is of no language.
+Language by_fragment(std::string_view head) {
+  if (head.empty()) return Language::kC;
+  if (head.find("<?php") != std::string_view::npos || head.starts_with("<?")) return Language::kPhp;
+  if (looks_like_cpp(head)) return Language::kCpp;
+  for (std::size_t at = 0; at < head.size();) {
+    const auto end = std::min(head.find('\n', at), head.size());
+    auto line = head.substr(at, end - at);
+    at = end + 1;
+    line.remove_prefix(std::min(line.find_first_not_of(" \t\r"), line.size()));
+    line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+    if (line.empty()) continue;
+    if (line.front() == '#') {
+      const auto word = line.substr(std::min(line.find_first_not_of("# \t"), line.size()));
+      for (const std::string_view directive :
+           {"include", "define", "undef", "if", "pragma", "error"}) {
+        if (word.starts_with(directive)) return Language::kC;
+      }
+      return Language::kNone;  // a comment of other languages
+    }
+    if (line.find(":=") != std::string_view::npos) return Language::kNone;
+    if (line.starts_with("//") || line.starts_with("/*") || line.ends_with(';') ||
+        line.ends_with('{') || line.ends_with(')') || line.ends_with("),")) {
+      return Language::kC;
+    }
+    if (line.find_first_of("%;.") == 0) return Language::kNone;
+  }
+  return Language::kNone;
+}
+
 }  // namespace
 
 std::span<const LanguageInfo> all_languages() {
@@ -144,6 +175,7 @@ Language language_of(std::string_view path, std::string_view head) {
     it = table.extensions.find(extension);
   }
   if (it == table.extensions.end()) return by_interpreter(head);
+  if (extension == "inc") return by_fragment(head);
   if (it->second == Language::kC && extension == "h" && looks_like_cpp(head.substr(0, 4096))) {
     return Language::kCpp;
   }

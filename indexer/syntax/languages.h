@@ -46,7 +46,7 @@ inline constexpr std::size_t kLanguageCount = 29;
 
 // What was learnt from a blob is valid for one version of the extractor: raise it when rules,
 // grammars or the extraction change what comes out.
-inline constexpr std::uint32_t kExtractorVersion = 5;
+inline constexpr std::uint32_t kExtractorVersion = 6;
 
 struct LanguageInfo {
   Language language = Language::kNone;
@@ -61,7 +61,8 @@ struct LanguageInfo {
 
 [[nodiscard]] std::span<const LanguageInfo> all_languages();
 [[nodiscard]] const LanguageInfo& language_info(Language language);
-// By file name, then extension, then a #! line or content (C or C++ for .h). head: the first bytes.
+// By file name, then extension, then a #! line or content (C or C++ for .h; C, C++, PHP or none for
+// .inc). head: the first 4096 bytes.
 [[nodiscard]] Language language_of(std::string_view path, std::string_view head = {});
 // By editor identifier ("typescriptreact"); kNone when unknown.
 [[nodiscard]] Language language_from_id(std::string_view id);

@@ -66,6 +66,23 @@ TEST(Extract, FindsWhatOtherLanguagesDefine) {
   EXPECT_EQ(outline(Language::kMarkdown, "# A\n\n## B\n"), "section A\nsection A|B\n");
 }
 
+TEST(Languages, AFragmentIsWhatItHolds) {
+  const auto check = [](std::string_view head, Language expected) {
+    EXPECT_EQ(language_of("src/list.inc", head), expected) << head;
+  };
+  check("", Language::kC);
+  check("// Values.\nX(1)\nX(2)\n", Language::kC);
+  check("\n  { 1, 2 },\n  FOO(a),\n", Language::kC);
+  check("#if A\nint f(void);\n#endif\n", Language::kC);
+  check("// Part of a class.\ntemplate <class T>\nvoid f(T);\n", Language::kCpp);
+  check("<?php\nfunction f() {}\n", Language::kPhp);
+  check("<h1>x</h1>\n<?php echo 1; ?>\n", Language::kPhp);
+  check("# BitBake\nSUMMARY = \"x\"\n", Language::kNone);
+  check("; nasm\n%macro x 1\n", Language::kNone);
+  check("VERSION := 3\n", Language::kNone);
+  EXPECT_EQ(language_of("src/list.c.inc", "static int x;\n"), Language::kC);
+}
+
 TEST(Soften, LooksThroughMacrosThatTheGrammarCannotPlace) {
   EXPECT_EQ(outline(Language::kCpp,
                     "class LIB_EXPORT Cache final : public B {\n  int n_ GUARDED_BY(mu_);\n"

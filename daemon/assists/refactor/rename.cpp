@@ -323,7 +323,7 @@ Result<void> check_collisions(const indexer::Snapshot& snapshot, const RenameGro
   return {};
 }
 
-// Files that are not read as this language (documents, build files, .inc) and name the symbol.
+// Files that are not read as this language (documents, build files) and name the symbol.
 void note_other_files(const indexer::Snapshot& snapshot, const RenameGroup& g,
                       std::vector<std::string>& notes) {
   const auto found = snapshot.search(g.name, false, 2000);
