@@ -193,7 +193,8 @@ class DeviceModel final : public StepModel {
 
   static void fill_pages(cuda::PageRef* to, const KvCache& cache) {
     for (const PagePtr& p : cache.pages()) {
-      *to++ = {p->rows.data(), p->window.data(), p->raw.data(), p->edge.data()};
+      *to++ = {reinterpret_cast<float*>(p->rows.data()), p->window.data(), p->raw.data(),
+               p->edge.data()};
     }
   }
 
@@ -481,7 +482,8 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
   if (auto served = check_device_model(checkpoint.config, weights); !served) return served.error();
   const bool mtp = options.mtp && !weights.mtp.empty();
   const bool rounded = options.numerics != Numerics::kPlain;
-  const StateShape shape = state_shape(checkpoint.config, weights, mtp, rounded);
+  const StateShape shape =
+      state_shape(checkpoint.config, weights, mtp, {.rounded = rounded, .packed = false});
   const std::uint64_t fingerprint =
       model_fingerprint(weights, "cuda", rounded ? Numerics::kRelease : Numerics::kPlain, mtp);
   auto model = std::make_unique<DeviceModel>(library, std::move(checkpoint.config), fingerprint,

@@ -80,40 +80,46 @@ std::byte* DeviceScratch::take_bytes(std::size_t bytes) {
   return p;
 }
 
-float* DevicePages::allocate(std::size_t n) {
+namespace {
+
+std::size_t part_bytes(std::size_t bytes) {
+  return std::max<std::size_t>((bytes + 255) / 256 * 256, 256);
+}
+
+}  // namespace
+
+void* DevicePages::allocate(std::size_t bytes) {
   constexpr std::size_t kSlab = std::size_t{64} << 20U;
   constexpr std::size_t kMostParts = 16;  // of a slab: small models need few
-  const std::size_t bytes = std::max<std::size_t>((n * sizeof(float) + 255) / 256 * 256, 256);
+  bytes = part_bytes(bytes);
   auto& parts = free_[bytes];
   if (parts.empty()) {
     const std::size_t count = std::clamp<std::size_t>(kSlab / bytes, 1, kMostParts);
     if (taken_ + count * bytes > budget_) throw std::bad_alloc();
     slabs_.emplace_back(device_->api(), count * bytes);
     taken_ += count * bytes;
-    for (std::size_t i = 0; i < count; ++i) {
-      parts.push_back(reinterpret_cast<float*>(slabs_.back().data() + i * bytes));
-    }
+    for (std::size_t i = 0; i < count; ++i) parts.push_back(slabs_.back().data() + i * bytes);
   }
-  float* p = parts.back();
+  void* p = parts.back();
   parts.pop_back();
   return p;
 }
 
-void DevicePages::release(float* p, std::size_t n) {
-  free_[std::max<std::size_t>((n * sizeof(float) + 255) / 256 * 256, 256)].push_back(p);
+void DevicePages::release(void* p, std::size_t bytes) {
+  free_[part_bytes(bytes)].push_back(p);
 }
 
-void DevicePages::copy(float* to, const float* from, std::size_t n) {
-  device_->copy(to, from, n * sizeof(float));
+void DevicePages::copy(void* to, const void* from, std::size_t bytes) {
+  device_->copy(to, from, bytes);
 }
 
-void DevicePages::read(float* host, const float* from, std::size_t n) {
-  device_->copy(host, from, n * sizeof(float));
+void DevicePages::read(void* host, const void* from, std::size_t bytes) {
+  device_->copy(host, from, bytes);
   (void)device_->wait();  // remembers what went wrong
 }
 
-void DevicePages::write(float* to, const float* host, std::size_t n) {
-  read(to, host, n);
+void DevicePages::write(void* to, const void* host, std::size_t bytes) {
+  read(to, host, bytes);
 }
 
 }  // namespace ambit::inference

@@ -111,11 +111,11 @@ class DevicePages final : public StateMemory {
  public:
   DevicePages(Device& device, std::uint64_t budget_bytes)
       : device_(&device), budget_(budget_bytes) {}
-  float* allocate(std::size_t n) override;
-  void release(float* p, std::size_t n) override;
-  void copy(float* to, const float* from, std::size_t n) override;
-  void read(float* host, const float* from, std::size_t n) override;
-  void write(float* to, const float* host, std::size_t n) override;
+  void* allocate(std::size_t bytes) override;
+  void release(void* p, std::size_t bytes) override;
+  void copy(void* to, const void* from, std::size_t bytes) override;
+  void read(void* host, const void* from, std::size_t bytes) override;
+  void write(void* to, const void* host, std::size_t bytes) override;
   bool is_host() const override { return false; }
 
  private:
@@ -123,7 +123,7 @@ class DevicePages final : public StateMemory {
   std::uint64_t budget_;
   std::uint64_t taken_ = 0;
   std::vector<DeviceBuffer> slabs_;
-  std::map<std::size_t, std::vector<float*>> free_;  // by bytes
+  std::map<std::size_t, std::vector<void*>> free_;  // by bytes
 };
 
 }  // namespace ambit::inference

@@ -287,6 +287,7 @@ Result<BenchReport> run_bench(const BenchCommand& c) {
         done = stepped.error();
         return;
       }
+      cache.strip(0);
       at += n;
     }
   };

@@ -41,6 +41,7 @@ struct Job {
   std::vector<TokenId> step_ids;  // of the step being built: `next` and its drafts
   std::size_t lookup_drafts = 0;  // of step_ids
   double mtp_success = 0.75;      // running share of accepted MTP drafts
+  std::size_t pages = 0;          // of the cache, when memory was last looked at
 };
 using JobPtr = std::unique_ptr<Job>;
 
@@ -242,6 +243,35 @@ class LocalBackend final : public Backend {
       absorb(*prefilling, {}, vocab);  // everything was warm already
     }
     std::erase(active_, nullptr);
+    bound_memory();
+  }
+
+  // Live sequences that grew: beyond the budget, what lies far behind their ends is packed, then
+  // kept as rows alone. An edit there then costs the tokens behind it, but memory stays bounded.
+  void bound_memory() {
+    bool grew = false;
+    for (const JobPtr& job : active_) {
+      if (!job->cache || job->cache->pages().size() == job->pages) continue;
+      job->pages = job->cache->pages().size();
+      grew = true;
+    }
+    if (!grew) return;
+    constexpr std::size_t kWarmPages = 16;  // 2048 tokens
+    const auto is_over = [&] {
+      std::uint64_t sum = tree_.bytes();
+      for (const JobPtr& job : active_) {
+        if (!job->cache) continue;
+        for (const PagePtr& p : job->cache->pages()) sum += p.use_count() == 1 ? p->bytes() : 0;
+      }
+      kv_bytes_.store(sum, std::memory_order_relaxed);
+      return sum > options_.state_bytes;
+    };
+    if (is_over()) tree_.trim();
+    for (const auto free : {&KvCache::cool, &KvCache::strip}) {
+      for (const JobPtr& job : active_) {
+        if (job->cache && is_over()) ((*job->cache).*free)(kWarmPages);
+      }
+    }
   }
 
   // A step could not be computed: its members end, their state goes, and when the device is gone so
@@ -300,15 +330,19 @@ class LocalBackend final : public Backend {
     for (std::size_t i = 0; i < reach; ++i) {
       const bool needs_window = i + windows >= reach;
       const auto whole = static_cast<std::size_t>(warm.length()) / page_tokens;
-      if (i < whole && (!needs_window || (warm.pages()[i]->window && warm.pages()[i]->edge))) {
+      const bool enough =
+          i < whole &&
+          (!needs_window || (warm.pages()[i]->has_window() && warm.pages()[i]->has_edge()));
+      if (enough) {
         cache.adopt(warm.pages()[i], static_cast<std::int32_t>(kPageTokens));
         continue;
       }
       auto page =
           disk_->get(model_->pages(), keys[i], prompt.subspan(i * page_tokens, page_tokens));
-      if (!page || (needs_window && !(*page)->window)) return;  // damaged: compute it again
+      if (!page || (needs_window && !(*page)->has_window())) return;  // damaged: compute it again
       cache.adopt(std::move(*page), static_cast<std::int32_t>(kPageTokens));
     }
+    cache.thaw();
     tree_.insert(cache);
     warm = std::move(cache);
   }

@@ -38,8 +38,32 @@ void KvCache::truncate(std::int64_t length) {
 
 void KvCache::adopt(PagePtr page, std::int32_t filled) {
   assert(slot_of(length_) == 0 && filled > 0 && filled <= page->filled);
+  assert(filled == kPageTokens || !page->checkpoint);
   pages_.push_back(std::move(page));
   length_ += filled;
+}
+
+void KvCache::thaw() {
+  const std::size_t tail = std::min(pages_.size(), shape().window_pages() + 1);
+  for (std::size_t i = pages_.size() - tail; i < pages_.size(); ++i) maker_->thaw(*pages_[i]);
+}
+
+void KvCache::cool(std::size_t pages) {
+  pages = std::max(pages, shape().window_pages() + 1);
+  for (std::size_t i = pages_.size() - std::min(pages, pages_.size()); i-- > 0;) {
+    if (!pages_[i]->window) break;  // from here on it was done before
+    if (pages_[i].use_count() == 1) maker_->cool(*pages_[i]);
+  }
+}
+
+void KvCache::strip(std::size_t pages) {
+  pages = std::max(pages, shape().window_pages() + 1);
+  for (std::size_t i = pages_.size() - std::min(pages, pages_.size()); i-- > 0;) {
+    Page& p = *pages_[i];
+    if (!p.has_window()) break;
+    if (pages_[i].use_count() != 1) continue;
+    p.strip();
+  }
 }
 
 }  // namespace ambit::inference

@@ -33,7 +33,12 @@ class KvCache {
   // Appends a shared page: its first `filled` tokens become part of this sequence. length() must be
   // a page boundary.
   void adopt(PagePtr page, std::int32_t filled);
-  // Copies every full page's edge out of its raw part, so that the raw part may be dropped.
+  // Readies adopted pages for going on from the end.
+  void thaw();
+  // Frees what going on from the end does not need of pages that no other owner holds, all but the
+  // last `pages` of them: packs their windows (PageMaker::cool), or keeps their rows alone.
+  void cool(std::size_t pages);
+  void strip(std::size_t pages);
   [[nodiscard]] const std::vector<PagePtr>& pages() const { return pages_; }
 
   // Rows, by backbone-then-MTP layer index and absolute position. Valid until the cache is changed.
@@ -63,19 +68,19 @@ class KvCache {
     if (p.raw) return p.raw.data() + shape().streams_at + slot_of(position) * shape().streams;
     return p.edge.data() + shape().streams_edge_at;
   }
-  // Compressed row c of a layer.
-  [[nodiscard]] float* row(std::size_t layer, std::int64_t c) {
+  // Compressed row c of a layer: shape().row_bytes of a packed row, or head_dim floats.
+  [[nodiscard]] std::uint8_t* row(std::size_t layer, std::int64_t c) {
     const LayerShape& l = shape().layers[layer];
     const std::int64_t position = c * l.ratio;
     return page(position).rows.data() + l.rows_at +
-           slot_of(position) / static_cast<std::size_t>(l.ratio) * shape().head_dim;
+           slot_of(position) / static_cast<std::size_t>(l.ratio) * shape().row_bytes;
   }
-  [[nodiscard]] const float* row(std::size_t layer, std::int64_t c) const {
+  [[nodiscard]] const std::uint8_t* row(std::size_t layer, std::int64_t c) const {
     return const_cast<KvCache*>(this)->row(layer, c);
   }
-  // The index keys of the page of row c, transposed: [index_dim, rows of a page]; and the column of
-  // c.
-  [[nodiscard]] float* index_keys(std::size_t layer, std::int64_t c) {
+  // The index keys of the page of row c, and the column of c: a block of packed keys, or floats
+  // [index_dim, rows of a page].
+  [[nodiscard]] std::uint8_t* index_keys(std::size_t layer, std::int64_t c) {
     const LayerShape& l = shape().layers[layer];
     return page(c * l.ratio).rows.data() + l.index_at;
   }

@@ -13,7 +13,7 @@
 namespace ambit::inference {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x31564B41;  // "AKV1"
+constexpr std::uint32_t kMagic = 0x32564B41;  // "AKV2"
 constexpr std::uint8_t kRows = 1;
 constexpr std::uint8_t kCheckpoint = 2;
 
@@ -164,16 +164,20 @@ Result<void> DiskStore::append(std::uint8_t kind, const PageKey& key, const Page
 Result<void> DiskStore::put(const PageMaker& maker, const PageKey& key, const PageKey& parent,
                             const Page& page, bool with_checkpoint) {
   if (!maker.on_host()) {
-    const PageMaker host(maker.shape());
+    const PageMaker host(maker.host_shape());
     return put(host, key, parent, *maker.to_host(page), with_checkpoint);
   }
   if (!has_rows(key)) {
     std::string payload(reinterpret_cast<const char*>(page.ids.data()), kIdBytes);
-    payload += encode_rows(maker.shape(), page);
+    payload.append(reinterpret_cast<const char*>(page.rows.data()), page.rows.size());
     AMBIT_CHECK_OK(append(kRows, key, parent, payload));
   }
-  if (with_checkpoint && page.window && page.edge && !has_checkpoint(key)) {
-    AMBIT_CHECK_OK(append(kCheckpoint, key, parent, encode_checkpoint(maker.shape(), page)));
+  if (with_checkpoint && page.has_window() && page.has_edge() && !has_checkpoint(key)) {
+    const ByteBuffer fresh =
+        page.checkpoint ? ByteBuffer() : encode_checkpoint(maker.shape(), page);
+    const ByteBuffer& packed = page.checkpoint ? page.checkpoint : fresh;
+    AMBIT_CHECK_OK(append(kCheckpoint, key, parent,
+                          {reinterpret_cast<const char*>(packed.data()), packed.size()}));
   }
   return {};
 }
@@ -209,11 +213,14 @@ Result<PagePtr> DiskStore::get(const PageMaker& maker, const PageKey& key,
   if (!std::equal(page->ids.begin(), page->ids.end(), ids.begin(), ids.end())) {
     return make_error(Code::kCorrupt, "a stored page holds other tokens");
   }
-  AMBIT_CHECK_OK(decode_rows(maker.shape(), std::string_view(rows).substr(kIdBytes), *page));
+  AMBIT_TRY(packed_rows,
+            page_part(std::string_view(rows).substr(kIdBytes), maker.host_shape().rows_bytes));
+  page->rows = std::move(packed_rows);
   page->filled = static_cast<std::int32_t>(kPageTokens);
   if (has_checkpoint(key)) {
-    AMBIT_TRY(checkpoint, read(checkpoints_, key));
-    AMBIT_CHECK_OK(decode_checkpoint(maker.shape(), checkpoint, *page));
+    AMBIT_TRY(bytes, read(checkpoints_, key));
+    AMBIT_TRY(checkpoint, page_part(bytes, checkpoint_bytes(maker.host_shape())));
+    page->checkpoint = std::move(checkpoint);
   }
   if (!maker.on_host()) return maker.from_host(*page);
   return page;

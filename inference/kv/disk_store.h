@@ -5,8 +5,8 @@
 // missing is computed again: losing state costs time, never a token.
 //
 // Record: magic u32, kind u8, 3 zero bytes, payload length u64, key 16 B, parent key 16 B, XXH3 of
-// the payload u64, XXH3 of the header so far u64; payload. Kinds: 1 rows (the page's ids, then
-// encode_rows), 2 checkpoint (encode_checkpoint). Little-endian.
+// the payload u64, XXH3 of the header so far u64; payload. Kinds: 1 rows (the page's ids, then its
+// rows as they are), 2 checkpoint (page_codec.h). Little-endian.
 //
 // Threads: the model thread only. One process at a time uses a directory (the daemon sees to that).
 #pragma once
@@ -49,7 +49,7 @@ class DiskStore {
   // Makes what was put durable.
   [[nodiscard]] Result<void> sync();
 
-  // Reads a page back: rows, and window and edge when a checkpoint is there. kCorrupt when the
+  // Reads a page back: rows, and its checkpoint when there is one. kCorrupt when the
   // bytes are not what was written: the record is forgotten.
   [[nodiscard]] Result<PagePtr> get(const PageMaker& maker, const PageKey& key,
                                     std::span<const TokenId> ids);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <new>
+
+#include "inference/kv/page_codec.h"
 
 namespace ambit::inference {
 
@@ -10,35 +13,26 @@ namespace {
 
 class HostMemory final : public StateMemory {
  public:
-  float* allocate(std::size_t n) override {
+  void* allocate(std::size_t n) override {
     constexpr std::size_t kAlign = 64;
-    const std::size_t bytes =
-        (std::max<std::size_t>(n, 1) * sizeof(float) + kAlign - 1) / kAlign * kAlign;
-    auto* p = static_cast<float*>(std::aligned_alloc(kAlign, bytes));
+    void* p =
+        std::aligned_alloc(kAlign, (std::max<std::size_t>(n, 1) + kAlign - 1) / kAlign * kAlign);
     if (p == nullptr) throw std::bad_alloc();
     return p;
   }
-  void release(float* p, std::size_t) override { std::free(p); }
-  void copy(float* to, const float* from, std::size_t n) override { std::copy_n(from, n, to); }
-  void read(float* host, const float* from, std::size_t n) override { copy(host, from, n); }
-  void write(float* to, const float* host, std::size_t n) override { copy(to, host, n); }
+  void release(void* p, std::size_t) override { std::free(p); }
+  void copy(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
+  void read(void* host, const void* from, std::size_t n) override { copy(host, from, n); }
+  void write(void* to, const void* host, std::size_t n) override { copy(to, host, n); }
   bool is_host() const override { return true; }
 };
 
-// A page of the same parts, the raw one apart, in memory `to`.
-template <class Copy>
-PagePtr moved(const Page& page, StateMemory& to, const Copy& copy) {
-  auto out = std::make_shared<Page>();
-  out->ids = page.ids;
-  out->filled = page.filled;
-  const auto part = [&](const FloatBuffer& from, FloatBuffer& into) {
-    if (!from) return;
-    into = FloatBuffer(from.size(), to);
-    copy(into.data(), from.data(), from.size());
-  };
-  part(page.rows, out->rows);
-  part(page.window, out->window);
-  part(page.edge, out->edge);
+// The same in memory `to`. read: copies bytes from one memory to the other.
+template <class T, class Read>
+StateBuffer<T> moved(const StateBuffer<T>& from, StateMemory& to, const Read& read) {
+  if (!from) return {};
+  StateBuffer<T> out(from.size(), to);
+  read(out.data(), from.data(), from.bytes());
   return out;
 }
 
@@ -49,25 +43,44 @@ StateMemory& host_memory() {
   return memory;
 }
 
-FloatBuffer::FloatBuffer(std::size_t n, StateMemory& memory)
-    : data_(memory.allocate(n), ReleaseState{&memory, n}), size_(n) {}
-
 PagePtr PageMaker::make() const {
   auto page = std::make_shared<Page>();
-  page->rows = FloatBuffer(shape_.rows_floats, *memory_);
+  page->rows = ByteBuffer(shape_.rows_bytes, *memory_);
   page->window = FloatBuffer(shape_.window_floats, *memory_);
   page->raw = FloatBuffer(shape_.raw_floats, *memory_);
   return page;
 }
 
 PagePtr PageMaker::to_host(const Page& page) const {
-  return moved(page, host_memory(),
-               [&](float* to, const float* from, std::size_t n) { memory_->read(to, from, n); });
+  const auto read = [&](void* to, const void* from, std::size_t n) { memory_->read(to, from, n); };
+  auto out = std::make_shared<Page>();
+  out->ids = page.ids;
+  out->filled = page.filled;
+  out->rows = moved(page.rows, host_memory(), read);
+  out->window = moved(page.window, host_memory(), read);
+  out->edge = moved(page.edge, host_memory(), read);
+  if (out->rows && shape_.packed != host_shape_.packed) {
+    out->rows = pack_rows(shape_, host_shape_, out->rows.data());
+  }
+  return out;
 }
 
 PagePtr PageMaker::from_host(const Page& page) const {
-  return moved(page, *memory_,
-               [&](float* to, const float* from, std::size_t n) { memory_->write(to, from, n); });
+  const auto write = [&](void* to, const void* from, std::size_t n) {
+    memory_->write(to, from, n);
+  };
+  Page unpacked;  // the parts that lie packed in `page`
+  if (page.rows && shape_.packed != host_shape_.packed) {
+    unpacked.rows = unpack_rows(shape_, host_shape_, page.rows.data());
+  }
+  if (page.checkpoint) decode_checkpoint(host_shape_, page.checkpoint, unpacked);
+  auto out = std::make_shared<Page>();
+  out->ids = page.ids;
+  out->filled = page.filled;
+  out->rows = moved(unpacked.rows ? unpacked.rows : page.rows, *memory_, write);
+  out->window = moved(unpacked.window ? unpacked.window : page.window, *memory_, write);
+  out->edge = moved(unpacked.edge ? unpacked.edge : page.edge, *memory_, write);
+  return out;
 }
 
 PagePtr PageMaker::copy(const Page& from, std::int32_t filled) const {
@@ -77,18 +90,15 @@ PagePtr PageMaker::copy(const Page& from, std::int32_t filled) const {
   const auto n = static_cast<std::size_t>(filled);
   const auto part = [&](const FloatBuffer& src, const FloatBuffer& dst, std::size_t at,
                         std::size_t count) {
-    if (src) memory_->copy(dst.data() + at, src.data() + at, count);
+    if (src) memory_->copy(dst.data() + at, src.data() + at, 4 * count);
   };
+  // Index keys lie side by side: all of them are copied, complete or not.
+  if (from.rows) memory_->copy(page->rows.data(), from.rows.data(), shape_.rows_bytes);
   for (const LayerShape& l : shape_.layers) {
     part(from.window, page->window, l.window_at, n * shape_.head_dim);
     if (l.ratio == 0) continue;
-    const std::size_t blocks = n / static_cast<std::size_t>(l.ratio);
-    part(from.rows, page->rows, l.rows_at, blocks * shape_.head_dim);
     part(from.raw, page->raw, l.raw_at, n * 2 * l.width);
     if (l.index_width == 0) continue;
-    // Transposed: all columns, complete or not.
-    const auto per_page = static_cast<std::size_t>(kPageTokens / l.ratio);
-    part(from.rows, page->rows, l.index_at, per_page * shape_.index_dim);
     part(from.raw, page->raw, l.index_raw_at, n * 2 * l.index_width);
   }
   part(from.raw, page->raw, shape_.streams_at, n * shape_.streams);
@@ -96,11 +106,11 @@ PagePtr PageMaker::copy(const Page& from, std::int32_t filled) const {
 }
 
 void PageMaker::save_edge(Page& page) const {
-  if (!page.raw || page.edge) return;
+  if (!page.raw || page.has_edge()) return;
   page.edge = FloatBuffer(shape_.edge_floats, *memory_);
   const auto tokens = static_cast<std::size_t>(kPageTokens);
   const auto save = [&](std::size_t raw_at, std::size_t edge_at, std::size_t n) {
-    memory_->copy(page.edge.data() + edge_at, page.raw.data() + raw_at, n);
+    memory_->copy(page.edge.data() + edge_at, page.raw.data() + raw_at, 4 * n);
   };
   for (const LayerShape& l : shape_.layers) {
     if (!l.overlap) continue;
@@ -109,6 +119,23 @@ void PageMaker::save_edge(Page& page) const {
     save(l.index_raw_at + (tokens - n) * 2 * l.index_width, l.index_edge_at, n * 2 * l.index_width);
   }
   save(shape_.streams_at + (tokens - 1) * shape_.streams, shape_.streams_edge_at, shape_.streams);
+}
+
+void PageMaker::cool(Page& page) const {
+  if (page.checkpoint || !page.window || page.filled != kPageTokens) return;
+  save_edge(page);
+  if (!page.edge) return;
+  page.raw.reset();
+  if (!on_host()) return;
+  page.checkpoint = encode_checkpoint(shape_, page);
+  page.window.reset();
+  page.edge.reset();
+}
+
+void PageMaker::thaw(Page& page) const {
+  if (!page.checkpoint) return;
+  decode_checkpoint(shape_, page.checkpoint, page);
+  page.checkpoint.reset();
 }
 
 }  // namespace ambit::inference

@@ -23,30 +23,28 @@ class StateMemory {
   StateMemory& operator=(const StateMemory&) = delete;
   virtual ~StateMemory() = default;
   // 64-byte aligned, not initialised. Throws std::bad_alloc.
-  [[nodiscard]] virtual float* allocate(std::size_t n) = 0;
-  virtual void release(float* p, std::size_t n) = 0;
-  // n floats inside this memory, from it to the host's, and back; in the order of the calls and of
-  // the model's steps. The host's side is done with when they return.
-  virtual void copy(float* to, const float* from, std::size_t n) = 0;
-  virtual void read(float* host, const float* from, std::size_t n) = 0;
-  virtual void write(float* to, const float* host, std::size_t n) = 0;
+  [[nodiscard]] virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* p, std::size_t bytes) = 0;
+  // Inside this memory, from it to the host's, and back; in the order of the calls and of the
+  // model's steps. The host's side is done with when they return.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void read(void* host, const void* from, std::size_t bytes) = 0;
+  virtual void write(void* to, const void* host, std::size_t bytes) = 0;
   [[nodiscard]] virtual bool is_host() const = 0;
 };
 [[nodiscard]] StateMemory& host_memory();
 
-struct ReleaseState {
-  StateMemory* memory = nullptr;
-  std::size_t n = 0;
-  void operator()(float* p) const { memory->release(p, n); }
-};
-
-// 64-byte aligned floats, not initialised.
-class FloatBuffer {
+// 64-byte aligned, not initialised.
+template <class T>
+class StateBuffer {
  public:
-  FloatBuffer() = default;
-  explicit FloatBuffer(std::size_t n, StateMemory& memory = host_memory());
-  [[nodiscard]] float* data() const { return data_.get(); }
+  StateBuffer() = default;
+  explicit StateBuffer(std::size_t n, StateMemory& memory = host_memory())
+      : data_(static_cast<T*>(memory.allocate(n * sizeof(T))), Release{&memory, n * sizeof(T)}),
+        size_(n) {}
+  [[nodiscard]] T* data() const { return data_.get(); }
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t bytes() const { return size_ * sizeof(T); }
   explicit operator bool() const { return data_ != nullptr; }
   void reset() {
     data_.reset();
@@ -54,20 +52,39 @@ class FloatBuffer {
   }
 
  private:
-  std::unique_ptr<float, ReleaseState> data_;
+  struct Release {
+    StateMemory* memory = nullptr;
+    std::size_t bytes = 0;
+    void operator()(T* p) const { memory->release(p, bytes); }
+  };
+  std::unique_ptr<T, Release> data_;
   std::size_t size_ = 0;
 };
+using FloatBuffer = StateBuffer<float>;
+using ByteBuffer = StateBuffer<std::uint8_t>;
 
 struct Page {
   std::array<TokenId, kPageTokens> ids{};
   std::int32_t filled = 0;  // tokens whose state is here, from the front
-  FloatBuffer rows;
+  ByteBuffer rows;
   FloatBuffer window;
   FloatBuffer raw;
-  FloatBuffer edge;  // set when the page is full
+  FloatBuffer edge;       // set when the page is full
+  ByteBuffer checkpoint;  // window and edge, packed, instead of them
 
+  // Whether a sequence can go on from the page's end, given the windows of the pages before.
+  [[nodiscard]] bool has_window() const { return window || checkpoint; }
+  [[nodiscard]] bool has_edge() const { return edge || checkpoint; }
+  // Keeps the rows alone.
+  void strip() {
+    window.reset();
+    raw.reset();
+    edge.reset();
+    checkpoint.reset();
+  }
   [[nodiscard]] std::uint64_t bytes() const {
-    return sizeof(Page) + 4 * (rows.size() + window.size() + raw.size() + edge.size());
+    return sizeof(Page) + rows.bytes() + window.bytes() + raw.bytes() + edge.bytes() +
+           checkpoint.bytes();
   }
 };
 using PagePtr = std::shared_ptr<Page>;
@@ -77,21 +94,29 @@ class PageMaker {
  public:
   // memory must outlive every page.
   explicit PageMaker(StateShape shape, StateMemory& memory = host_memory())
-      : shape_(std::move(shape)), memory_(&memory) {}
+      : shape_(std::move(shape)), host_shape_(shape_.packed_form()), memory_(&memory) {}
   [[nodiscard]] const StateShape& shape() const { return shape_; }
+  // Of pages in this process's memory: those of to_host() and on disk.
+  [[nodiscard]] const StateShape& host_shape() const { return host_shape_; }
   // A page with all parts, nothing filled.
   [[nodiscard]] PagePtr make() const;
   // A writable copy of the first `filled` tokens of a page that has all parts.
   [[nodiscard]] PagePtr copy(const Page& from, std::int32_t filled) const;
   // Copies what a continuation at the end of a full page needs from `raw` to `edge`.
   void save_edge(Page& page) const;
+  // Between the two forms of a full page: cool() packs window and edge and drops the raw part,
+  // thaw() unpacks them. Neither does anything to a page that is in that form already. A device
+  // packs nothing: there cool() drops the raw part.
+  void cool(Page& page) const;
+  void thaw(Page& page) const;
   [[nodiscard]] bool on_host() const { return memory_->is_host(); }
-  // A copy, in this process's memory or in the maker's own, of all parts but the raw one.
+  // A copy of all parts but the raw one, in this process's memory and host_shape(), and back.
   [[nodiscard]] PagePtr to_host(const Page& page) const;
   [[nodiscard]] PagePtr from_host(const Page& page) const;
 
  private:
   StateShape shape_;
+  StateShape host_shape_;
   StateMemory* memory_;
 };
 

@@ -1,180 +1,124 @@
 #include "inference/kv/page_codec.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "inference/ops/quantize.h"
+#include "inference/ops/packed_rows.h"
 
 namespace ambit::inference {
 namespace {
 
-using std::size_t;
-
-float largest_magnitude(const float* x, size_t n) {
-  float largest = 0;
-  for (size_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(x[i]));
-  return largest;
+std::size_t window_rows(const StateShape& s) {
+  return s.window_floats / s.head_dim;
 }
 
-// The two directions share one description of a page's rows: for_rows calls kv(row) for every KV
-// row and index(column, stride) for every index key of the `rows` part, which is transposed.
-template <class Kv, class Index>
-void for_rows(const StateShape& s, float* rows, Kv kv, Index index) {
-  for (const LayerShape& l : s.layers) {
-    if (l.ratio == 0) continue;
-    const size_t blocks = static_cast<size_t>(kPageTokens / l.ratio);
-    for (size_t b = 0; b < blocks; ++b) kv(rows + l.rows_at + b * s.head_dim);
-    if (l.index_width == 0) continue;
-    for (size_t b = 0; b < blocks; ++b) index(rows + l.index_at + b, blocks);
+std::size_t window_row_bytes(const StateShape& s) {
+  return s.rounded ? ops::kv_row_bytes(s.head_dim, s.rope) : 4 * s.head_dim;
+}
+
+// Calls f(offset in `floats`, offset in `packed`) for every attention row of a page, and g the same
+// way for every block of index keys.
+template <class F, class G>
+void each_row(const StateShape& floats, const StateShape& packed, const F& f, const G& g) {
+  for (std::size_t i = 0; i < floats.layers.size(); ++i) {
+    const LayerShape& from = floats.layers[i];
+    const LayerShape& to = packed.layers[i];
+    if (from.ratio == 0) continue;
+    const auto n = static_cast<std::size_t>(kPageTokens / from.ratio);
+    for (std::size_t r = 0; r < n; ++r) {
+      f(from.rows_at + r * floats.row_bytes, to.rows_at + r * packed.row_bytes);
+    }
+    if (from.index_width != 0) g(from.index_at, to.index_at);
   }
 }
 
-class Encoder {
- public:
-  explicit Encoder(const StateShape& s) : s_(s) {}
-  void kv(const float* x) {
-    if (!s_.rounded) return floats(x, s_.head_dim);
-    const size_t flat = s_.head_dim - s_.rope;
-    for (size_t at = 0; at < flat; at += 64) {
-      const size_t n = std::min<size_t>(64, flat - at);
-      const std::uint8_t scale = ops::fp8_scale(largest_magnitude(x + at, n));
-      const float inverse = 1.0F / ops::e8m0_value(scale);
-      byte(scale);
-      for (size_t i = at; i < at + n; ++i) byte(ops::e4m3_code(x[i] * inverse));
-    }
-    for (size_t i = flat; i < s_.head_dim; ++i) {
-      const auto half = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x[i]) >> 16U);
-      out_.append(reinterpret_cast<const char*>(&half), 2);
-    }
-  }
-  void index(const float* column, size_t stride) {
-    key_.resize(s_.index_dim);
-    for (size_t i = 0; i < s_.index_dim; ++i) key_[i] = column[i * stride];
-    const float* x = key_.data();
-    if (!s_.rounded) return floats(x, s_.index_dim);
-    for (size_t at = 0; at < s_.index_dim; at += 32) {
-      const size_t n = std::min<size_t>(32, s_.index_dim - at);
-      const std::uint8_t scale = ops::fp4_scale(largest_magnitude(x + at, n));
-      const float inverse = 1.0F / ops::e8m0_value(scale);
-      byte(scale);
-      for (size_t i = at; i < at + n; i += 2) {
-        const unsigned low = ops::e2m1_code(x[i] * inverse);
-        const unsigned high = i + 1 < at + n ? ops::e2m1_code(x[i + 1] * inverse) : 0U;
-        byte(static_cast<std::uint8_t>(low | high << 4U));
-      }
-    }
-  }
-  void floats(const float* x, size_t n) { out_.append(reinterpret_cast<const char*>(x), 4 * n); }
-  [[nodiscard]] std::string take() { return std::move(out_); }
-
- private:
-  void byte(std::uint8_t b) { out_.push_back(static_cast<char>(b)); }
-  const StateShape& s_;
-  std::vector<float> key_;
-  std::string out_;
-};
-
-class Decoder {
- public:
-  Decoder(const StateShape& s, std::string_view in) : s_(s), in_(in) {}
-  void kv(float* x) {
-    if (!s_.rounded) return floats(x, s_.head_dim);
-    const size_t flat = s_.head_dim - s_.rope;
-    for (size_t at = 0; at < flat; at += 64) {
-      const float scale = ops::e8m0_value(byte());
-      const size_t n = std::min<size_t>(64, flat - at);
-      for (size_t i = at; i < at + n; ++i) x[i] = ops::e4m3_value(byte()) * scale;
-    }
-    for (size_t i = flat; i < s_.head_dim; ++i) {
-      const std::uint32_t low = byte();
-      x[i] = std::bit_cast<float>((static_cast<std::uint32_t>(byte()) << 8U | low) << 16U);
-    }
-  }
-  void index(float* column, size_t stride) {
-    key_.resize(s_.index_dim);
-    read_key(key_.data());
-    for (size_t i = 0; i < s_.index_dim; ++i) column[i * stride] = key_[i];
-  }
-  void read_key(float* x) {
-    if (!s_.rounded) return floats(x, s_.index_dim);
-    for (size_t at = 0; at < s_.index_dim; at += 32) {
-      const float scale = ops::e8m0_value(byte());
-      const size_t n = std::min<size_t>(32, s_.index_dim - at);
-      for (size_t i = at; i < at + n; i += 2) {
-        const std::uint8_t pair = byte();
-        x[i] = ops::e2m1_value(pair & 15U) * scale;
-        if (i + 1 < at + n) x[i + 1] = ops::e2m1_value(pair >> 4U) * scale;
-      }
-    }
-  }
-  void floats(float* x, size_t n) {
-    if (in_.size() - at_ < 4 * n) {
-      ok_ = false;
-      return;
-    }
-    std::memcpy(x, in_.data() + at_, 4 * n);
-    at_ += 4 * n;
-  }
-  [[nodiscard]] Result<void> end() const {
-    if (ok_ && at_ == in_.size()) return {};
-    return make_error(Code::kCorrupt, "a stored page does not have the size of this model's pages");
-  }
-
- private:
-  std::uint8_t byte() {
-    if (at_ >= in_.size()) {
-      ok_ = false;
-      return 0;
-    }
-    return static_cast<std::uint8_t>(in_[at_++]);
-  }
-  const StateShape& s_;
-  std::vector<float> key_;
-  std::string_view in_;
-  size_t at_ = 0;
-  bool ok_ = true;
-};
-
-template <class Coder>
-void window_rows(const StateShape& s, float* window, Coder& coder) {
-  const size_t n = s.window_floats / s.head_dim;
-  for (size_t r = 0; r < n; ++r) coder.kv(window + r * s.head_dim);
+Error wrong_size() {
+  return make_error(Code::kCorrupt, "a stored page does not have the size of this model's pages");
 }
 
 }  // namespace
 
-std::string encode_rows(const StateShape& s, const Page& page) {
-  Encoder e(s);
-  for_rows(
-      s, page.rows.data(), [&](float* x) { e.kv(x); }, [&](float* x, size_t n) { e.index(x, n); });
-  return e.take();
+std::size_t checkpoint_bytes(const StateShape& s) {
+  return window_rows(s) * window_row_bytes(s) + 4 * s.edge_floats;
 }
 
-std::string encode_checkpoint(const StateShape& s, const Page& page) {
-  Encoder e(s);
-  window_rows(s, page.window.data(), e);
-  e.floats(page.edge.data(), s.edge_floats);
-  return e.take();
+ByteBuffer encode_checkpoint(const StateShape& s, const Page& page) {
+  ByteBuffer out(checkpoint_bytes(s));
+  std::uint8_t* at = out.data();
+  for (std::size_t r = 0; r < window_rows(s); ++r, at += window_row_bytes(s)) {
+    const float* row = page.window.data() + r * s.head_dim;
+    if (s.rounded) {
+      ops::pack_kv_row(row, s.head_dim, s.rope, at);
+    } else {
+      std::memcpy(at, row, 4 * s.head_dim);
+    }
+  }
+  std::memcpy(at, page.edge.data(), 4 * s.edge_floats);
+  return out;
 }
 
-Result<void> decode_rows(const StateShape& s, std::string_view bytes, Page& page) {
-  Decoder d(s, bytes);
-  page.rows = FloatBuffer(s.rows_floats);
-  for_rows(
-      s, page.rows.data(), [&](float* x) { d.kv(x); }, [&](float* x, size_t n) { d.index(x, n); });
-  return d.end();
-}
-
-Result<void> decode_checkpoint(const StateShape& s, std::string_view bytes, Page& page) {
-  Decoder d(s, bytes);
+void decode_checkpoint(const StateShape& s, const ByteBuffer& checkpoint, Page& page) {
   page.window = FloatBuffer(s.window_floats);
   page.edge = FloatBuffer(s.edge_floats);
-  window_rows(s, page.window.data(), d);
-  d.floats(page.edge.data(), s.edge_floats);
-  return d.end();
+  const std::uint8_t* at = checkpoint.data();
+  for (std::size_t r = 0; r < window_rows(s); ++r, at += window_row_bytes(s)) {
+    float* row = page.window.data() + r * s.head_dim;
+    if (s.rounded) {
+      ops::unpack_kv_row_cpu(at, s.head_dim, s.rope, row);
+    } else {
+      std::memcpy(row, at, 4 * s.head_dim);
+    }
+  }
+  std::memcpy(page.edge.data(), at, 4 * s.edge_floats);
+}
+
+ByteBuffer pack_rows(const StateShape& floats, const StateShape& packed, const std::uint8_t* rows) {
+  ByteBuffer out(packed.rows_bytes);
+  std::vector<float> row(std::max(floats.head_dim, floats.index_dim));
+  each_row(
+      floats, packed,
+      [&](std::size_t from, std::size_t to) {
+        std::memcpy(row.data(), rows + from, 4 * floats.head_dim);
+        ops::pack_kv_row(row.data(), floats.head_dim, floats.rope, out.data() + to);
+      },
+      [&](std::size_t from, std::size_t to) {
+        for (std::size_t column = 0; column < ops::kKeyBlock; ++column) {
+          for (std::size_t i = 0; i < floats.index_dim; ++i) {
+            std::memcpy(&row[i], rows + from + 4 * (i * ops::kKeyBlock + column), 4);
+          }
+          ops::pack_key(row.data(), floats.index_dim, column, out.data() + to);
+        }
+      });
+  return out;
+}
+
+ByteBuffer unpack_rows(const StateShape& floats, const StateShape& packed,
+                       const std::uint8_t* rows) {
+  ByteBuffer out(floats.rows_bytes);
+  std::vector<float> row(std::max(floats.head_dim, floats.index_dim));
+  each_row(
+      floats, packed,
+      [&](std::size_t to, std::size_t from) {
+        ops::unpack_kv_row_cpu(rows + from, floats.head_dim, floats.rope, row.data());
+        std::memcpy(out.data() + to, row.data(), 4 * floats.head_dim);
+      },
+      [&](std::size_t to, std::size_t from) {
+        for (std::size_t column = 0; column < ops::kKeyBlock; ++column) {
+          ops::unpack_key(rows + from, floats.index_dim, column, row.data());
+          for (std::size_t i = 0; i < floats.index_dim; ++i) {
+            std::memcpy(out.data() + to + 4 * (i * ops::kKeyBlock + column), &row[i], 4);
+          }
+        }
+      });
+  return out;
+}
+
+Result<ByteBuffer> page_part(std::string_view bytes, std::size_t size) {
+  if (bytes.size() != size) return wrong_size();
+  ByteBuffer out(size);
+  std::memcpy(out.data(), bytes.data(), size);
+  return out;
 }
 
 }  // namespace ambit::inference

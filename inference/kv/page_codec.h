@@ -1,10 +1,8 @@
-// A page's parts as bytes and back, without loss. Rounded rows take the format that they were
-// rounded to: a KV row of 512 with 64 roped values is 448 B of FP8 codes, 7 B of scales and 128 B
-// of BF16; an index key of 128 is 64 B of FP4 codes and 4 B of scales. Unrounded rows are stored as
-// fp32.
+// The packed form of a full page's window and edge, in memory (Page::checkpoint) and on disk,
+// without loss: window rows as packed KV rows (ops/packed_rows.h; fp32 when numerics are plain),
+// then the edge's floats. Compressed rows are kept packed by all but devices.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "daemon/support/result.h"
@@ -12,14 +10,19 @@
 
 namespace ambit::inference {
 
-// Compressed rows of a full page.
-[[nodiscard]] std::string encode_rows(const StateShape& shape, const Page& page);
-// Window rows and edge of a full page that has both.
-[[nodiscard]] std::string encode_checkpoint(const StateShape& shape, const Page& page);
+[[nodiscard]] std::size_t checkpoint_bytes(const StateShape& shape);
+// page: full, with window and edge.
+[[nodiscard]] ByteBuffer encode_checkpoint(const StateShape& shape, const Page& page);
+// checkpoint: of checkpoint_bytes(shape). Sets the page's window and edge.
+void decode_checkpoint(const StateShape& shape, const ByteBuffer& checkpoint, Page& page);
 
-// Fill the page's part; kCorrupt when the bytes do not have the size that the shape asks for.
-[[nodiscard]] Result<void> decode_rows(const StateShape& shape, std::string_view bytes, Page& page);
-[[nodiscard]] Result<void> decode_checkpoint(const StateShape& shape, std::string_view bytes,
-                                             Page& page);
+// The compressed rows of a page between a shape that keeps them as floats and its packed form.
+[[nodiscard]] ByteBuffer pack_rows(const StateShape& floats, const StateShape& packed,
+                                   const std::uint8_t* rows);
+[[nodiscard]] ByteBuffer unpack_rows(const StateShape& floats, const StateShape& packed,
+                                     const std::uint8_t* rows);
+
+// A part read from disk: a copy of `bytes`, or kCorrupt when they are not `size` bytes.
+[[nodiscard]] Result<ByteBuffer> page_part(std::string_view bytes, std::size_t size);
 
 }  // namespace ambit::inference

@@ -73,17 +73,17 @@ KvCache PrefixTree::find(std::span<const TokenId> ids, std::int64_t limit) {
   const auto windows = maker_->shape().window_pages();
   const auto has_windows = [&](std::size_t end) {  // of the pages before chain[end]
     for (std::size_t i = end - std::min(end, windows); i < end; ++i) {
-      if (!chain[i]->page->window) return false;
+      if (!chain[i]->page->has_window()) return false;
     }
     return true;
   };
   while (!chain.empty()) {
     const Page& page = *chain.back()->page;
     const bool whole = last == kPageTokens;
-    const bool window_ok = page.window && has_windows(chain.size() - 1);
+    const bool window_ok = page.has_window() && has_windows(chain.size() - 1);
     const bool previous_ok = chain.size() == 1 || chain[chain.size() - 2]->page->raw ||
-                             chain[chain.size() - 2]->page->edge;
-    if (window_ok && ((page.raw && previous_ok) || (whole && page.edge))) break;
+                             chain[chain.size() - 2]->page->has_edge();
+    if (window_ok && ((page.raw && previous_ok) || (whole && page.has_edge()))) break;
     chain.pop_back();
     last = kPageTokens;
   }
@@ -92,6 +92,7 @@ KvCache PrefixTree::find(std::span<const TokenId> ids, std::int64_t limit) {
     cache.adopt(chain[i]->page,
                 static_cast<std::int32_t>(i + 1 == chain.size() ? last : kPageTokens));
   }
+  cache.thaw();
   return cache;
 }
 
@@ -107,8 +108,9 @@ void PrefixTree::insert(const KvCache& cache) {
     bool covered = false;
     for (auto& child : node->children) {
       const std::int64_t n = common_prefix(*child->page, ids);
-      if (n == filled && child->page->filled >= filled &&
-          (filled < kPageTokens || child->page->raw || !page->raw)) {
+      const bool as_warm =
+          (child->page->raw || !page->raw) && (child->page->has_window() || !page->has_window());
+      if (n == filled && child->page->filled >= filled && (filled < kPageTokens || as_warm)) {
         next = child.get();  // known, or the beginning of something known
         covered = true;
         break;
@@ -159,20 +161,19 @@ void PrefixTree::trim() {
   std::stable_sort(nodes.begin(), nodes.end(),
                    [](const Node* a, const Node* b) { return a->used < b->used; });
   const auto idle = [](const Node& n) { return n.page.use_count() == 1; };
-  const auto drop = [&](FloatBuffer& part) {
-    total -= 4 * part.size();
-    part.reset();
+  const auto change = [&](Page& page, const auto& f) {
+    total -= page.bytes();
+    f(page);
+    total += page.bytes();
   };
   for (Node* n : nodes) {
     if (total <= budget_) return;
-    if (idle(*n) && n->page->edge) drop(n->page->raw);
+    if (idle(*n)) change(*n->page, [&](Page& page) { maker_->cool(page); });
   }
   for (Node* n : nodes) {
     if (total <= budget_) return;
     if (!idle(*n) || n->children.empty()) continue;
-    drop(n->page->window);
-    drop(n->page->raw);
-    drop(n->page->edge);
+    change(*n->page, [](Page& page) { page.strip(); });
   }
   // Leaves, until enough has gone or nothing more can go.
   bool removed = true;

@@ -2,9 +2,9 @@
 // the pages that follow it in one sequence or another. A request finds the longest warm prefix of
 // its tokens here, to the token: inside a page the shared part is used by copying it.
 //
-// Memory is bounded: beyond the budget the longest unused pages first lose their raw part (after
-// which one can go on only from their end), then their window part (after which one cannot go on
-// from there at all, only pass through), and last the leaves go. Threads: the model thread only.
+// Memory is bounded: beyond the budget the longest unused pages are first cooled (after which one
+// can go on only from their end), then stripped to their rows (after which one cannot go on from
+// there at all, only pass through), and last the leaves go. Threads: the model thread only.
 #pragma once
 
 #include <cstdint>

@@ -1,15 +1,17 @@
 #include "inference/model/compressor.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "inference/model/linear.h"
+#include "inference/ops/packed_rows.h"
 #include "inference/ops/quantize.h"
 #include "inference/ops/rope.h"
 
 namespace ambit::inference {
 namespace {
 
-constexpr std::size_t kMostIndexDim = 8192;  // as model_config.cpp allows
+constexpr std::size_t kMostRowDim = 8192;  // as model_config.cpp allows
 
 // Dimensions of one of the two uses in one layer.
 struct Shape {
@@ -40,8 +42,7 @@ void emit_row(const StepContext& step, const CompressorWeights& w, CompressorUse
   for (std::int64_t p = first; p < first + l.ratio; ++p) add(p, own);
 
   const bool attention = use == CompressorUse::kAttention;
-  float key[kMostIndexDim];
-  float* row = attention ? cache.row(layer, c) : key;
+  float row[kMostRowDim];
   step.ops.compress({.values = values, .scores = scores, .n = n, .dim = shape.dim, .out = row});
   step.ops.rms_norm({.x = row,
                      .x_stride = shape.dim,
@@ -56,17 +57,26 @@ void emit_row(const StepContext& step, const CompressorWeights& w, CompressorUse
   float sin[ops::kMaxRopeFrequencies];
   ops::rope_angles(step.rope_compress.frequencies, first, cos, sin);
   ops::rope_apply(row, 1, shape.dim, shape.dim, rope, cos, sin, ops::RopeDirection::kForward);
-  if (step.rounds_cache()) {
-    if (attention) {
+  if (attention) {
+    std::uint8_t* to = cache.row(layer, c);
+    if (step.rounds_cache()) {
       ops::round_kv_row(row, shape.dim, rope);
+      ops::pack_kv_row(row, shape.dim, rope, to);
     } else {
-      ops::round_index_row(row, shape.dim);
+      std::memcpy(to, row, 4 * shape.dim);
+    }
+    return;
+  }
+  std::uint8_t* keys = cache.index_keys(layer, c);
+  const std::size_t column = cache.index_column(layer, c);
+  if (step.rounds_cache()) {
+    ops::round_index_row(row, shape.dim);
+    ops::pack_key(row, shape.dim, column, keys);
+  } else {
+    for (std::size_t i = 0; i < shape.dim; ++i) {
+      std::memcpy(keys + 4 * (i * ops::kKeyBlock + column), row + i, 4);
     }
   }
-  if (attention) return;
-  float* keys = cache.index_keys(layer, c) + cache.index_column(layer, c);
-  const auto columns = static_cast<std::size_t>(kPageTokens / l.ratio);
-  for (std::size_t i = 0; i < shape.dim; ++i) keys[i * columns] = key[i];
 }
 
 }  // namespace

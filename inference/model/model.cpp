@@ -12,18 +12,20 @@
 
 namespace ambit::inference {
 
-StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool mtp, bool rounded) {
+StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool mtp, RowForm form) {
   std::vector<LayerKind> kinds;
   for (std::size_t l = 0; l < w.layers.size(); ++l) {
     kinds.push_back({static_cast<std::int32_t>(c.ratio(l)), w.layers[l].attn.indexer.has_value()});
   }
   if (mtp) kinds.push_back({});
-  StateShape shape = StateShape::make(kinds, c.head_dim, c.index_head_dim,
-                                      static_cast<std::int64_t>(c.sliding_window),
-                                      mtp ? c.hc_mult * c.hidden_size : 0);
-  shape.rounded = rounded;
-  shape.rope = c.qk_rope_head_dim;
-  return shape;
+  return StateShape::make(kinds,
+                          {.head_dim = c.head_dim,
+                           .rope = c.qk_rope_head_dim,
+                           .index_dim = c.index_head_dim,
+                           .rounded = form.rounded,
+                           .packed = form.packed},
+                          static_cast<std::int64_t>(c.sliding_window),
+                          mtp ? c.hc_mult * c.hidden_size : 0);
 }
 
 std::vector<float> rope_frequencies(const ModelConfig& c, bool compressed) {
@@ -46,8 +48,9 @@ Result<std::unique_ptr<Model>> Model::open(const std::filesystem::path& path,
 Model::Model(ModelConfig config, ModelWeights weights, const ModelOptions& options)
     : config_(std::move(config)), weights_(std::move(weights)), options_(options) {
   mtp_ = options.mtp && !weights_.mtp.empty();
+  const bool rounded = options.numerics != Numerics::kPlain;
   pages_ = std::make_unique<PageMaker>(
-      state_shape(config_, weights_, mtp_, options.numerics != Numerics::kPlain));
+      state_shape(config_, weights_, mtp_, {.rounded = rounded, .packed = rounded}));
   pool_ = std::make_unique<ops::ThreadPool>(options.threads);
   main_frequencies_ = rope_frequencies(config_, false);
   compress_frequencies_ = rope_frequencies(config_, true);
@@ -67,7 +70,7 @@ std::uint64_t model_fingerprint(const ModelWeights& weights, std::string_view ar
                                 Numerics numerics, bool mtp) {
   // The shapes, the arithmetic, and a sample of every matrix: a retrained checkpoint differs in
   // all.
-  constexpr std::uint32_t kStateVersion = 2;
+  constexpr std::uint32_t kStateVersion = 3;
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
   const auto add = [&](const void* data, std::size_t n) { XXH3_64bits_update(state, data, n); };
@@ -136,6 +139,7 @@ void Model::embed(std::span<const TokenId> ids, float* out, std::size_t copies) 
 }
 
 StepOutput Model::forward(std::span<const StepInput> inputs) {
+  const ops::ThreadPool::Hold hold(*pool_);
   scratch_.reset();
   segments_.clear();
   ids_.clear();

@@ -22,10 +22,13 @@ struct ModelOptions {
   bool mtp = true;             // keep the state of the MTP block (if the checkpoint has one)
 };
 
-// What every model of a checkpoint shares, whatever computes it. rounded: numerics other than
-// plain.
+// What every model of a checkpoint shares, whatever computes it.
+struct RowForm {
+  bool rounded = false;  // numerics other than plain
+  bool packed = false;   // keeps rounded rows in the formats that they were rounded to
+};
 [[nodiscard]] StateShape state_shape(const ModelConfig& config, const ModelWeights& weights,
-                                     bool mtp, bool rounded);
+                                     bool mtp, RowForm form);
 [[nodiscard]] std::vector<float> rope_frequencies(const ModelConfig& config, bool compressed);
 // weights: on the host. arithmetic: what computes, in a word.
 [[nodiscard]] std::uint64_t model_fingerprint(const ModelWeights& weights,

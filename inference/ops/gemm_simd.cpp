@@ -2,7 +2,6 @@
 // with all rows of x. Each product is one vector accumulator over the columns in order, whatever
 // the tile.
 #include <algorithm>
-#include <cstring>
 
 #include "inference/ops/gemm.h"
 #include "inference/ops/quantize.h"
@@ -13,38 +12,16 @@
 #define HWY_TARGET_INCLUDE "inference/ops/gemm_simd.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
+// After highway.h, as its manual asks.
+#include "inference/ops/unpack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ambit::inference::ops::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
-using U = hn::RebindToUnsigned<D>;
 using V = hn::Vec<D>;
 
 constexpr std::size_t kPanel = 4;
-
-// Codes to fp32 by moving their bits to a float's exponent and mantissa. Subnormal codes get an
-// exponent too many, which is subtracted: no step meets a subnormal float, which would be slow.
-HWY_INLINE void unpack_fp8(const std::uint8_t* codes, std::size_t n, float scale, float* out) {
-  const D d;
-  const U u;
-  const hn::Rebind<std::uint8_t, D> b;
-  const std::size_t lanes = hn::Lanes(d);
-  const V s = hn::Set(d, scale);
-  const auto bias = hn::Set(u, 120U << 23U);
-  const auto least_normal = hn::Set(d, 0x1p-6F);
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto code = hn::PromoteTo(u, hn::LoadU(b, codes + i));
-    const auto sign = hn::ShiftLeft<24>(hn::And(code, hn::Set(u, 0x80U)));
-    const auto magnitude = hn::ShiftLeft<20>(hn::And(code, hn::Set(u, 0x7FU)));
-    const V normal = hn::BitCast(d, hn::Add(magnitude, bias));
-    const V subnormal = hn::Sub(hn::Add(normal, normal), least_normal);
-    const V value = hn::IfThenElse(hn::Lt(normal, least_normal), subnormal, normal);
-    hn::StoreU(hn::Or(hn::Mul(value, s), hn::BitCast(d, sign)), d, out + i);
-  }
-  for (; i < n; ++i) out[i] = e4m3_value(codes[i]) * scale;
-}
 
 // 32 codes, two a byte: a byte look-up gives twice the value as an integer.
 HWY_INLINE void unpack_fp4_group(const std::uint8_t* pairs, float scale, float* out) {
@@ -86,23 +63,9 @@ const float* fp32_row(const Matrix& w, std::size_t row, float* out) {
     case MatrixType::kBlocks:
       unpack_row(w, row, out);
       return out;
-    case MatrixType::kBf16: {
-      const D d;
-      const U u;
-      const hn::Rebind<std::uint16_t, D> h;
-      const std::size_t lanes = hn::Lanes(d);
-      const auto* in = reinterpret_cast<const std::uint16_t*>(w.data) + row * w.cols;
-      std::size_t i = 0;
-      for (; i + lanes <= w.cols; i += lanes) {
-        const auto bits = hn::ShiftLeft<16>(hn::PromoteTo(u, hn::LoadU(h, in + i)));
-        hn::StoreU(hn::BitCast(d, bits), d, out + i);
-      }
-      for (; i < w.cols; ++i) {
-        const std::uint32_t bits = static_cast<std::uint32_t>(in[i]) << 16U;
-        std::memcpy(out + i, &bits, 4);
-      }
+    case MatrixType::kBf16:
+      unpack_bf16(bytes + 2 * row * w.cols, w.cols, out);
       return out;
-    }
     case MatrixType::kFp8Block128: {
       const std::size_t blocks = (w.cols + 127) / 128;
       const std::uint8_t* scales = w.scales + row / 128 * blocks;

@@ -78,11 +78,10 @@ std::uint8_t e4m3_code(float value) {
 std::uint8_t e2m1_code(float value) {
   const std::uint8_t sign = std::signbit(value) ? 8U : 0U;
   const float m = std::fabs(value);
-  // Midpoints of neighbours; a tie goes to the even code.
-  constexpr std::array<float, 7> kMiddle = {0.25F, 0.75F, 1.25F, 1.75F, 2.5F, 3.5F, 5.0F};
-  std::uint8_t code = 0;
-  while (code < 7 && (m > kMiddle[code] || (m == kMiddle[code] && code % 2 == 1))) ++code;
-  return sign | code;
+  // One for every midpoint of neighbours that is passed; a tie goes to the even code.
+  const int code = (m > 0.25F) + (m >= 0.75F) + (m > 1.25F) + (m >= 1.75F) + (m > 2.5F) +
+                   (m >= 3.5F) + (m > 5.0F);
+  return sign | static_cast<std::uint8_t>(code);
 }
 
 std::uint8_t fp8_scale(float amax) {

@@ -1,4 +1,5 @@
-// The fast paths of the ops that walk one row: RMS norm, pooling, SwiGLU and the stream mixtures.
+// The fast paths of the ops that walk one row: RMS norm, pooling, SwiGLU, the stream mixtures, and
+// the unpacking of KV rows.
 // One source, chosen at run time by Highway; sums go lane by lane in a fixed order.
 #include <algorithm>
 #include <cmath>
@@ -7,6 +8,7 @@
 #include "inference/ops/experts.h"
 #include "inference/ops/hc_mix.h"
 #include "inference/ops/norm.h"
+#include "inference/ops/packed_rows.h"
 
 // Tiles are arrays of vectors, which types without a fixed size cannot form.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
@@ -16,6 +18,8 @@
 #include <hwy/highway.h>
 // After highway.h, as its manual asks.
 #include <hwy/contrib/math/math-inl.h>
+
+#include "inference/ops/unpack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ambit::inference::ops::HWY_NAMESPACE {
@@ -159,6 +163,16 @@ void expand(float* streams, const float* f, const float* post, const float* comb
   }
 }
 
+void unpack_kv_row(const std::uint8_t* row, std::size_t dim, std::size_t rope, float* out) {
+  const std::size_t flat = dim - rope;
+  const std::uint8_t* scales = row + flat + 2 * rope;
+  for (std::size_t at = 0; at < flat; at += 64) {
+    unpack_fp8(row + at, std::min<std::size_t>(64, flat - at), e8m0_value(scales[at / 64]),
+               out + at);
+  }
+  unpack_bf16(row + flat, rope, out + flat);
+}
+
 }  // namespace ambit::inference::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -171,6 +185,7 @@ HWY_EXPORT(compress);
 HWY_EXPORT(swiglu_row);
 HWY_EXPORT(collapse);
 HWY_EXPORT(expand);
+HWY_EXPORT(unpack_kv_row);
 
 float inverse_rms_cpu(const float* x, std::size_t dim, float eps) {
   return HWY_DYNAMIC_DISPATCH(inverse_rms)(x, dim, eps);
@@ -192,6 +207,9 @@ void hc_collapse_cpu(const float* streams, const float* pre, std::size_t n, std:
 void hc_expand_cpu(float* streams, const float* f, const float* post, const float* comb,
                    std::size_t n, std::size_t dim) {
   HWY_DYNAMIC_DISPATCH(expand)(streams, f, post, comb, n, dim);
+}
+void unpack_kv_row_cpu(const std::uint8_t* row, std::size_t dim, std::size_t rope, float* out) {
+  HWY_DYNAMIC_DISPATCH(unpack_kv_row)(row, dim, rope, out);
 }
 
 }  // namespace ambit::inference::ops

@@ -7,6 +7,8 @@
 #include "inference/ops/hc_mix.h"
 #include "inference/ops/index_scores.h"
 #include "inference/ops/norm.h"
+#include "inference/ops/packed_rows.h"
+#include "inference/ops/packed_scores.h"
 #include "inference/ops/sparse_attention.h"
 
 namespace ambit::inference::ops {
@@ -20,17 +22,21 @@ struct OpTable {
   decltype(&swiglu_reference) swiglu;
   decltype(&hc_collapse_reference) hc_collapse;
   decltype(&hc_expand_reference) hc_expand;
+  decltype(&unpack_kv_row_reference) unpack_kv_row;
+  decltype(&packed_scores_reference) packed_scores;
 };
 
 [[nodiscard]] constexpr OpTable reference_ops() {
   return {&rms_norm_reference,     &inverse_rms_reference,      &compress_reference,
           &index_scores_reference, &sparse_attention_reference, &swiglu_reference,
-          &hc_collapse_reference,  &hc_expand_reference};
+          &hc_collapse_reference,  &hc_expand_reference,        &unpack_kv_row_reference,
+          &packed_scores_reference};
 }
 
 [[nodiscard]] constexpr OpTable cpu_ops() {
-  return {&rms_norm_cpu,         &inverse_rms_cpu, &compress_cpu,    &index_scores_cpu,
-          &sparse_attention_cpu, &swiglu_cpu,      &hc_collapse_cpu, &hc_expand_cpu};
+  return {&rms_norm_cpu,         &inverse_rms_cpu,  &compress_cpu,    &index_scores_cpu,
+          &sparse_attention_cpu, &swiglu_cpu,       &hc_collapse_cpu, &hc_expand_cpu,
+          &unpack_kv_row_cpu,    &packed_scores_cpu};
 }
 
 }  // namespace ambit::inference::ops

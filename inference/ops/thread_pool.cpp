@@ -25,6 +25,8 @@ void pause_briefly() {
 
 // Rounds of spinning before a thread sleeps: tens of microseconds.
 constexpr int kSpins = 4000;
+// The same within a Hold: about a millisecond.
+constexpr int kHeldSpins = 80000;
 
 // Processors that this process may use, counting the threads of one core once.
 unsigned physical_cores() {
@@ -92,7 +94,7 @@ void ThreadPool::work(std::size_t worker) {
   std::uint32_t seen = 0;
   for (;;) {
     for (int spin = 0; generation_.load(std::memory_order_acquire) == seen; ++spin) {
-      if (spin < kSpins) {
+      if (spin < (held_.load(std::memory_order_relaxed) ? kHeldSpins : kSpins)) {
         pause_briefly();
       } else {
         generation_.wait(seen, std::memory_order_acquire);

@@ -1,6 +1,7 @@
 // The engine's threads: a fixed team that runs one parallel loop at a time. Work is cut into pieces
 // that threads take in turn; results must not depend on which thread takes which piece.
-// Waiting threads spin for a moment (the next op follows within microseconds), then sleep. A loop
+// Waiting threads spin for a moment (the next op follows within microseconds), then sleep; within a
+// Hold they spin for longer, since waking up takes longer than a small model's whole step. A loop
 // ends when its pieces are done: a thread that the system has not let run by then is not waited
 // for, so a busy machine slows a loop down to what the caller does alone and no further.
 #pragma once
@@ -24,6 +25,18 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   [[nodiscard]] std::size_t size() const { return workers_.size() + 1; }
+
+  // While one lives, more loops are about to come. One at a time.
+  class Hold {
+   public:
+    explicit Hold(ThreadPool& pool) : pool_(pool) { pool_.held_.store(true); }
+    ~Hold() { pool_.held_.store(false); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    ThreadPool& pool_;
+  };
 
   // Calls f(from, to) for pieces that cover [0, n); returns when all are done. Not reentrant.
   template <class F>
@@ -68,6 +81,7 @@ class ThreadPool {
   // Whether the call may still be joined (kOpen), plus the number of workers inside it.
   static constexpr std::uint32_t kOpen = std::uint32_t{1} << 31U;
   alignas(64) std::atomic<std::uint32_t> inside_ = 0;
+  std::atomic<bool> held_ = false;
   std::atomic<bool> stop_ = false;
   std::vector<std::thread> workers_;
 };

@@ -4,11 +4,40 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace ambit::inference::ops {
 
-// Writes the indices of the min(k, n) largest of scores[0, n) to out, ascending; returns how many.
-// scratch: n uint64, for the caller to keep between calls.
+// Scores come in pieces, in any order of pieces that keeps indices ascending within one TopK. Most
+// are compared with the k-th best so far and dropped, so a long scan costs little more than its
+// scores.
+class TopK {
+ public:
+  // keys: room for capacity(k) entries, the caller's.
+  TopK(std::size_t k, std::uint64_t* keys) : k_(k), keys_(keys) {}
+  [[nodiscard]] static constexpr std::size_t capacity(std::size_t k) { return 2 * k + kSlack; }
+
+  // Scores that are not above this need not be added.
+  [[nodiscard]] float threshold() const { return threshold_; }
+  [[nodiscard]] bool is_full() const { return full_; }
+  void add(float score, std::size_t index);
+  // What another scan found, of other indices.
+  void add(const TopK& other);
+  // The indices of the best, ascending; returns how many: k, or all that were added.
+  std::size_t finish(std::int32_t* out);
+
+ private:
+  static constexpr std::size_t kSlack = 256;
+  void add_key(std::uint64_t key);
+  void shrink();
+  std::size_t k_;
+  std::uint64_t* keys_;
+  std::size_t n_ = 0;
+  bool full_ = false;  // k scores were seen, and threshold_ is the least of the best k
+  float threshold_ = -std::numeric_limits<float>::infinity();
+};
+
+// All scores at once. scratch: TopK::capacity(k) entries.
 std::size_t top_k(const float* scores, std::size_t n, std::size_t k, std::int32_t* out,
                   std::uint64_t* scratch);
 

@@ -20,10 +20,11 @@ struct Setup {
 
 class Paths : public testing::TestWithParam<Setup> {
  protected:
-  bool open() {
+  // threads: 0 for as many as the machine has.
+  bool open(unsigned threads = 0) {
     const auto folder = golden::folder(GetParam().name);
     if (!folder) return false;
-    auto model = Model::open(*folder, {.numerics = GetParam().numerics});
+    auto model = Model::open(*folder, {.numerics = GetParam().numerics, .threads = threads});
     if (!model) {
       ADD_FAILURE() << model.error().message;
       return false;
@@ -51,6 +52,12 @@ class Paths : public testing::TestWithParam<Setup> {
     return all;
   }
 
+  std::vector<float> step_behind(std::span<const TokenId> before, std::span<const TokenId> ids) {
+    KvCache cache(model_->pages());
+    step(cache, before);
+    return step(cache, ids);
+  }
+
   std::vector<float> whole(std::span<const TokenId> ids) {
     KvCache cache(model_->pages());
     return step(cache, ids);
@@ -73,8 +80,8 @@ class Paths : public testing::TestWithParam<Setup> {
   std::vector<float> mtp_;
 };
 
-#define OPEN_OR_SKIP() \
-  if (!open()) GTEST_SKIP() << "golden checkpoint " << GetParam().name << " is not here"
+#define OPEN_OR_SKIP(...) \
+  if (!open(__VA_ARGS__)) GTEST_SKIP() << "golden checkpoint " << GetParam().name << " is not here"
 
 TEST_P(Paths, ChunksOfAnySizeGiveTheSameBits) {
   OPEN_OR_SKIP();
@@ -182,10 +189,47 @@ TEST_P(Paths, ThePrefixTreeRestoresToTheToken) {
   }
 }
 
+// Long enough that a lone token's scan of the index keys is shared between threads.
+TEST_P(Paths, DeepSequencesGiveTheSameBitsCooledAndOneByOne) {
+  if (GetParam().name != "f32-a") GTEST_SKIP() << "one shape is enough; the others take long";
+  OPEN_OR_SKIP(3);
+  constexpr std::size_t kLong = 4 * 32 * 17;
+  const auto ids = random_ids(kLong + 30);
+  KvCache cache(model_->pages());
+  for (std::size_t at = 0; at < kLong; at += 256) {
+    step(cache, std::span(ids).subspan(at, std::min<std::size_t>(256, kLong - at)));
+    cache.cool(3);
+  }
+  EXPECT_FALSE(cache.pages()[0]->window) << "nothing was cooled";
+  {
+    // The end of a cooled page is a place to go on from.
+    KvCache again(model_->pages());
+    for (std::size_t p = 0; p < 8; ++p) again.adopt(cache.pages()[p], 128);
+    again.thaw();
+    const auto after = step(again, std::span(ids).subspan(8 * 128, 5));
+    EXPECT_TRUE(step_behind(std::span(ids).first(8 * 128), std::span(ids).subspan(8 * 128, 5)) ==
+                after);
+  }
+  std::vector<float> want;
+  {
+    KvCache fork = cache;
+    want = step(fork, std::span(ids).subspan(kLong));
+  }
+  std::vector<float> got;
+  for (std::size_t i = kLong; i < ids.size(); ++i) {
+    const auto row = step(cache, std::span(ids).subspan(i, 1));
+    got.insert(got.end(), row.begin(), row.end());
+    cache.strip(0);
+  }
+  EXPECT_FALSE(cache.pages()[0]->has_window()) << "nothing was stripped";
+  EXPECT_TRUE(got == want);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Checkpoints, Paths,
-    testing::Values(Setup{"f32-a", Numerics::kPlain}, Setup{"bf16-b", Numerics::kPlain},
-                    Setup{"q-c", Numerics::kFast}, Setup{"q-c", Numerics::kRelease}),
+    testing::Values(Setup{"f32-a", Numerics::kPlain}, Setup{"f32-a", Numerics::kFast},
+                    Setup{"bf16-b", Numerics::kPlain}, Setup{"q-c", Numerics::kFast},
+                    Setup{"q-c", Numerics::kRelease}),
     [](const auto& param) {
       std::string s = param.param.name + (param.param.numerics == Numerics::kPlain     ? "plain"
                                           : param.param.numerics == Numerics::kRelease ? "release"

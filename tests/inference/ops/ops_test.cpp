@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <random>
 
 #include "gmock/gmock.h"
@@ -188,10 +189,45 @@ TEST(HcMix, GivesTheCheckVector) {
                                .4951783F, .3094722F, .1273362F, .0680122F}));
 }
 
+TEST(TopK, AStreamInSharesGivesWhatSortingGives) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 20; ++round) {
+    const std::size_t n = 100 + random() % 6000;
+    const std::size_t k = 1 + random() % 700;
+    std::vector<float> scores(n);
+    // Many ties, and what no score should be.
+    for (float& s : scores) s = static_cast<float>(random() % 50) - 10;
+    for (int i = 0; i < 5; ++i) scores[random() % n] = NAN;
+    std::vector<std::int32_t> want(n);
+    std::iota(want.begin(), want.end(), 0);
+    const auto value = [&](std::int32_t i) {
+      const float s = scores[static_cast<std::size_t>(i)];
+      return s == s ? s : -INFINITY;
+    };
+    std::stable_sort(want.begin(), want.end(),
+                     [&](std::int32_t a, std::int32_t b) { return value(a) > value(b); });
+    want.resize(std::min(n, k));
+    std::sort(want.begin(), want.end());
+    const std::size_t room = TopK::capacity(k);
+    std::vector<std::uint64_t> keys(3 * room);
+    std::vector<TopK> parts;
+    for (std::size_t part = 0; part < 3; ++part) {
+      parts.emplace_back(k, keys.data() + part * room);
+      for (std::size_t i = n * part / 3; i < n * (part + 1) / 3; ++i) parts[part].add(scores[i], i);
+    }
+    parts[0].add(parts[1]);
+    parts[0].add(parts[2]);
+    std::vector<std::int32_t> got(std::min(n, k));
+    ASSERT_EQ(parts[0].finish(got.data()), got.size());
+    EXPECT_EQ(got, want) << n << " " << k;
+  }
+}
+
 TEST(TopK, TakesTheLargestAndOfEqualsTheFirst) {
   const float scores[] = {1, 3, 2, 3, -1, 2, NAN};
   std::int32_t out[7];
-  std::uint64_t scratch[7];
+  std::vector<std::uint64_t> room(TopK::capacity(7));
+  std::uint64_t* scratch = room.data();
   ASSERT_EQ(top_k(scores, 7, 3, out, scratch), 3U);
   EXPECT_THAT(std::vector(out, out + 3), ElementsAre(1, 2, 3));
   ASSERT_EQ(top_k(scores, 7, 6, out, scratch), 6U);
@@ -332,6 +368,73 @@ TEST_P(FastPaths, RowOpsAgree) {
   compress_reference({vp.data(), sp.data(), n, dim, want.data()});
   compress_cpu({vp.data(), sp.data(), n, dim, got.data()});
   EXPECT_THAT(got, Pointwise(FloatNear(2e-5F), want));
+}
+
+TEST_P(FastPaths, PackedRowsLoseNothing) {
+  for (const auto& [dim, rope] :
+       {std::pair<std::size_t, std::size_t>{512, 64}, {96, 32}, {70, 6}}) {
+    std::vector<float> x = values(dim);
+    x[0] = 1e-6F;
+    round_kv_row(x.data(), dim, rope);
+    std::vector<std::uint8_t> row(kv_row_bytes(dim, rope));
+    pack_kv_row(x.data(), dim, rope, row.data());
+    std::vector<float> back(dim);
+    unpack_kv_row_reference(row.data(), dim, rope, back.data());
+    EXPECT_EQ(back, x);
+    unpack_kv_row_cpu(row.data(), dim, rope, back.data());
+    EXPECT_EQ(back, x);
+  }
+}
+
+TEST_P(FastPaths, PackedScoresAreTheSameBitsInEveryKernel) {
+  for (const auto& [heads, dim] :
+       {std::pair<std::size_t, std::size_t>{16, 64}, {64, 128}, {5, 32}, {3, 16}, {2, 4}}) {
+    std::vector<std::uint8_t> block(key_block_bytes(dim));
+    std::vector<std::vector<float>> keys;
+    for (std::size_t c = 0; c < kKeyBlock; ++c) {
+      keys.push_back(values(dim));
+      round_index_row(keys.back().data(), dim);
+      pack_key(keys.back().data(), dim, c, block.data());
+    }
+    for (std::size_t c = 0; c < kKeyBlock; ++c) {
+      std::vector<float> back(dim);
+      unpack_key(block.data(), dim, c, back.data());
+      EXPECT_EQ(back, keys[c]);
+    }
+    std::vector<float> q = values(heads * dim);
+    const std::vector<float> weights = values(heads);
+    PackedQuery packed;
+    packed.heads = heads;
+    packed.dim = dim;
+    std::vector<std::int8_t> codes(heads * packed.wide());
+    std::vector<std::int32_t> offsets(heads * packed.groups());
+    std::vector<float> scales(heads * packed.groups());
+    packed.codes = codes.data();
+    packed.offsets = offsets.data();
+    packed.scales = scales.data();
+    packed.weights = weights.data();
+    std::vector<float> rounded = q;
+    for (std::size_t h = 0; h < heads; ++h) round_index_row(rounded.data() + h * dim, dim);
+    pack_query(q.data(), packed);
+    alignas(64) std::uint8_t scratch[kKeyBlock * 128];
+    float want[kKeyBlock];
+    const std::uint32_t above = packed_scores_reference(packed, block.data(), 0.1F, want, scratch);
+    for (std::size_t c = 0; c < kKeyBlock; ++c) {
+      double exact = 0;
+      for (std::size_t h = 0; h < heads; ++h) {
+        double dot = 0;
+        for (std::size_t i = 0; i < dim; ++i) dot += double{rounded[h * dim + i]} * keys[c][i];
+        exact += weights[h] * std::max(dot, 0.0);
+      }
+      EXPECT_NEAR(want[c], exact, 1e-3);
+      EXPECT_EQ(above >> c & 1U, want[c] > 0.1F ? 1U : 0U);
+    }
+    for (const auto kernel : packed_scores_kernels()) {
+      float got[kKeyBlock] = {};
+      EXPECT_EQ(kernel(packed, block.data(), 0.1F, got, scratch), above);
+      EXPECT_EQ(std::memcmp(got, want, sizeof(got)), 0) << heads << " x " << dim;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FastPaths, testing::Range(0, 12));

@@ -1,0 +1,44 @@
+// The lightning indexer's scores over packed keys (packed_rows.h): what index_scores.h computes, on
+// the FP4 codes themselves. Query and keys are FP4 in groups of 32, so a group's dot product is a
+// small integer times a power of two: exact in any order, on any instruction set. Per key
+//   dot_h = Σ_g fma(scale_q[h, g], scale_k[g] · integer dot, ·), score = Σ_h fma(w_h, relu(dot_h),
+//   ·)
+// groups and heads ascending, in fp32.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "inference/ops/packed_rows.h"
+
+namespace ambit::inference::ops {
+
+// A token's query, packed by pack_query. Sizes for H heads of `dim` values, dim padded to `wide`, a
+// multiple of 8, and G = ⌈dim/32⌉ groups.
+struct PackedQuery {
+  std::size_t heads = 0;
+  std::size_t dim = 0;
+  std::int8_t* codes = nullptr;     // [H, wide]: twice the value
+  std::int32_t* offsets = nullptr;  // [H, G]: -12 · Σ codes, because keys are read as 12 + twice
+  float* scales = nullptr;          // [H, G]: a quarter of the group's scale
+  const float* weights = nullptr;   // [H]
+
+  [[nodiscard]] std::size_t wide() const { return (dim + 7) / 8 * 8; }
+  [[nodiscard]] std::size_t groups() const { return (dim + 31) / 32; }
+};
+
+// q: [heads, dim], roped. Rounds every head as round_index_row does; q is changed.
+void pack_query(float* q, PackedQuery& out);
+
+// Scores of the kKeyBlock keys of a block; bit c of the result: out[c] > threshold. Columns that
+// hold no key give any value. scratch: kKeyBlock · wide bytes, 64-byte aligned.
+std::uint32_t packed_scores_reference(const PackedQuery& q, const std::uint8_t* block,
+                                      float threshold, float* out, std::uint8_t* scratch);
+std::uint32_t packed_scores_cpu(const PackedQuery& q, const std::uint8_t* block, float threshold,
+                                float* out, std::uint8_t* scratch);
+
+// Every kernel that this machine can run, the reference included; for tests.
+[[nodiscard]] std::vector<decltype(&packed_scores_reference)> packed_scores_kernels();
+
+}  // namespace ambit::inference::ops
