@@ -12,8 +12,10 @@ void KvCache::extend(std::span<const TokenId> ids) {
     const std::size_t slot = slot_of(length_);
     if (at == pages_.size()) {
       pages_.push_back(maker_->make());
+      rows_.push_back(pages_.back()->rows.data());
     } else if (pages_[at].use_count() > 1) {
       pages_[at] = maker_->copy(*pages_[at], static_cast<std::int32_t>(slot));
+      rows_[at] = pages_[at]->rows.data();
     }
     Page& p = *pages_[at];
     const std::size_t n = std::min(ids.size() - done, static_cast<std::size_t>(kPageTokens) - slot);
@@ -29,6 +31,7 @@ void KvCache::truncate(std::int64_t length) {
   assert(length >= 0 && length <= length_);
   length_ = length;
   pages_.resize(page_of(length + kPageTokens - 1));
+  rows_.resize(pages_.size());
   // What follows in a page of our own may be a draft that no model step has completed.
   if (slot_of(length) != 0 && pages_.back().use_count() == 1) {
     pages_.back()->filled = static_cast<std::int32_t>(slot_of(length));
@@ -40,6 +43,7 @@ void KvCache::adopt(PagePtr page, std::int32_t filled) {
   assert(slot_of(length_) == 0 && filled > 0 && filled <= page->filled);
   assert(filled == kPageTokens || !page->checkpoint);
   pages_.push_back(std::move(page));
+  rows_.push_back(pages_.back()->rows.data());
   length_ += filled;
 }
 

@@ -72,7 +72,7 @@ class KvCache {
   [[nodiscard]] std::uint8_t* row(std::size_t layer, std::int64_t c) {
     const LayerShape& l = shape().layers[layer];
     const std::int64_t position = c * l.ratio;
-    return page(position).rows.data() + l.rows_at +
+    return rows_[page_of(position)] + l.rows_at +
            slot_of(position) / static_cast<std::size_t>(l.ratio) * shape().row_bytes;
   }
   [[nodiscard]] const std::uint8_t* row(std::size_t layer, std::int64_t c) const {
@@ -82,7 +82,7 @@ class KvCache {
   // [index_dim, rows of a page].
   [[nodiscard]] std::uint8_t* index_keys(std::size_t layer, std::int64_t c) {
     const LayerShape& l = shape().layers[layer];
-    return page(c * l.ratio).rows.data() + l.index_at;
+    return rows_[page_of(c * l.ratio)] + l.index_at;
   }
   [[nodiscard]] std::size_t index_column(std::size_t layer, std::int64_t c) const {
     const LayerShape& l = shape().layers[layer];
@@ -103,6 +103,8 @@ class KvCache {
 
   const PageMaker* maker_;
   std::vector<PagePtr> pages_;
+  // Of pages_: a scan over all pages does not wait for each Page to be fetched.
+  std::vector<std::uint8_t*> rows_;
   std::int64_t length_ = 0;
 };
 

@@ -1,8 +1,6 @@
 #include "inference/model/attention.h"
 
-#include <algorithm>
-#include <cmath>
-
+#include "inference/model/attend.h"
 #include "inference/model/compressor.h"
 #include "inference/model/lightning_indexer.h"
 #include "inference/model/linear.h"
@@ -11,92 +9,6 @@
 
 namespace ambit::inference {
 namespace {
-
-// Compressed rows of a segment that is about to attend, as fp32.
-class CompressedRows {
- public:
-  // Where every token attends all rows (no selection) or there are few tokens, rows are unpacked
-  // here, once for all heads; else take() does it, in the memory of the worker that asks.
-  CompressedRows(const StepContext& step, const Segment& s, std::size_t layer,
-                 const Selection& selection)
-      : step_(step), cache_(*s.cache), layer_(layer), selection_(selection) {
-    const LayerShape& l = cache_.shape().layers[layer];
-    dim_ = cache_.shape().head_dim;
-    if (l.ratio == 0 || !cache_.shape().packed) return;
-    const bool all = selection.ids == nullptr;
-    if (!all && s.count >= 2 * worker_count(step)) {
-      per_worker_ = step.scratch->take(worker_count(step) * selection.stride * dim_);
-      return;
-    }
-    const std::int64_t end = s.start + static_cast<std::int64_t>(s.count);
-    const std::size_t n = all ? static_cast<std::size_t>(end / l.ratio) : selection.stride;
-    const std::size_t lists = all ? 1 : s.count;
-    first_row_ = s.row;
-    unpacked_ = step.scratch->take(lists * n * dim_);
-    const auto unpack = [&](std::size_t from, std::size_t to) {
-      for (std::size_t i = from; i < to; ++i) {
-        const std::size_t r = s.row + i / std::max<std::size_t>(n, 1);
-        if (!all && i % n >= static_cast<std::size_t>(selection.count[r])) continue;
-        const std::int64_t c =
-            all ? static_cast<std::int64_t>(i) : selection.ids[r * selection.stride + i % n];
-        unpack_row(c, unpacked_ + i * dim_);
-      }
-    };
-    // Less is done sooner than a second thread is woken.
-    constexpr std::size_t kWorthAThread = 1 << 15;
-    if (lists * n * dim_ < kWorthAThread) {
-      unpack(0, lists * n);
-    } else {
-      parallel_rows(step, lists * n, unpack);
-    }
-  }
-
-  // Appends the rows of row r of the step, of which `visible` are visible, to `rows`.
-  std::size_t take(std::size_t r, std::int64_t visible, std::size_t worker,
-                   const float** rows) const {
-    const bool all = selection_.ids == nullptr;
-    const std::size_t n =
-        all ? static_cast<std::size_t>(visible) : static_cast<std::size_t>(selection_.count[r]);
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::int64_t c =
-          all ? static_cast<std::int64_t>(i) : selection_.ids[r * selection_.stride + i];
-      if (per_worker_ != nullptr) {
-        float* row = per_worker_ + (worker * selection_.stride + i) * dim_;
-        unpack_row(c, row);
-        rows[i] = row;
-      } else if (unpacked_ != nullptr) {
-        rows[i] = unpacked_ + (all ? i : (r - first_row_) * selection_.stride + i) * dim_;
-      } else {
-        rows[i] = reinterpret_cast<const float*>(cache_.row(layer_, c));
-      }
-    }
-    return n;
-  }
-
- private:
-  void unpack_row(std::int64_t c, float* out) const {
-    step_.ops.unpack_kv_row(cache_.row(layer_, c), dim_, cache_.shape().rope, out);
-  }
-  const StepContext& step_;
-  const KvCache& cache_;
-  std::size_t layer_;
-  const Selection& selection_;
-  std::size_t dim_ = 0;
-  std::size_t first_row_ = 0;
-  float* unpacked_ = nullptr;
-  float* per_worker_ = nullptr;
-};
-
-// Window rows of the token at `position`, ascending.
-std::size_t window_rows(const KvCache& cache, std::size_t layer, std::int64_t position,
-                        std::int64_t first_position, const float** rows) {
-  std::size_t n = 0;
-  for (std::int64_t p = std::max(first_position, position - cache.shape().window + 1);
-       p <= position; ++p) {
-    rows[n++] = cache.window_row(layer, p);
-  }
-  return n;
-}
 
 // kv rows of all tokens: projected, normed, roped, rounded, and put into the state.
 void write_window(const StepContext& step, const AttentionWeights& w, std::size_t layer,
@@ -162,7 +74,6 @@ void attention(const StepContext& step, const AttentionWeights& w, std::size_t l
   const std::size_t wide = heads * dim;
   const std::int64_t ratio = step.segments[0].cache->shape().layers[layer].ratio;
   const RopeAngles& rope = ratio == 0 ? step.rope_main : step.rope_compress;
-  const std::size_t half = c.qk_rope_head_dim / 2;
   const Scratch::Frame frame(*step.scratch);
 
   float* qr = step.scratch->take(step.rows * c.q_lora_rank);
@@ -190,50 +101,8 @@ void attention(const StepContext& step, const AttentionWeights& w, std::size_t l
   step.note("q_lora", layer, qr, step.rows, c.q_lora_rank);
   step.note("q", layer, q, step.rows, wide);
 
-  // One task is a token with a share of its heads; a lone token is split so that all threads help.
-  std::size_t most_rows = 1;
-  for (const Segment& s : step.segments) {
-    const std::int64_t end = s.start + static_cast<std::int64_t>(s.count);
-    std::size_t n = static_cast<std::size_t>(std::min(end, s.cache->shape().window));
-    if (ratio != 0)
-      n += selection.ids != nullptr ? selection.stride : static_cast<std::size_t>(end / ratio);
-    most_rows = std::max(most_rows, n);
-  }
-  const std::size_t workers = worker_count(step);
-  const std::size_t shares = step.rows >= 2 * workers ? 1 : std::min(heads, workers);
-  const std::size_t share = (heads + shares - 1) / shares;
-  const auto** lists = step.scratch->take<const float*>(workers * most_rows);
-  float* weights = step.scratch->take(workers * share * most_rows);
   float* o = step.scratch->take(step.rows * wide);
-  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  for (const Segment& s : step.segments) {
-    const Scratch::Frame rows_frame(*step.scratch);
-    const CompressedRows compressed(step, s, layer, selection);
-    parallel_workers(step, s.count * shares, [&](std::size_t task, std::size_t worker) {
-      const std::size_t i = task / shares;
-      const std::size_t r = s.row + i;
-      const std::size_t head = task % shares * share;
-      if (head >= heads) return;
-      const std::size_t n_heads = std::min(share, heads - head);
-      const std::int64_t position = s.start + static_cast<std::int64_t>(i);
-      const float** rows = lists + worker * most_rows;
-      std::size_t n = window_rows(*s.cache, layer, position, s.first_position, rows);
-      if (ratio != 0) n += compressed.take(r, (position + 1) / ratio, worker, rows + n);
-      float* result = o + r * wide + head * dim;
-      step.ops.sparse_attention({.q = q + r * wide + head * dim,
-                                 .heads = n_heads,
-                                 .dim = dim,
-                                 .rows = rows,
-                                 .n_rows = n,
-                                 .sink = w.sink + head,
-                                 .scale = scale,
-                                 .out = result,
-                                 .scratch = weights + worker * share * most_rows});
-      if (step.trace != nullptr) step.note("attn_raw", layer, result, n_heads, dim);
-      ops::rope_apply(result, n_heads, dim, dim, c.qk_rope_head_dim, rope.cos + r * half,
-                      rope.sin + r * half, ops::RopeDirection::kInverse);
-    });
-  }
+  attend(step, w, layer, selection, rope, q, o);
 
   const std::size_t groups = c.o_groups;
   const std::size_t low = c.o_lora_rank;

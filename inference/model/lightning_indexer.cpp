@@ -60,7 +60,8 @@ Queries prepare(const StepContext& step, const IndexerWeights& w, const float* x
   return out;
 }
 
-// The next page lies elsewhere, which the processor cannot guess.
+// Every page lies elsewhere, which the processor cannot guess.
+constexpr std::int64_t kBlocksAhead = 4;
 void prefetch(const std::uint8_t* p, std::size_t n) {
   for (std::size_t i = 0; i < n; i += 64) __builtin_prefetch(p + i);
 }
@@ -75,8 +76,9 @@ void scan(const StepContext& step, const Queries& queries, std::size_t r, KvCach
   for (std::int64_t first = from * kBlock; first < to * kBlock; first += kBlock) {
     const auto n = static_cast<unsigned>(std::min(kBlock, visible - first));
     const std::uint8_t* keys = cache.index_keys(layer, first);
-    if (first + kBlock < to * kBlock)
-      prefetch(cache.index_keys(layer, first + kBlock), block_bytes);
+    if (first + kBlocksAhead * kBlock < to * kBlock) {
+      prefetch(cache.index_keys(layer, first + kBlocksAhead * kBlock), block_bytes);
+    }
     if (queries.packed == nullptr) {
       step.ops.index_scores({.q = queries.q + r * c.index_n_heads * c.index_head_dim,
                              .weights = queries.weights + r * c.index_n_heads,

@@ -1,8 +1,9 @@
-// The fast paths of sparse_attention and index_scores: one source for SSE, AVX2, AVX-512 and NEON,
+// The fast paths of attention_part and index_scores: one source for SSE, AVX2, AVX-512 and NEON,
 // chosen at run time by Highway. A dot product is always one vector accumulator over the dimension
 // in order, so that its bits do not depend on the tile in which it was computed.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "inference/ops/index_scores.h"
 #include "inference/ops/sparse_attention.h"
@@ -16,153 +17,143 @@
 // After highway.h, as its manual asks.
 #include <hwy/contrib/math/math-inl.h>
 
+#include "inference/ops/sum-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace ambit::inference::ops::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-// dots[h][r] = q_h · row_r for kH heads and kR rows.
+// out[h][r] = q_h · row_r for kH heads and kR rows.
 template <std::size_t kH, std::size_t kR>
 HWY_INLINE void dot_tile(const float* q, std::size_t q_stride, const float* const* rows,
                          std::size_t dim, float* out, std::size_t out_stride) {
   const D d;
   const std::size_t n = hn::Lanes(d);
-  V acc[kH][kR];
-  for (std::size_t h = 0; h < kH; ++h) {
-    for (std::size_t r = 0; r < kR; ++r) acc[h][r] = hn::Zero(d);
-  }
+  V acc[kH * kR];
+  for (V& v : acc) v = hn::Zero(d);
   std::size_t i = 0;
   for (; i + n <= dim; i += n) {
     V row[kR];
     for (std::size_t r = 0; r < kR; ++r) row[r] = hn::LoadU(d, rows[r] + i);
     for (std::size_t h = 0; h < kH; ++h) {
       const V qv = hn::LoadU(d, q + h * q_stride + i);
-      for (std::size_t r = 0; r < kR; ++r) acc[h][r] = hn::MulAdd(qv, row[r], acc[h][r]);
+      for (std::size_t r = 0; r < kR; ++r)
+        acc[h * kR + r] = hn::MulAdd(qv, row[r], acc[h * kR + r]);
     }
   }
+  float sums[kH * kR];
+  sum_lanes<kH * kR>(acc, sums);
   for (std::size_t h = 0; h < kH; ++h) {
     for (std::size_t r = 0; r < kR; ++r) {
-      float sum = hn::GetLane(hn::SumOfLanes(d, acc[h][r]));
+      float sum = sums[h * kR + r];
       for (std::size_t t = i; t < dim; ++t) sum += q[h * q_stride + t] * rows[r][t];
       out[h * out_stride + r] = sum;
     }
   }
 }
 
+// Heads whose weights are kept at a time.
+constexpr std::size_t kAttentionHeads = 32;
+
+// Heads of one tile: as many as there are registers for.
+constexpr std::size_t kHeads = HWY_MAX_BYTES >= 64 ? 4 : 2;
+
 template <std::size_t kR>
-HWY_INLINE void dot_heads(const float* q, std::size_t heads, std::size_t dim,
-                          const float* const* rows, float* out, std::size_t out_stride) {
+HWY_INLINE void dot_heads(const AttentionPart& a, std::size_t r, float* p) {
   std::size_t h = 0;
-  for (; h + 2 <= heads; h += 2) {
-    dot_tile<2, kR>(q + h * dim, dim, rows, dim, out + h * out_stride, out_stride);
+  for (; h + kHeads <= a.heads; h += kHeads) {
+    dot_tile<kHeads, kR>(a.q + h * a.dim, a.dim, a.rows + r, a.dim, p + h * kAttentionRows + r,
+                         kAttentionRows);
   }
-  if (h < heads) dot_tile<1, kR>(q + h * dim, dim, rows, dim, out + h * out_stride, out_stride);
+  for (; h < a.heads; ++h) {
+    dot_tile<1, kR>(a.q + h * a.dim, a.dim, a.rows + r, a.dim, p + h * kAttentionRows + r,
+                    kAttentionRows);
+  }
 }
 
-// p[h, r] = q_h · row_r for all rows; p has `stride` floats a head.
-void all_dots(const float* q, std::size_t heads, std::size_t dim, const float* const* rows,
-              std::size_t n_rows, float* p, std::size_t stride) {
-  std::size_t r = 0;
-  for (; r + 4 <= n_rows; r += 4) dot_heads<4>(q, heads, dim, rows + r, p + r, stride);
-  for (; r < n_rows; ++r) dot_heads<1>(q, heads, dim, rows + r, p + r, stride);
-}
-
-// In place: p ← e^(p·scale - max); returns 1 / (Σ + e^(sink - max)).
-float softmax(float* p, std::size_t n, float scale, float sink) {
+// In place: p ← e^(p·scale - largest).
+void weights_of(const AttentionPart& a, std::size_t h, float* p) {
   const D d;
   const std::size_t lanes = hn::Lanes(d);
-  const V vscale = hn::Set(d, scale);
-  V vmax = hn::Set(d, sink);
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const V x = hn::Mul(hn::LoadU(d, p + i), vscale);
+  const V scale = hn::Set(d, a.scale);
+  std::size_t padded = a.n_rows;
+  for (; padded % lanes != 0; ++padded) p[padded] = -1e30F;  // weighs nothing
+  V largest = hn::Set(d, -1e30F);
+  for (std::size_t i = 0; i < padded; i += lanes) {
+    const V x = hn::Mul(hn::LoadU(d, p + i), scale);
     hn::StoreU(x, d, p + i);
-    vmax = hn::Max(vmax, x);
+    largest = hn::Max(largest, x);
   }
-  float largest = hn::GetLane(hn::MaxOfLanes(d, vmax));
-  for (std::size_t t = i; t < n; ++t) {
-    p[t] *= scale;
-    largest = std::max(largest, p[t]);
-  }
-  const V vlargest = hn::Set(d, largest);
-  V vsum = hn::Zero(d);
-  i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const V e = hn::Exp(d, hn::Sub(hn::LoadU(d, p + i), vlargest));
+  a.largest[h] = hn::GetLane(hn::MaxOfLanes(d, largest));
+  const V top = hn::Set(d, a.largest[h]);
+  V sum = hn::Zero(d);
+  for (std::size_t i = 0; i < padded; i += lanes) {
+    const V e = hn::Exp(d, hn::Sub(hn::LoadU(d, p + i), top));
     hn::StoreU(e, d, p + i);
-    vsum = hn::Add(vsum, e);
+    sum = hn::Add(sum, e);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, vsum)) + std::exp(sink - largest);
-  for (; i < n; ++i) {
-    p[i] = std::exp(p[i] - largest);
-    sum += p[i];
-  }
-  return 1.0F / sum;
+  sum_lanes<1>(&sum, a.sum + h);
 }
 
-// out_h[i…] = (Σ_r p[h, r] row_r[i…]) · inverse_h for kH heads and kV vectors of the dimension.
+// out_h[at…] = Σ_r p[h, r] row_r[at…] for kH heads and kV vectors of the dimension.
 template <std::size_t kH, std::size_t kV>
-HWY_INLINE void weigh_tile(const float* p, std::size_t stride, const float* const* rows,
-                           std::size_t n_rows, std::size_t at, const float* inverse, float* out,
-                           std::size_t dim) {
+HWY_INLINE void weigh_tile(const AttentionPart& a, std::size_t h, const float* p, std::size_t at) {
   const D d;
   const std::size_t n = hn::Lanes(d);
   V acc[kH][kV];
-  for (std::size_t h = 0; h < kH; ++h) {
-    for (std::size_t v = 0; v < kV; ++v) acc[h][v] = hn::Zero(d);
+  for (std::size_t j = 0; j < kH; ++j) {
+    for (std::size_t v = 0; v < kV; ++v) acc[j][v] = hn::Zero(d);
   }
-  for (std::size_t r = 0; r < n_rows; ++r) {
+  for (std::size_t r = 0; r < a.n_rows; ++r) {
     V row[kV];
-    for (std::size_t v = 0; v < kV; ++v) row[v] = hn::LoadU(d, rows[r] + at + v * n);
-    for (std::size_t h = 0; h < kH; ++h) {
-      const V w = hn::Set(d, p[h * stride + r]);
-      for (std::size_t v = 0; v < kV; ++v) acc[h][v] = hn::MulAdd(w, row[v], acc[h][v]);
+    for (std::size_t v = 0; v < kV; ++v) row[v] = hn::LoadU(d, a.rows[r] + at + v * n);
+    for (std::size_t j = 0; j < kH; ++j) {
+      const V w = hn::Set(d, p[(h + j) * kAttentionRows + r]);
+      for (std::size_t v = 0; v < kV; ++v) acc[j][v] = hn::MulAdd(w, row[v], acc[j][v]);
     }
   }
-  for (std::size_t h = 0; h < kH; ++h) {
-    const V scale = hn::Set(d, inverse[h]);
+  for (std::size_t j = 0; j < kH; ++j) {
     for (std::size_t v = 0; v < kV; ++v) {
-      hn::StoreU(hn::Mul(acc[h][v], scale), d, out + h * dim + at + v * n);
+      hn::StoreU(acc[j][v], d, a.out + (h + j) * a.dim + at + v * n);
     }
   }
 }
 
 template <std::size_t kH>
-HWY_INLINE void weigh_heads(const float* p, std::size_t stride, const float* const* rows,
-                            std::size_t n_rows, const float* inverse, float* out, std::size_t dim) {
+HWY_INLINE void weigh_heads(const AttentionPart& a, std::size_t h, const float* p) {
   const std::size_t n = hn::Lanes(D());
   std::size_t at = 0;
-  for (; at + 4 * n <= dim; at += 4 * n) {
-    weigh_tile<kH, 4>(p, stride, rows, n_rows, at, inverse, out, dim);
-  }
-  for (; at + n <= dim; at += n) {
-    weigh_tile<kH, 1>(p, stride, rows, n_rows, at, inverse, out, dim);
-  }
-  for (; at < dim; ++at) {
-    for (std::size_t h = 0; h < kH; ++h) {
+  for (; at + 4 * n <= a.dim; at += 4 * n) weigh_tile<kH, 4>(a, h, p, at);
+  for (; at + n <= a.dim; at += n) weigh_tile<kH, 1>(a, h, p, at);
+  for (; at < a.dim; ++at) {
+    for (std::size_t j = 0; j < kH; ++j) {
       float sum = 0;
-      for (std::size_t r = 0; r < n_rows; ++r) sum += p[h * stride + r] * rows[r][at];
-      out[h * dim + at] = sum * inverse[h];
+      for (std::size_t r = 0; r < a.n_rows; ++r) {
+        sum += p[(h + j) * kAttentionRows + r] * a.rows[r][at];
+      }
+      a.out[(h + j) * a.dim + at] = sum;
     }
   }
 }
 
-void attention(const SparseAttentionArgs& a) {
-  all_dots(a.q, a.heads, a.dim, a.rows, a.n_rows, a.scratch, a.n_rows);
-  std::size_t h = 0;
-  float inverse[2];
-  for (; h < a.heads; h += 2) {
-    const std::size_t count = std::min<std::size_t>(2, a.heads - h);
-    float* p = a.scratch + h * a.n_rows;
-    for (std::size_t j = 0; j < count; ++j) {
-      inverse[j] = softmax(p + j * a.n_rows, a.n_rows, a.scale, a.sink[h + j]);
-    }
-    if (count == 2) {
-      weigh_heads<2>(p, a.n_rows, a.rows, a.n_rows, inverse, a.out + h * a.dim, a.dim);
-    } else {
-      weigh_heads<1>(p, a.n_rows, a.rows, a.n_rows, inverse, a.out + h * a.dim, a.dim);
-    }
+void attention_part(const AttentionPart& a) {
+  HWY_ALIGN float p[kAttentionHeads * kAttentionRows];
+  for (std::size_t first = 0; first < a.heads; first += kAttentionHeads) {
+    AttentionPart some = a;
+    some.heads = std::min(kAttentionHeads, a.heads - first);
+    some.q += first * a.dim;
+    some.out += first * a.dim;
+    some.largest += first;
+    some.sum += first;
+    std::size_t r = 0;
+    for (; r + 4 <= a.n_rows; r += 4) dot_heads<4>(some, r, p);
+    for (; r < a.n_rows; ++r) dot_heads<1>(some, r, p);
+    for (std::size_t h = 0; h < some.heads; ++h) weights_of(some, h, p + h * kAttentionRows);
+    std::size_t h = 0;
+    for (; h + kHeads <= some.heads; h += kHeads) weigh_heads<kHeads>(some, h, p);
+    for (; h < some.heads; ++h) weigh_heads<1>(some, h, p);
   }
 }
 
@@ -246,11 +237,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ambit::inference::ops {
 
-HWY_EXPORT(attention);
+HWY_EXPORT(attention_part);
 HWY_EXPORT(scores);
 
-void sparse_attention_cpu(const SparseAttentionArgs& args) {
-  HWY_DYNAMIC_DISPATCH(attention)(args);
+void attention_part_cpu(const AttentionPart& args) {
+  HWY_DYNAMIC_DISPATCH(attention_part)(args);
 }
 void index_scores_cpu(const IndexScoresArgs& args) {
   HWY_DYNAMIC_DISPATCH(scores)(args);

@@ -9,6 +9,7 @@
 #include "inference/ops/hc_mix.h"
 #include "inference/ops/norm.h"
 #include "inference/ops/packed_rows.h"
+#include "inference/ops/top_k.h"
 
 // Tiles are arrays of vectors, which types without a fixed size cannot form.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
@@ -173,6 +174,32 @@ void unpack_kv_row(const std::uint8_t* row, std::size_t dim, std::size_t rope, f
   unpack_bf16(row + flat, rope, out + flat);
 }
 
+std::size_t count_above(const std::int32_t* x, std::size_t n, std::int32_t bound) {
+  const hn::ScalableTag<std::int32_t> d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto limit = hn::Set(d, bound);
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) count += hn::CountTrue(d, hn::Gt(hn::LoadU(d, x + i), limit));
+  for (; i < n; ++i) count += x[i] > bound ? 1 : 0;
+  return count;
+}
+
+// By halving the range of values: a fixed number of passes without a branch to guess.
+std::int32_t kth_largest(const std::int32_t* x, std::size_t n, std::size_t k) {
+  std::int64_t low = INT32_MIN;  // at least k values are ≥ low
+  std::int64_t high = INT32_MAX;
+  while (low < high) {
+    const std::int64_t middle = (low + high + 1) >> 1;
+    if (count_above(x, n, static_cast<std::int32_t>(middle - 1)) >= k) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return static_cast<std::int32_t>(low);
+}
+
 }  // namespace ambit::inference::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -186,6 +213,7 @@ HWY_EXPORT(swiglu_row);
 HWY_EXPORT(collapse);
 HWY_EXPORT(expand);
 HWY_EXPORT(unpack_kv_row);
+HWY_EXPORT(kth_largest);
 
 float inverse_rms_cpu(const float* x, std::size_t dim, float eps) {
   return HWY_DYNAMIC_DISPATCH(inverse_rms)(x, dim, eps);
@@ -210,6 +238,10 @@ void hc_expand_cpu(float* streams, const float* f, const float* post, const floa
 }
 void unpack_kv_row_cpu(const std::uint8_t* row, std::size_t dim, std::size_t rope, float* out) {
   HWY_DYNAMIC_DISPATCH(unpack_kv_row)(row, dim, rope, out);
+}
+
+std::int32_t kth_largest(const std::int32_t* values, std::size_t n, std::size_t k) {
+  return HWY_DYNAMIC_DISPATCH(kth_largest)(values, n, k);
 }
 
 }  // namespace ambit::inference::ops

@@ -21,7 +21,36 @@ struct SparseAttentionArgs {
   float* scratch = nullptr;     // [heads, n_rows]
 };
 
+// The formula, all rows at once.
 void sparse_attention_reference(const SparseAttentionArgs& args);
-void sparse_attention_cpu(const SparseAttentionArgs& args);
+
+// The same in parts of at most kAttentionRows rows, which threads may take in any order; cut at
+// multiples of kAttentionRows of the token's list, and folded in the list's order, so that the bits
+// are those of the list. Of a part: the largest a_i, Σ e^{a_i - largest}, Σ e^{a_i - largest} k_i.
+inline constexpr std::size_t kAttentionRows = 64;
+
+struct AttentionPart {
+  const float* q = nullptr;  // [heads, dim]
+  std::size_t heads = 0;
+  std::size_t dim = 0;
+  const float* const* rows = nullptr;  // [n_rows] pointers to `dim` floats
+  std::size_t n_rows = 0;              // 1 … kAttentionRows
+  float scale = 1;
+  float* out = nullptr;      // [heads, dim]
+  float* largest = nullptr;  // [heads]
+  float* sum = nullptr;      // [heads]
+};
+void attention_part_reference(const AttentionPart& args);
+void attention_part_cpu(const AttentionPart& args);
+
+// What the parts so far come to, of one head. Starts with the sink alone: zeros in out.
+struct AttentionFold {
+  float* out = nullptr;  // [dim]
+  std::size_t dim = 0;
+  float largest = 0;  // the sink
+  float sum = 1;
+  void add(const float* part, float part_largest, float part_sum);
+  void finish();  // out becomes o_h
+};
 
 }  // namespace ambit::inference::ops

@@ -30,4 +30,42 @@ void sparse_attention_reference(const SparseAttentionArgs& a) {
   }
 }
 
+void attention_part_reference(const AttentionPart& a) {
+  for (std::size_t h = 0; h < a.heads; ++h) {
+    const float* q = a.q + h * a.dim;
+    float p[kAttentionRows];
+    float largest = -INFINITY;
+    for (std::size_t r = 0; r < a.n_rows; ++r) {
+      float dot = 0;
+      for (std::size_t i = 0; i < a.dim; ++i) dot += q[i] * a.rows[r][i];
+      p[r] = dot * a.scale;
+      largest = std::max(largest, p[r]);
+    }
+    float* out = a.out + h * a.dim;
+    std::fill_n(out, a.dim, 0.0F);
+    float sum = 0;
+    for (std::size_t r = 0; r < a.n_rows; ++r) {
+      const float e = std::exp(p[r] - largest);
+      sum += e;
+      for (std::size_t i = 0; i < a.dim; ++i) out[i] += e * a.rows[r][i];
+    }
+    a.largest[h] = largest;
+    a.sum[h] = sum;
+  }
+}
+
+void AttentionFold::add(const float* part, float part_largest, float part_sum) {
+  const float top = std::max(largest, part_largest);
+  const float old = std::exp(largest - top);
+  const float more = std::exp(part_largest - top);
+  sum = sum * old + part_sum * more;
+  for (std::size_t i = 0; i < dim; ++i) out[i] = out[i] * old + part[i] * more;
+  largest = top;
+}
+
+void AttentionFold::finish() {
+  const float inverse = 1.0F / sum;
+  for (std::size_t i = 0; i < dim; ++i) out[i] *= inverse;
+}
+
 }  // namespace ambit::inference::ops

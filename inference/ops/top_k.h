@@ -8,34 +8,38 @@
 
 namespace ambit::inference::ops {
 
-// Scores come in pieces, in any order of pieces that keeps indices ascending within one TopK. Most
-// are compared with the k-th best so far and dropped, so a long scan costs little more than its
-// scores.
+// Scores come in pieces, indices ascending. Most are compared with the k-th best so far and
+// dropped, so a long scan costs little more than its scores.
 class TopK {
  public:
-  // keys: room for capacity(k) entries, the caller's.
-  TopK(std::size_t k, std::uint64_t* keys) : k_(k), keys_(keys) {}
+  // room: capacity(k) entries, the caller's.
+  TopK(std::size_t k, std::uint64_t* room)
+      : k_(k), values_(reinterpret_cast<std::int32_t*>(room)), indices_(values_ + capacity(k)) {}
   [[nodiscard]] static constexpr std::size_t capacity(std::size_t k) { return 2 * k + kSlack; }
 
   // Scores that are not above this need not be added.
   [[nodiscard]] float threshold() const { return threshold_; }
   [[nodiscard]] bool is_full() const { return full_; }
   void add(float score, std::size_t index);
-  // What another scan found, of other indices.
+  // What another scan found, of later indices.
   void add(const TopK& other);
   // The indices of the best, ascending; returns how many: k, or all that were added.
   std::size_t finish(std::int32_t* out);
 
  private:
   static constexpr std::size_t kSlack = 256;
-  void add_key(std::uint64_t key);
+  void add_value(std::int32_t value, std::int32_t index);
   void shrink();
   std::size_t k_;
-  std::uint64_t* keys_;
+  std::int32_t* values_;  // in the order of the scores
+  std::int32_t* indices_;
   std::size_t n_ = 0;
   bool full_ = false;  // k scores were seen, and threshold_ is the least of the best k
   float threshold_ = -std::numeric_limits<float>::infinity();
 };
+
+// The k-th largest of n values, 1 ≤ k ≤ n.
+[[nodiscard]] std::int32_t kth_largest(const std::int32_t* values, std::size_t n, std::size_t k);
 
 // All scores at once. scratch: TopK::capacity(k) entries.
 std::size_t top_k(const float* scores, std::size_t n, std::size_t k, std::int32_t* out,

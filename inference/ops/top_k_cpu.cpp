@@ -1,39 +1,38 @@
+#include "inference/ops/top_k.h"
+
 #include <algorithm>
 #include <bit>
-#include <functional>
-
-#include "inference/ops/top_k.h"
 
 namespace ambit::inference::ops {
 namespace {
 
-// Larger key: better score, then lower index.
-std::uint64_t key_of(float score, std::size_t index) {
-  std::uint32_t bits = score != score ? 0xFF800000U : std::bit_cast<std::uint32_t>(score + 0.0F);
-  bits = (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
-  return static_cast<std::uint64_t>(bits) << 32 | (0xFFFFFFFFU - static_cast<std::uint32_t>(index));
+// Integers in the order of the scores; NaN counts as the lowest score.
+std::int32_t value_of(float score) {
+  const auto bits = std::bit_cast<std::int32_t>(
+      score != score ? -std::numeric_limits<float>::infinity() : score + 0.0F);  // no -0
+  return bits < 0 ? bits ^ 0x7FFFFFFF : bits;
 }
 
-float score_of(std::uint64_t key) {
-  const auto bits = static_cast<std::uint32_t>(key >> 32);
-  return std::bit_cast<float>((bits & 0x80000000U) != 0 ? bits & 0x7FFFFFFFU : ~bits);
+float score_of(std::int32_t value) {
+  return std::bit_cast<float>(value < 0 ? value ^ 0x7FFFFFFF : value);
 }
 
 }  // namespace
 
-void TopK::add_key(std::uint64_t key) {
-  keys_[n_++] = key;
+void TopK::add_value(std::int32_t value, std::int32_t index) {
+  values_[n_] = value;
+  indices_[n_++] = index;
   if (n_ == capacity(k_)) shrink();
 }
 
 void TopK::add(float score, std::size_t index) {
   // An equal score of a later index loses.
   if (full_ && !(score > threshold_)) return;
-  add_key(key_of(score, index));
+  add_value(value_of(score), static_cast<std::int32_t>(index));
 }
 
 void TopK::add(const TopK& other) {
-  for (std::size_t i = 0; i < other.n_; ++i) add_key(other.keys_[i]);
+  for (std::size_t i = 0; i < other.n_; ++i) add_value(other.values_[i], other.indices_[i]);
 }
 
 void TopK::shrink() {
@@ -41,18 +40,26 @@ void TopK::shrink() {
     n_ = std::min(n_, k_);
     return;
   }
-  std::nth_element(keys_, keys_ + (k_ - 1), keys_ + n_, std::greater<>());
+  const std::int32_t least = kth_largest(values_, n_, k_);
+  const auto above = static_cast<std::size_t>(
+      std::count_if(values_, values_ + n_, [&](std::int32_t v) { return v > least; }));
+  std::size_t equal = k_ - above;  // that stay: the first
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < n_; ++i) {
+    const bool is_equal = values_[i] == least && equal > 0;
+    equal -= is_equal ? 1 : 0;
+    values_[kept] = values_[i];
+    indices_[kept] = indices_[i];
+    kept += values_[i] > least || is_equal ? 1 : 0;
+  }
   n_ = k_;
   full_ = true;
-  threshold_ = score_of(keys_[k_ - 1]);
+  threshold_ = score_of(least);
 }
 
 std::size_t TopK::finish(std::int32_t* out) {
   shrink();
-  for (std::size_t i = 0; i < n_; ++i) {
-    out[i] = static_cast<std::int32_t>(0xFFFFFFFFU - static_cast<std::uint32_t>(keys_[i]));
-  }
-  std::sort(out, out + n_);
+  std::copy_n(indices_, n_, out);
   return n_;
 }
 

@@ -1,0 +1,237 @@
+#include "inference/model/attend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "inference/model/linear.h"
+#include "inference/ops/rope.h"
+#include "inference/ops/sparse_attention.h"
+
+namespace ambit::inference {
+namespace {
+
+// The lists of rows of a segment's tokens: window rows, then compressed rows, each ascending.
+class RowLists {
+ public:
+  // Packed rows are unpacked as fp32 by the worker that asks for them; shared: here, once for all
+  // tokens, where every token attends all rows.
+  RowLists(const StepContext& step, const Segment& s, std::size_t layer, const Selection& selection,
+           bool shared)
+      : step_(step), segment_(s), cache_(*s.cache), layer_(layer), selection_(selection) {
+    const StateShape& shape = cache_.shape();
+    dim_ = shape.head_dim;
+    ratio_ = shape.layers[layer].ratio;
+    if (ratio_ == 0 || !shape.packed) return;
+    packed_ = true;
+    if (!shared || selection.ids != nullptr) {
+      per_worker_ = step.scratch->take(worker_count(step) * ops::kAttentionRows * dim_);
+      return;
+    }
+    const std::int64_t end = s.start + static_cast<std::int64_t>(s.count);
+    const auto n = static_cast<std::size_t>(end / ratio_);
+    unpacked_ = step.scratch->take(n * dim_);
+    parallel_rows(step, n, [&](std::size_t from, std::size_t to) {
+      for (std::size_t c = from; c < to; ++c) {
+        unpack_row(static_cast<std::int64_t>(c), unpacked_ + c * dim_);
+      }
+    });
+  }
+
+  // Of token i of the segment.
+  [[nodiscard]] std::size_t size(std::size_t i) const {
+    return window_size(i) + compressed_size(i);
+  }
+  // Rows [from, to) of the list, at most kAttentionRows.
+  void rows(std::size_t i, std::size_t from, std::size_t to, std::size_t worker,
+            const float** out) const {
+    const std::size_t window = window_size(i);
+    const std::int64_t first = position(i) + 1 - static_cast<std::int64_t>(window);
+    for (std::size_t at = from; at < to; ++at) {
+      if (at < window) {
+        *out++ = cache_.window_row(layer_, first + static_cast<std::int64_t>(at));
+        continue;
+      }
+      const std::size_t k = at - window;
+      const std::int64_t c = selection_.ids == nullptr
+                                 ? static_cast<std::int64_t>(k)
+                                 : selection_.ids[(segment_.row + i) * selection_.stride + k];
+      if (unpacked_ != nullptr) {
+        *out++ = unpacked_ + k * dim_;
+      } else if (packed_) {
+        float* row = per_worker_ + (worker * ops::kAttentionRows + at - from) * dim_;
+        unpack_row(c, row);
+        *out++ = row;
+      } else {
+        *out++ = reinterpret_cast<const float*>(cache_.row(layer_, c));
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] std::int64_t position(std::size_t i) const {
+    return segment_.start + static_cast<std::int64_t>(i);
+  }
+  [[nodiscard]] std::size_t window_size(std::size_t i) const {
+    return static_cast<std::size_t>(
+        std::min(position(i) + 1 - segment_.first_position, cache_.shape().window));
+  }
+  [[nodiscard]] std::size_t compressed_size(std::size_t i) const {
+    if (ratio_ == 0) return 0;
+    if (selection_.ids == nullptr) return static_cast<std::size_t>((position(i) + 1) / ratio_);
+    return static_cast<std::size_t>(selection_.count[segment_.row + i]);
+  }
+  void unpack_row(std::int64_t c, float* out) const {
+    step_.ops.unpack_kv_row(cache_.row(layer_, c), dim_, cache_.shape().rope, out);
+  }
+
+  const StepContext& step_;
+  const Segment& segment_;
+  const KvCache& cache_;
+  std::size_t layer_;
+  const Selection& selection_;
+  std::size_t dim_ = 0;
+  std::int64_t ratio_ = 0;
+  bool packed_ = false;
+  float* unpacked_ = nullptr;
+  float* per_worker_ = nullptr;
+};
+
+class Attend {
+ public:
+  Attend(const StepContext& step, const AttentionWeights& w, std::size_t layer,
+         const Selection& selection, const RopeAngles& rope, const float* q, float* out)
+      : step_(step),
+        sink_(w.sink),
+        layer_(layer),
+        selection_(selection),
+        rope_(rope),
+        q_(q),
+        out_(out),
+        heads_(step.config->num_attention_heads),
+        dim_(step.config->head_dim),
+        scale_(1.0F / std::sqrt(static_cast<float>(dim_))) {}
+
+  // One task is a token.
+  void whole_tokens(const Segment& s) {
+    const Scratch::Frame frame(*step_.scratch);
+    const RowLists lists(step_, s, layer_, selection_, /*shared=*/true);
+    const std::size_t workers = worker_count(step_);
+    float* parts = step_.scratch->take(workers * part_floats());
+    parallel_workers(step_, s.count, [&](std::size_t i, std::size_t worker) {
+      float* part = parts + worker * part_floats();
+      const std::size_t n = lists.size(i);
+      std::vector<ops::AttentionFold> folds = start(s.row + i);
+      for (std::size_t from = 0; from < n; from += ops::kAttentionRows) {
+        compute(lists, s, i, from, worker, part);
+        for (std::size_t h = 0; h < heads_; ++h) fold(folds[h], part, h);
+      }
+      for (std::size_t h = 0; h < heads_; ++h) folds[h].finish();
+      rotate_back(s.row + i, 0, heads_);
+    });
+  }
+
+  // One task is a part of a token's rows: few tokens keep all threads busy.
+  void parts_of_tokens(const Segment& s) {
+    const std::size_t workers = worker_count(step_);
+    for (std::size_t first = 0, count = 0; first < s.count; first += count) {
+      const Scratch::Frame frame(*step_.scratch);
+      const RowLists lists(step_, s, layer_, selection_, /*shared=*/false);
+      const std::size_t most =
+          (lists.size(s.count - 1) + ops::kAttentionRows - 1) / ops::kAttentionRows;
+      // So many tokens that there is work for all, and no more, for the parts' sake.
+      count = std::min(s.count - first, (4 * workers + most - 1) / most);
+      float* parts = step_.scratch->take(count * most * part_floats());
+      parallel_workers(step_, count * most, [&](std::size_t task, std::size_t worker) {
+        const std::size_t i = first + task / most;
+        const std::size_t from = task % most * ops::kAttentionRows;
+        if (from < lists.size(i)) {
+          compute(lists, s, i, from, worker, parts + task * part_floats());
+        }
+      });
+      // Folding is little work: as many tasks as are worth a thread.
+      const std::size_t share = std::max<std::size_t>(1, (1U << 15U) / (most * dim_));
+      const std::size_t shares = (heads_ + share - 1) / share;
+      parallel_workers(step_, count * shares, [&](std::size_t task, std::size_t) {
+        const std::size_t i = first + task / shares;
+        const std::size_t from = task % shares * share;
+        const std::size_t to = std::min(heads_, from + share);
+        for (std::size_t h = from; h < to; ++h) {
+          ops::AttentionFold f = start(s.row + i, h);
+          const float* part = parts + (i - first) * most * part_floats();
+          for (std::size_t at = 0; at < lists.size(i); at += ops::kAttentionRows) {
+            fold(f, part, h);
+            part += part_floats();
+          }
+          f.finish();
+        }
+        rotate_back(s.row + i, from, to);
+      });
+    }
+  }
+
+ private:
+  [[nodiscard]] std::size_t part_floats() const { return heads_ * (dim_ + 2); }
+
+  [[nodiscard]] ops::AttentionFold start(std::size_t r, std::size_t h) const {
+    float* out = out_ + (r * heads_ + h) * dim_;
+    std::fill_n(out, dim_, 0.0F);
+    return {.out = out, .dim = dim_, .largest = sink_[h], .sum = 1.0F};
+  }
+  [[nodiscard]] std::vector<ops::AttentionFold> start(std::size_t r) const {
+    std::vector<ops::AttentionFold> folds;
+    for (std::size_t h = 0; h < heads_; ++h) folds.push_back(start(r, h));
+    return folds;
+  }
+  void compute(const RowLists& lists, const Segment& s, std::size_t i, std::size_t from,
+               std::size_t worker, float* part) const {
+    const float* rows[ops::kAttentionRows];
+    const std::size_t to = std::min(lists.size(i), from + ops::kAttentionRows);
+    lists.rows(i, from, to, worker, rows);
+    step_.ops.attention_part({.q = q_ + (s.row + i) * heads_ * dim_,
+                              .heads = heads_,
+                              .dim = dim_,
+                              .rows = rows,
+                              .n_rows = to - from,
+                              .scale = scale_,
+                              .out = part,
+                              .largest = part + heads_ * dim_,
+                              .sum = part + heads_ * (dim_ + 1)});
+  }
+  void fold(ops::AttentionFold& f, const float* part, std::size_t h) const {
+    f.add(part + h * dim_, part[heads_ * dim_ + h], part[heads_ * (dim_ + 1) + h]);
+  }
+  void rotate_back(std::size_t r, std::size_t from, std::size_t to) const {
+    const std::size_t rope = step_.config->qk_rope_head_dim;
+    float* out = out_ + (r * heads_ + from) * dim_;
+    if (step_.trace != nullptr) step_.note("attn_raw", layer_, out, to - from, dim_);
+    ops::rope_apply(out, to - from, dim_, dim_, rope, rope_.cos + r * rope / 2,
+                    rope_.sin + r * rope / 2, ops::RopeDirection::kInverse);
+  }
+
+  const StepContext& step_;
+  const float* sink_;
+  std::size_t layer_;
+  const Selection& selection_;
+  const RopeAngles& rope_;
+  const float* q_;
+  float* out_;
+  std::size_t heads_, dim_;
+  float scale_;
+};
+
+}  // namespace
+
+void attend(const StepContext& step, const AttentionWeights& w, std::size_t layer,
+            const Selection& selection, const RopeAngles& rope, const float* q, float* out) {
+  Attend attend(step, w, layer, selection, rope, q, out);
+  for (const Segment& s : step.segments) {
+    if (step.rows >= 2 * worker_count(step)) {
+      attend.whole_tokens(s);
+    } else {
+      attend.parts_of_tokens(s);
+    }
+  }
+}
+
+}  // namespace ambit::inference
