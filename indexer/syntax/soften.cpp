@@ -1,134 +1,16 @@
 #include "indexer/syntax/soften.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
+
+#include "indexer/syntax/annotations.h"
+#include "indexer/syntax/c_text.h"
 
 namespace ambit::indexer {
 namespace {
 
 constexpr std::size_t kMaxNesting = 512;
-constexpr std::size_t kMaxArguments = 512;  // bytes of an annotation's parentheses
 constexpr std::size_t kWorthACut = 8;
 constexpr unsigned kMaxStops = 32;  // blocks around the same obstacle
-
-bool word_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool word_byte(char c) {
-  return word_start(c) || (c >= '0' && c <= '9');
-}
-bool no_lower_case(std::string_view w) {
-  return std::none_of(w.begin(), w.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-}
-bool all_caps(std::string_view w) {
-  return w.size() > 1 &&
-         std::all_of(
-             w.begin(), w.end(),
-             [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }) &&
-         w[0] != '_' && !(w[0] >= '0' && w[0] <= '9');
-}
-
-// Sorted. Annotations of kernels and C libraries that stand between the words of a declaration.
-constexpr std::array kAnnotations = std::to_array<std::string_view>({"____cacheline_aligned",
-                                                                     "____cacheline_aligned_in_smp",
-                                                                     "__acquires",
-                                                                     "__aligned",
-                                                                     "__always_inline",
-                                                                     "__always_unused",
-                                                                     "__bitwise",
-                                                                     "__cacheline_aligned",
-                                                                     "__cacheline_aligned_in_smp",
-                                                                     "__cold",
-                                                                     "__counted_by",
-                                                                     "__cpuidle",
-                                                                     "__cpuinit",
-                                                                     "__deprecated",
-                                                                     "__designated_init",
-                                                                     "__devexit",
-                                                                     "__devinit",
-                                                                     "__exit",
-                                                                     "__exitdata",
-                                                                     "__fastcall",
-                                                                     "__flatten",
-                                                                     "__force",
-                                                                     "__gnu_inline",
-                                                                     "__hot",
-                                                                     "__init",
-                                                                     "__init_memblock",
-                                                                     "__init_or_module",
-                                                                     "__initconst",
-                                                                     "__initdata",
-                                                                     "__initdata_or_module",
-                                                                     "__iomem",
-                                                                     "__irq_entry",
-                                                                     "__kernel",
-                                                                     "__kprobes",
-                                                                     "__latent_entropy",
-                                                                     "__malloc",
-                                                                     "__maybe_unused",
-                                                                     "__meminit",
-                                                                     "__meminitdata",
-                                                                     "__must_check",
-                                                                     "__must_hold",
-                                                                     "__net_exit",
-                                                                     "__net_init",
-                                                                     "__net_initdata",
-                                                                     "__no_sanitize_address",
-                                                                     "__nocast",
-                                                                     "__noclone",
-                                                                     "__noinline",
-                                                                     "__noreturn",
-                                                                     "__notrace_funcgraph",
-                                                                     "__packed",
-                                                                     "__page_aligned_bss",
-                                                                     "__page_aligned_data",
-                                                                     "__percpu",
-                                                                     "__printf",
-                                                                     "__private",
-                                                                     "__pure",
-                                                                     "__randomize_layout",
-                                                                     "__rcu",
-                                                                     "__read_mostly",
-                                                                     "__ref",
-                                                                     "__refdata",
-                                                                     "__releases",
-                                                                     "__ro_after_init",
-                                                                     "__safe",
-                                                                     "__scanf",
-                                                                     "__sched",
-                                                                     "__section",
-                                                                     "__silken",
-                                                                     "__sramdata",
-                                                                     "__unused",
-                                                                     "__used",
-                                                                     "__user",
-                                                                     "__visible",
-                                                                     "__weak",
-                                                                     "asmlinkage",
-                                                                     "noinline",
-                                                                     "noinline_for_stack",
-                                                                     "noinstr",
-                                                                     "notrace"});
-static_assert(std::is_sorted(kAnnotations.begin(), kAnnotations.end()));
-
-// Sorted. Endings of macros that stand in front of a declaration.
-constexpr std::array kFrontEndings = std::to_array<std::string_view>(
-    {"ALWAYS_INLINE", "API", "CONSTEXPR", "DECL", "DEPRECATED", "EXPORT", "EXPORTS", "EXTERN",
-     "FORCEINLINE", "FORCE_INLINE", "IMPORT", "INLINE", "LOCAL", "NODISCARD", "NOINLINE",
-     "NORETURN", "PUBLIC", "UNUSED", "VISIBLE"});
-// Endings of macros with arguments that follow a declarator.
-constexpr std::array kBackEndings = std::to_array<std::string_view>(
-    {"ACQUIRE", "ACQUIRED_AFTER", "ACQUIRED_BEFORE", "ATTRIBUTE", "EXCLUDED", "EXCLUDES",
-     "GUARDED_BY", "LIFETIME_BOUND", "LIKE", "LOCK_FUNCTION", "LOCK_RETURNED", "PRINTF", "RELEASE",
-     "REQUIRED", "REQUIRES", "TRYLOCK_FUNCTION"});
-
-template <std::size_t N>
-bool ends_with_one(std::string_view w, const std::array<std::string_view, N>& endings) {
-  return std::any_of(endings.begin(), endings.end(), [&](std::string_view e) {
-    return w.ends_with(e) && (w.size() == e.size() || w[w.size() - e.size() - 1] == '_');
-  });
-}
 
 enum class Open : char { kParenthesis, kBlock, kList, kEnum };
 
@@ -157,7 +39,7 @@ class Softener {
         last_ = '0';
       } else if (c == '"' || c == '\'') {
         fresh_line_ = false;
-        skip_string();
+        at_ = skip_string(text_, at_);
         last_ = '"';
       } else {
         fresh_line_ = false;
@@ -170,7 +52,7 @@ class Softener {
  private:
   bool comment() {
     const auto begin = at_;
-    if (!skip_comment(at_)) return false;
+    if (!skip_comment(text_, at_)) return false;
     remember_comment(begin);
     if (outline_ && at_ - begin >= kWorthACut) {
       const bool block = text_[begin + 1] == '*';
@@ -197,65 +79,6 @@ class Softener {
     if (between.find_first_not_of(" \t\r\n") != std::string_view::npos) return {};
     return std::count(between.begin(), between.end(), '\n') > 1 ? ByteSpan{} : comment_;
   }
-  bool skip_comment(std::size_t& at) const {
-    if (at + 1 >= text_.size()) return false;
-    if (text_[at + 1] == '/') {
-      const auto end = text_.find('\n', at);
-      at = end == std::string_view::npos ? text_.size() : end;
-      return true;
-    }
-    if (text_[at + 1] == '*') {
-      const auto end = text_.find("*/", at + 2);
-      at = end == std::string_view::npos ? text_.size() : end + 2;
-      return true;
-    }
-    return false;
-  }
-  void skip_string() {
-    const char quote = text_[at_];
-    if (quote == '"' && at_ > 0 && text_[at_ - 1] == 'R') {  // R"tag( … )tag"
-      const auto open = text_.find('(', at_);
-      if (open != std::string_view::npos && open - at_ < 20) {
-        const auto end =
-            text_.find(")" + std::string(text_.substr(at_ + 1, open - at_ - 1)) + "\"", open);
-        if (end != std::string_view::npos) {
-          at_ = text_.find('"', end) + 1;
-          return;
-        }
-      }
-    }
-    ++at_;
-    while (at_ < text_.size() && text_[at_] != quote && text_[at_] != '\n')
-      at_ += text_[at_] == '\\' ? 2 : 1;
-    if (at_ < text_.size() && text_[at_] == quote) ++at_;
-    at_ = std::min(at_, text_.size());
-  }
-  [[nodiscard]] std::size_t skip_space(std::size_t at) const {
-    while (at < text_.size()) {
-      const char c = text_[at];
-      if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-        ++at;
-      } else if (c != '/' || !skip_comment(at)) {
-        break;
-      }
-    }
-    return at;
-  }
-  [[nodiscard]] std::size_t word_end(std::size_t at) const {
-    while (at < text_.size() && word_byte(text_[at])) ++at;
-    return at;
-  }
-  // Behind the parentheses that open at `at`; npos when they do not close soon.
-  [[nodiscard]] std::size_t skip_arguments(std::size_t at) const {
-    int depth = 0;
-    for (const auto end = std::min(text_.size(), at + kMaxArguments); at < end; ++at) {
-      if (text_[at] == '(') ++depth;
-      if (text_[at] == ')' && --depth == 0) return at + 1;
-      if (text_[at] == ';' || text_[at] == '{' || text_[at] == '#') break;
-    }
-    return std::string_view::npos;
-  }
-
   void change() {
     if (changed_) return;
     changed_ = true;
@@ -285,14 +108,14 @@ class Softener {
     if (as_word) {  // the words in an annotation's arguments are mentions as well
       for (auto i = begin; i < end;) {
         if (word_start(text_[i])) {
-          const auto stop = word_end(i);
+          const auto stop = word_end(text_, i);
           out_.words.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(stop)});
           i = stop;
         } else if (text_[i] == '"') {
           const auto close = text_.find('"', i + 1);
           i = close == std::string_view::npos ? end : close + 1;
         } else {
-          i = text_[i] >= '0' && text_[i] <= '9' ? word_end(i) : i + 1;
+          i = text_[i] >= '0' && text_[i] <= '9' ? word_end(text_, i) : i + 1;
         }
       }
     }
@@ -327,7 +150,7 @@ class Softener {
       auto& b = branches_.back();
       if (open_.size() != b.open.size()) {  // #if a / if (x) { / #else / if (y) { / #endif
         blank(b.begin, b.end, false);
-        at_ = end_of_conditional(end);
+        at_ = end_of_conditional(text_, end);
         blank(begin, at_, true);
         branches_.pop_back();
         return;
@@ -352,25 +175,6 @@ class Softener {
     open_ = open;
     control_.resize(open_.size());
   }
-  // Behind the #endif of the conditional that is open at `at`.
-  [[nodiscard]] std::size_t end_of_conditional(std::size_t at) const {
-    for (int depth = 1; at < text_.size();) {
-      const auto line = std::min(text_.find('\n', at), text_.size());
-      auto w = text_.find_first_not_of(" \t\n", line);
-      if (w == std::string_view::npos) break;
-      at = line + 1;
-      if (text_[w] != '#' ||
-          text_.substr(line + 1, w - line - 1).find('\n') != std::string_view::npos)
-        continue;
-      w = text_.find_first_not_of(" \t", w + 1);
-      if (w == std::string_view::npos) break;
-      if (text_.substr(w).starts_with("if")) ++depth;
-      if (text_.substr(w).starts_with("endif") && --depth == 0)
-        return std::min(text_.find('\n', w), text_.size());
-    }
-    return text_.size();
-  }
-
   void punctuation(char c) {
     const auto begin = at_++;
     switch (c) {
@@ -441,14 +245,14 @@ class Softener {
 
   void word() {
     const auto begin = at_;
-    const auto end = word_end(begin);
+    const auto end = word_end(text_, begin);
     const auto w = text_.substr(begin, end - begin);
     at_ = end;
     if (annotation(w, begin, end)) return;  // as if it were not there
     if (w == "__attribute__" || w == "__declspec" || w == "alignas") {
-      const auto next = skip_space(end);
-      const auto stop =
-          next < text_.size() && text_[next] == '(' ? skip_arguments(next) : std::string_view::npos;
+      const auto next = skip_space(text_, end);
+      const auto stop = next < text_.size() && text_[next] == '(' ? skip_arguments(text_, next)
+                                                                  : std::string_view::npos;
       if (stop != std::string_view::npos) {
         at_ = stop;
         return;
@@ -465,21 +269,21 @@ class Softener {
   bool macro_line() {
     if (last_ == 'a' || last_ == '=' || last_ == ',' || (!open_.empty() && !in_block()))
       return false;
-    const auto end = word_end(at_);
+    const auto end = word_end(text_, at_);
     const auto w = text_.substr(at_, end - at_);
     if (w.size() < 3 || !no_lower_case(w)) return false;
     const bool call = end < text_.size() && text_[end] == '(';
-    const auto stop = call ? skip_arguments(end) : end;
+    const auto stop = call ? skip_arguments(text_, end) : end;
     if (stop == std::string_view::npos) return false;
-    auto next = skip_space(stop);
+    auto next = skip_space(text_, stop);
     if (text_.substr(stop, next - stop).find('\n') == std::string_view::npos) return false;
     while (next < text_.size() && text_[next] == '#')
-      next = skip_space(directive_at(text_, next).end);
+      next = skip_space(text_, directive_at(text_, next).end);
     if (next < text_.size() && text_[next] != '}') {
       if (!word_start(text_[next])) return false;
       if (!call) {  // TYPE on a line before its function?
-        const auto next_end = word_end(next);
-        const auto after = skip_space(next_end);
+        const auto next_end = word_end(text_, next);
+        const auto after = skip_space(text_, next_end);
         if (after >= text_.size()) return false;
         if (!no_lower_case(text_.substr(next, next_end - next)) &&
             !(word_start(text_[after]) || text_[after] == ':' || text_[after] == '*' ||
@@ -497,15 +301,15 @@ class Softener {
     if (w.size() < 3) return false;
     const char c = w[0];
     if (c == '_' || c == 'n' || c == 'a') {
-      if (!std::binary_search(kAnnotations.begin(), kAnnotations.end(), w)) return false;
-      const auto next = skip_space(end);
+      if (!is_annotation(w)) return false;
+      const auto next = skip_space(text_, end);
       auto stop = end;
       if (next < text_.size() && text_[next] == '(') {
         // __aligned(8), __section(".x"), but not __free(x) used as a function.
         if (last_ != 'a' && last_ != ')' && last_ != '}' && last_ != '*' && last_ != ']')
           return false;
         if (word_before_ == "return") return false;
-        stop = skip_arguments(next);
+        stop = skip_arguments(text_, next);
         if (stop == std::string_view::npos || !ends_declarator(stop)) {
           // asmlinkage (…) is not a call either way: only the word goes.
           if (w != "asmlinkage" && w != "__force") return false;
@@ -520,24 +324,24 @@ class Softener {
       return true;
     }
     if (!all_caps(w)) return false;
-    const auto next = skip_space(end);
+    const auto next = skip_space(text_, end);
     if (next >= text_.size()) return false;
     if (after_class_key_) return class_macro(begin, end, next);
     if (text_[next] == '(') {
-      const bool back = ends_with_one(w, kBackEndings);
+      const bool back = is_back_macro(w);
       const bool after_declarator = (last_ == ')' && !control_closed_) || word_before_ == "const" ||
                                     word_before_ == "override" || word_before_ == "noexcept" ||
                                     word_before_ == "final";
       if (!after_declarator && !(back && (last_ == 'a' || last_ == ']'))) return false;
       if (inside_parenthesis() || word_before_ == "return" || word_before_ == "else") return false;
-      const auto stop = skip_arguments(next);
+      const auto stop = skip_arguments(text_, next);
       if (stop == std::string_view::npos || !ends_declarator(stop)) return false;
       blank(begin, stop, true);
       at_ = stop;
       return true;
     }
     if (word_start(text_[next]) || text_[next] == '~') {
-      if (!ends_with_one(w, kFrontEndings) || inside_parenthesis()) return false;
+      if (!is_front_macro(w) || inside_parenthesis()) return false;
       blank(begin, end, true);
       return true;
     }
@@ -552,12 +356,12 @@ class Softener {
   // class LIB_EXPORT Name final : Base {   struct ALIGNED(8) Name {
   bool class_macro(std::size_t begin, std::size_t end, std::size_t next) {
     if (text_[next] == '(') {
-      end = skip_arguments(next);
+      end = skip_arguments(text_, next);
       if (end == std::string_view::npos) return false;
-      next = skip_space(end);
+      next = skip_space(text_, end);
     }
     if (next >= text_.size() || !word_start(text_[next])) return false;
-    auto after = skip_space(word_end(next));
+    auto after = skip_space(text_, word_end(text_, next));
     // Qualified names and template arguments.
     if (after >= text_.size()) return false;
     const bool final_word = text_.substr(after).starts_with("final");
@@ -568,7 +372,7 @@ class Softener {
     return true;
   }
   [[nodiscard]] bool ends_declarator(std::size_t at) const {
-    at = skip_space(at);
+    at = skip_space(text_, at);
     if (at >= text_.size()) return true;
     const char c = text_[at];
     if (c == ';' || c == '{' || c == '=' || c == ',' || c == ':' || c == '*') return true;

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "daemon/assists/refactor/rename.h"
-#include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/site_text.h"
 #include "indexer/git/repository.h"
 #include "indexer/syntax/extract.h"
 
@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::array<std::string_view, 9> kScriptEnds{".ts",  ".tsx", ".d.ts", ".js",  ".jsx",
                                                       ".mjs", ".cjs", ".mts",  ".json"};
-
-std::string base_of(std::string_view path) {
-  return std::string(path.substr(path.rfind('/') + 1));
-}
 
 bool script(Language l) {
   return same_family(l, Language::kJavaScript);
@@ -101,7 +97,7 @@ PlanSite site_of_offset(std::string_view text, std::size_t offset) {
 Imports::Imports(const Snapshot& snapshot) {
   for (const auto& f : snapshot.files()) {
     paths_.insert(f.path);
-    by_base_.emplace(base_of(f.path), f.path);
+    by_base_.emplace(std::string(base_of(f.path)), f.path);
     for (auto folder = folder_of_path(f.path); !folder.empty();) {
       if (!folders_.insert(folder).second) break;
       folder.pop_back();
@@ -188,7 +184,7 @@ std::optional<std::string> Imports::include_target(const std::string& importer,
     if (beside && exists(*beside)) return beside;
   }
   std::optional<std::string> found;
-  const auto [begin, end] = by_base_.equal_range(base_of(name));
+  const auto [begin, end] = by_base_.equal_range(std::string(base_of(name)));
   for (auto it = begin; it != end; ++it) {
     const auto& path = it->second;
     if (path != name && !path.ends_with("/" + std::string(name))) continue;
@@ -361,8 +357,8 @@ void note_mentions(const Snapshot& snapshot, const Moves& moves,
         notes.emplace_back("… more places name the files that move");
         return;
       }
-      notes.push_back(m.path + ":" + std::to_string(m.line + 1) + " names " + base_of(from) +
-                      " and is left alone");
+      notes.push_back(m.path + ":" + std::to_string(m.line + 1) + " names " +
+                      std::string(base_of(from)) + " and is left alone");
     }
   }
 }
@@ -393,7 +389,7 @@ Result<std::vector<PlanFile>> import_edits(const Snapshot& snapshot, const Moves
   // Whoever names a moved file writes its name, or its folder's.
   std::set<std::string> words_of_names;
   for (const auto& [from, to] : moves) {
-    auto stem = base_of(from);
+    std::string stem(base_of(from));
     stem.resize(std::min(stem.find('.'), stem.size()));
     const auto folder = folder_of_path(from);
     if (stem == "index" && !folder.empty()) stem = base_of(folder.substr(0, folder.size() - 1));

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "daemon/assists/ask.h"
-#include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/site_text.h"
 #include "indexer/git/repository.h"
 #include "indexer/secrets.h"
 

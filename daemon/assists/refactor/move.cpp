@@ -6,6 +6,7 @@
 #include "daemon/assists/refactor/imports.h"
 #include "daemon/assists/refactor/rename.h"
 #include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/site_text.h"
 #include "indexer/git/repository.h"
 #include "indexer/syntax/tree.h"
 

@@ -6,6 +6,8 @@
 
 #include "daemon/assists/refactor/edits.h"
 #include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/site_text.h"
+#include "daemon/assists/refactor/visibility.h"
 #include "indexer/git/repository.h"
 
 namespace ambit::daemon {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/site_text.h"
 
 namespace ambit::daemon {
 
