@@ -72,6 +72,9 @@ Result<Generated> ask_model(const AssistContext& context, const Question& questi
   if (special.eos >= 0) request.stop_ids.push_back(special.eos);
   if (!question.draft.empty()) request.draft = tokenizer->encode(question.draft);
   request.priority = question.priority;
+  if (context.scheduler->backend()->describe().backend != "remote") {
+    request.grammar = question.grammar;
+  }
   return generate(context, std::move(request));
 }
 

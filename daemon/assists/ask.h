@@ -11,9 +11,10 @@
 namespace ambit::daemon {
 
 struct Question {
-  std::string text;   // secrets replaced already; special tokens in it are plain characters
-  std::string path;   // what the pack is chosen for, "" for no pack
-  std::string draft;  // text that the answer will repeat in long pieces, for look-up speculation
+  std::string text;     // secrets replaced already; special tokens in it are plain characters
+  std::string path;     // what the pack is chosen for, "" for no pack
+  std::string draft;    // text that the answer will repeat in long pieces, for look-up speculation
+  std::string grammar;  // that the answer must follow, "" for none; a remote model gets none
   std::uint32_t cursor = 0;
   indexer::Task task = indexer::Task::kRefactor;
   std::int64_t pack_tokens = 16'000;

@@ -9,6 +9,7 @@
 
 #include "daemon/assists/ask.h"
 #include "daemon/assists/refactor/journal.h"
+#include "daemon/assists/refactor/journal_guard.h"
 #include "daemon/assists/refactor/refactor.h"
 #include "daemon/assists/refactor/store.h"
 #include "daemon/assists/refactor/verify.h"
@@ -41,6 +42,7 @@ Result<Home> open_home(const std::string& folder) {
   }
   AMBIT_TRY(journal, Journal::open(repository.root(), state_directory()));
   AMBIT_TRY(store, PlanStore::open(repository.root(), state_directory()));
+  journal.guard_with(executable());
   AMBIT_TRY(said, journal.recover());
   for (const auto& line : said) std::fprintf(stderr, "ambit: %s\n", line.c_str());
   return Home{repository.root(), std::move(journal), std::move(store)};
@@ -471,13 +473,19 @@ int list_verb(const Arguments& arguments) {
   return kExitDone;
 }
 
+// For the program itself (journal_guard.h): not in the help.
+int guard_verb(const Arguments& arguments) {
+  if (arguments.size() != 2) return kExitUsage;
+  return guard_journal(arguments[0], arguments[1]);
+}
+
 struct Verb {
   std::string_view name;
   int (*run)(const Arguments&);
 };
 constexpr Verb kVerbs[] = {
     {"plan", plan_verb},     {"show", show_verb}, {"preview", preview_verb}, {"apply", apply_verb},
-    {"verify", verify_verb}, {"undo", undo_verb}, {"list", list_verb}};
+    {"verify", verify_verb}, {"undo", undo_verb}, {"list", list_verb},       {"guard", guard_verb}};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "daemon/session/documents.h"
+#include "indexer/types.h"
 
 namespace ambit::daemon {
 
@@ -15,5 +16,7 @@ namespace ambit::daemon {
 // The Range of bytes [begin, end) of a text.
 [[nodiscard]] nlohmann::json range_json(std::string_view text, std::size_t begin, std::size_t end,
                                         PositionEncoding encoding);
+// The word around a byte of the text, as most languages make names; empty between words.
+[[nodiscard]] indexer::ByteSpan word_span(std::string_view text, std::size_t at);
 
 }  // namespace ambit::daemon

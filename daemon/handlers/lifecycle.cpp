@@ -118,6 +118,8 @@ json capabilities(Session& session) {
     for (const auto* provider : {"definitionProvider", "referencesProvider",
                                  "documentSymbolProvider", "workspaceSymbolProvider"})
       out[provider] = true;
+    out["renameProvider"] =
+        session.client.prepares_rename ? json{{"prepareProvider", true}} : json(true);
   }
   const ClientInfo& client = session.client;
   const Features& features = session.server.features();

@@ -126,19 +126,6 @@ void ask_index(
               });
 }
 
-// The identifier at a byte of the text; empty between words.
-std::string_view word_at(std::string_view text, std::size_t at) {
-  const auto part = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           static_cast<unsigned char>(c) >= 0x80;
-  };
-  auto begin = std::min(at, text.size());
-  auto end = begin;
-  while (begin > 0 && part(text[begin - 1])) --begin;
-  while (end < text.size() && part(text[end])) ++end;
-  return text.substr(begin, end - begin);
-}
-
 }  // namespace
 
 bool offers_navigation(Session& session) {
@@ -171,7 +158,8 @@ void on_references(Session& session, const lsp::RequestId& id, const json& param
       [position, declaration](Places& places, const std::string& path, const std::string& text) {
         json out = json::array();
         const auto at = places.offset(text, position);
-        const std::string name(word_at(text, at));
+        const auto word = word_span(text, at);
+        const auto name = text.substr(word.begin, word.size());
         if (name.empty()) return out;
         const auto& snapshot = places.snapshot();
         const auto meant = snapshot.resolve(path, static_cast<std::uint32_t>(at));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "daemon/assists/refactor/imports.h"
 #include "daemon/assists/refactor/journal.h"
 #include "daemon/assists/refactor/model_plan.h"
 #include "daemon/assists/refactor/refactor.h"
@@ -10,6 +9,7 @@
 #include "daemon/handlers/client_requests.h"
 #include "daemon/handlers/convert.h"
 #include "daemon/handlers/model_context.h"
+#include "daemon/handlers/refactor_view.h"
 #include "daemon/handlers/table.h"
 #include "daemon/paths.h"
 #include "daemon/server.h"
@@ -23,58 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct OpenDocument {
-  std::string uri;
-  std::int64_t version = 0;
-  std::shared_ptr<const std::string> text;
-};
-
-// The window as it is at one moment.
-struct View {
-  std::shared_ptr<Workspace> workspace;
-  std::shared_ptr<AssistContext> context;
-  std::map<std::string, OpenDocument> open;  // by path relative to the root
-};
-
-Result<View> view_of(FeatureRun& run, const json& argument) {
-  const auto uri = argument.is_object() ? argument.value("uri", "") : std::string();
-  const auto stop = run.stop;
-  AMBIT_TRY(view, run.session->on_strand<View>([uri, stop](Session& s) {
-    View out;
-    std::string path;
-    if (const auto file = lsp::path_from_uri(uri)) path = *file;
-    if (path.empty() && !s.documents.all().empty()) {
-      // The window's newest document.
-      std::uint64_t newest = 0;
-      for (const auto& [u, d] : s.documents.all()) {
-        const auto file = lsp::path_from_uri(u);
-        if (file && d.opened >= newest) {
-          newest = d.opened;
-          path = *file;
-        }
-      }
-    }
-    if (path.empty() && !s.folders.empty()) path = s.folders[0];
-    if (path.empty()) return out;
-    out.workspace = s.workspace_of(path);
-    if (!out.workspace) return out;
-    out.context = s.assist_context(path, stop);
-    for (const auto& [u, d] : s.documents.all()) {
-      const auto file = lsp::path_from_uri(u);
-      if (!file) continue;
-      const auto relative = fs::path(*file).lexically_relative(out.workspace->root()).string();
-      if (relative.empty() || relative.starts_with("..")) continue;
-      out.open[relative] = {u, d.version, d.text};
-    }
-    return out;
-  }));
-  if (!view.workspace) {
-    return make_error(Code::kNotFound,
-                      "there is no repository around this document; open a folder first");
-  }
-  return view;
-}
-
 struct Tools {
   Journal journal;
   PlanStore store;
@@ -83,6 +31,7 @@ struct Tools {
 Result<Tools> tools_of(FeatureRun& run, const fs::path& root) {
   AMBIT_TRY(journal, Journal::open(root, state_directory()));
   AMBIT_TRY(store, PlanStore::open(root, state_directory()));
+  journal.guard_with(executable());
   AMBIT_TRY(said, journal.recover());
   for (const auto& line : said) run.session->show_message(3, line);
   return Tools{std::move(journal), std::move(store)};
@@ -251,12 +200,7 @@ Result<lsp::Json> refactor_plan(FeatureRun& run, const json& arguments) {
   request.comments = argument.value("comments", false);
   request.strings = argument.value("strings", false);
   if (argument.contains("paths")) request.paths = argument["paths"].get<std::vector<std::string>>();
-  AMBIT_TRY(view, view_of(run, argument));
-  if (!view.workspace->wait_indexed(std::chrono::seconds(60))) {
-    return make_error(Code::kUnavailable, "the repository is still being indexed; try again");
-  }
-  // The index may have grown while we waited.
-  AMBIT_TRY(now, view_of(run, argument));
+  AMBIT_TRY(now, indexed_view_of(run, argument, std::chrono::seconds(60)));
   if (argument.contains("position")) {
     const auto path = lsp::path_from_uri(argument.at("uri").get<std::string>());
     if (!path) return make_error(Code::kInvalidArgument, "the document is no file");
@@ -400,74 +344,6 @@ Result<lsp::Json> model_plan(FeatureRun& run, const json& params) {
 void on_plan(Session& session, const lsp::RequestId& id, const json& params) {
   session.folders.push_back(params.at("root").get<std::string>());
   run_feature(session, id, nullptr, [params](FeatureRun& run) { return model_plan(run, params); });
-}
-
-namespace {
-
-// The imports that follow files which the editor is about to move. A wish of the editor, not of
-// somebody who waits for words: what cannot be exact is left alone.
-Result<lsp::Json> renamed_files(FeatureRun& run, const json& params) {
-  json documents = json::array(), plain = json::object();
-  const auto& files = params.at("files");
-  if (files.empty()) return lsp::Json();
-  auto view = view_of(run, json{{"uri", files.at(0).at("oldUri")}});
-  if (!view || !view->workspace->wait_indexed(std::chrono::seconds(5))) return lsp::Json();
-  view = view_of(run, json{{"uri", files.at(0).at("oldUri")}});  // the index has grown meanwhile
-  if (!view) return lsp::Json();
-  const auto& snapshot = *view->context->snapshot;
-  const auto inside = [&](const json& uri) -> std::string {
-    const auto path = lsp::path_from_uri(uri.get<std::string>());
-    return path ? fs::path(*path).lexically_relative(view->workspace->root()).string() : "";
-  };
-  Moves moves;
-  for (const auto& f : files) {
-    const auto from = inside(f.at("oldUri")), to = inside(f.at("newUri"));
-    if (from.empty() || to.empty() || from.starts_with("..") || to.starts_with("..")) continue;
-    if (snapshot.file(from)) {
-      moves[from] = to;
-      continue;
-    }
-    for (const auto& one : snapshot.files()) {
-      if (one.path.starts_with(from + "/")) moves[one.path] = to + one.path.substr(from.size());
-    }
-  }
-  std::vector<std::string> notes;
-  const auto edits = import_edits(snapshot, moves, notes, run.stop);
-  if (!edits) {
-    if (edits.error().code == Code::kInvalidArgument) {
-      run.session->show_message(3, "Ambit left the imports alone: " + edits.error().message);
-    }
-    return lsp::Json();
-  }
-  const auto client = run.session->client_info();
-  for (const auto& file : *edits) {
-    const auto text = snapshot.text(file.path);
-    if (!text) continue;
-    json list = json::array();
-    for (const auto& e : file.edits) {
-      const auto at = offset_at(*text, {e.at->line - 1, e.at->column - 1}, PositionEncoding::kUtf8);
-      list.push_back({{"range", range_json(*text, at, at + e.old_text.size(), client.encoding)},
-                      {"newText", e.new_text}});
-    }
-    const auto open = view->open.find(file.path);
-    const auto uri = open == view->open.end()
-                         ? lsp::uri_from_path((view->workspace->root() / file.path).string())
-                         : open->second.uri;
-    const json version = open == view->open.end() ? json() : json(open->second.version);
-    plain[uri] = list;
-    documents.push_back(
-        {{"textDocument", {{"uri", uri}, {"version", version}}}, {"edits", std::move(list)}});
-  }
-  if (documents.empty()) return lsp::Json();
-  return answer_json(client.document_changes ? json{{"documentChanges", std::move(documents)}}
-                                             : json{{"changes", std::move(plain)}});
-}
-
-}  // namespace
-
-void on_will_rename(Session& session, const lsp::RequestId& id, const json& params) {
-  run_feature(session, id, nullptr,
-              [params](FeatureRun& run) { return renamed_files(run, params); });
 }
 
 }  // namespace ambit::daemon

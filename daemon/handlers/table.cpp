@@ -18,6 +18,8 @@ constexpr std::array kRequests{
     RequestHandler{"textDocument/references", on_references},
     RequestHandler{"textDocument/documentSymbol", on_document_symbol},
     RequestHandler{"workspace/symbol", on_workspace_symbol},
+    RequestHandler{"textDocument/prepareRename", on_prepare_rename},
+    RequestHandler{"textDocument/rename", on_rename},
     RequestHandler{"workspace/executeCommand", on_execute_command},
     RequestHandler{"textDocument/diagnostic", on_document_diagnostic},
     RequestHandler{"workspace/diagnostic", on_workspace_diagnostic},

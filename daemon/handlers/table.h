@@ -58,6 +58,8 @@ void on_workspace_symbol(Session&, const lsp::RequestId&, const nlohmann::json&)
 void on_status(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_stop(Session&, const lsp::RequestId&, const nlohmann::json&);
 void on_review(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
+void on_prepare_rename(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
+void on_rename(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
 void on_will_rename(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
 void on_plan(Session& session, const lsp::RequestId& id, const nlohmann::json& params);
 void on_complete(Session&, const lsp::RequestId&, const nlohmann::json&);

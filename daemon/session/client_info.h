@@ -47,6 +47,8 @@ struct ClientInfo {
   // diagnostics
   DiagnosticSupport push, pull;
 
+  bool prepares_rename = false;  // asks textDocument/prepareRename first
+
   // textDocument/completion
   bool dynamic_completion = false;
   bool completion = false, label_details = false, insert_text_modes = false;

@@ -75,6 +75,24 @@ TEST(Review, SignaturesThatCallersDoNotKnow) {
   EXPECT_EQ(said(facts(repo)), "");
 }
 
+TEST(Review, TheLastTestOfAFunctionThatIsStillThere) {
+  TempRepo repo;
+  repo.write("app.py", "def parse_date(t):\n    return t\n\n\ndef set_up():\n    return 1\n");
+  const std::string rest = "from app import parse_date, set_up\n\n\ndef test_other():\n    pass\n";
+  repo.write("test_app.py", rest +
+                                "\n\ndef test_parse_date():\n    set_up()\n"
+                                "    assert parse_date('x')\n");
+  repo.commit("one");
+  repo.write("test_app.py", "def test_other():\n    pass\n");
+  const auto found = facts(repo);
+  ASSERT_EQ(said(found), "removed-test test_app.py:2\n") << "set_up only helped";
+  EXPECT_NE(found[0].message.find("parse_date"), std::string::npos);
+  repo.write("test_app.py", "def test_other():\n    pass\n\n\nLATER = 1\n");
+  const auto moved = facts(repo);
+  ASSERT_EQ(moved.size(), 1U);
+  EXPECT_EQ(moved[0].fingerprint, found[0].fingerprint) << "what stands there now does not matter";
+}
+
 TEST(Review, FilesThatAreGoneButNamed) {
   TempRepo repo;
   repo.write("a/old.h", "int x();\n");

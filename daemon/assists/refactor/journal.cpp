@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "daemon/assists/refactor/journal_guard.h"
 #include "daemon/assists/refactor/merge.h"
 #include "daemon/support/file.h"
 #include "indexer/git/repository.h"
@@ -311,6 +312,9 @@ Result<std::string> Journal::apply(const ChangeSet& changes, const ApplyRequest&
       }
     }
   }
+  const auto guard = guard_.empty() ? std::nullopt
+                                    : JournalGuard::start(guard_, tree_.root(),
+                                                          folder_.parent_path().parent_path());
   if (point_) AMBIT_CHECK_OK(point_("journal folder"));
   AMBIT_CHECK_OK(file_system().make_private_directory(entry_folder(e.id)));
   auto done = [&]() -> Result<void> {

@@ -12,7 +12,13 @@
 //
 // When a file is neither as before nor as after (the user was quicker than the recovery), the rest
 // is taken back and the user's file keeps what the user changed ("rolling back"). Every command
-// that looks at a journal recovers first.
+// that looks at a journal recovers first; a guard (journal_guard.h) does so as soon as the process
+// that applies is dead, so that a tree stays between before and after only when both are killed, or
+// the machine stops.
+//
+// Who reads the tree between 3 and 5 sees each file whole, as before or as after, and more and more
+// of them as after, in the order of their paths; and the temporary files from 2 until then, named
+// .ambit-*.tmp.
 #pragma once
 
 #include <cstdint>
@@ -66,6 +72,9 @@ class Journal {
                                             const std::filesystem::path& state,
                                             DiskPoint point = {});
 
+  // From here on applies are watched over by a process of this program (journal_guard.h).
+  void guard_with(std::filesystem::path program) { guard_ = std::move(program); }
+
   // Finishes or takes back what a dead process left; one line for a person per entry.
   [[nodiscard]] Result<std::vector<std::string>> recover();
 
@@ -97,6 +106,7 @@ class Journal {
   WorkTree tree_;
   std::filesystem::path folder_;
   DiskPoint point_;
+  std::filesystem::path guard_;
 };
 
 // Every journal below `state`: what the start of the daemon puts right. One line for a person per

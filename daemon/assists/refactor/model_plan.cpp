@@ -5,6 +5,7 @@
 #include <set>
 
 #include "daemon/assists/ask.h"
+#include "daemon/assists/refactor/edit_grammar.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "indexer/git/repository.h"
 #include "indexer/secrets.h"
@@ -289,6 +290,7 @@ Result<Plan> plan_by_model(const AssistContext& context, const RefactorRequest& 
   question.text = question_of(request, offered);
   question.path = offered.front().path;
   question.max_new_tokens = kMaxNewTokens;
+  question.grammar = steps_grammar(offered);
   for (const auto& f : offered) question.draft += f.text;
   AMBIT_TRY(answer, ask_model(context, question));
   const auto read = read_model_steps(answer.text);

@@ -354,6 +354,12 @@ void note_other_files(const indexer::Snapshot& snapshot, const RenameGroup& g,
 
 }  // namespace
 
+std::string new_words(const RenameSite& site, const Rename& rename) {
+  if (!site.before.empty()) return rename.old_name + site.before + rename.new_name;
+  if (!site.after.empty()) return rename.new_name + site.after + rename.old_name;
+  return rename.new_name;
+}
+
 Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget& target,
                            const std::string& new_name, const std::vector<std::string>& paths,
                            std::stop_token stop) {

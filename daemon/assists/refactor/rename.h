@@ -34,6 +34,10 @@ struct RenameSite {
   std::string before, after;
 };
 
+struct Rename;
+// What takes the place of the old name there.
+[[nodiscard]] std::string new_words(const RenameSite& site, const Rename& rename);
+
 inline constexpr float kSureConfidence = 0.7F;
 
 struct RenameFile {

@@ -7,6 +7,7 @@
 
 #include "daemon/assists/ask.h"
 #include "daemon/assists/review/facts.h"
+#include "daemon/assists/review/findings_grammar.h"
 #include "indexer/secrets.h"
 
 namespace ambit::daemon::review {
@@ -97,6 +98,10 @@ std::optional<Finding> read_one(const json& item, const ChangeSet& change,
   return f;
 }
 
+std::size_t most_findings(const ChangeSet& change, const ModelLimits& limits) {
+  return std::max<std::size_t>(1, change.added * limits.per_100_lines / 100);
+}
+
 bool may_be_sent(const ChangedFile& file, const indexer::Snapshot& worktree) {
   if (!file.skipped.empty() || indexer::is_secret_path(file.path) ||
       !indexer::is_packable(file.file_class)) {
@@ -134,7 +139,7 @@ ModelAnswer read_model_findings(std::string_view answer, const ChangeSet& change
   }
   std::stable_sort(good.begin(), good.end(),
                    [](const Finding& a, const Finding& b) { return a.confidence > b.confidence; });
-  const auto most = std::max<std::size_t>(1, change.added * limits.per_100_lines / 100);
+  const auto most = most_findings(change, limits);
   const auto said = [&](const std::vector<Finding>& others, const Finding& f) {
     return std::any_of(others.begin(), others.end(),
                        [&](const Finding& o) { return overlap(o, f); });
@@ -213,6 +218,10 @@ Result<ModelAnswer> review_by_model(const AssistContext& context, const ChangeSe
   question.task = indexer::Task::kReview;
   question.pack_tokens = limits.pack_tokens;
   question.max_new_tokens = limits.max_new_tokens;
+  // Some of them will be dropped: unsure, or said by a fact already.
+  question.grammar =
+      findings_grammar(change, std::min<std::size_t>(50, 2 * most_findings(change, limits)),
+                       [&](const ChangedFile& f) { return may_be_sent(f, *context.snapshot); });
   question.priority = priority;
   AMBIT_TRY(generated, ask_model(context, question));
   return read_model_findings(generated.text, change, facts, limits);

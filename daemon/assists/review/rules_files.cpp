@@ -184,6 +184,20 @@ std::set<std::string> called_names(std::string_view code) {
   return out;
 }
 
+// test_parse_date, TestParseDate, "parses a date (parseDate)": of what a test calls, its subject is
+// what it is named after.
+bool is_named_after(std::string_view test, std::string_view name) {
+  const auto letters = [](std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+      if (c >= 'A' && c <= 'Z') out += static_cast<char>(c - 'A' + 'a');
+      if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
+    }
+    return out;
+  };
+  return letters(test).find(letters(name)) != std::string::npos;
+}
+
 }  // namespace
 
 void rule_removed_tests(RuleContext& c) {
@@ -203,7 +217,7 @@ void rule_removed_tests(RuleContext& c) {
       if (still.contains(test.name)) continue;
       for (const auto& name :
            called_names(std::string_view(code).substr(test.begin, test.end - test.begin))) {
-        if (said.contains(name)) continue;
+        if (said.contains(name) || !is_named_after(test.name, name)) continue;
         const auto defined = c.after->definitions(name, 20);
         const bool subject =
             !defined.empty() && std::all_of(defined.begin(), defined.end(), [&](const auto& s) {
@@ -227,6 +241,7 @@ void rule_removed_tests(RuleContext& c) {
         Finding finding;
         finding.rule = "removed-test";
         finding.anchor = name;
+        finding.symbol = test.name;
         finding.message = "the last test that calls " + name + " is removed (" + test.name + ")";
         finding.related.push_back(
             {defined.front().path,

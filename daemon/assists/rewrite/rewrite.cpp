@@ -5,6 +5,7 @@
 
 #include "daemon/assists/ask.h"
 #include "daemon/assists/refactor/edit_format.h"
+#include "daemon/assists/refactor/edit_grammar.h"
 #include "indexer/secrets.h"
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/tree.h"
@@ -146,6 +147,7 @@ Result<TextEdit> rewrite_by_model(const AssistContext& context, const RewriteReq
   const auto old_text = std::string(text.substr(request.span.begin, request.span.size()));
   Question question;
   question.text = shown + task_of(request) + std::string(replacement_format());
+  question.grammar = replacement_grammar();
   question.path = request.path;
   question.cursor = request.span.begin;
   question.draft = old_text;

@@ -2,6 +2,7 @@
 
 #include "daemon/assists/ask.h"
 #include "daemon/assists/refactor/edit_format.h"
+#include "daemon/assists/refactor/edit_grammar.h"
 #include "daemon/assists/rewrite/rewrite.h"
 #include "indexer/secrets.h"
 #include "indexer/syntax/extract.h"
@@ -127,6 +128,7 @@ Result<FileChange> test_by_model(const AssistContext& context, const RewriteRequ
     question.text += "Write the new test file " + target + " with tests of " + symbol + ". ";
   }
   question.text += replacement_format();
+  question.grammar = replacement_grammar();
   question.path = request.path;
   question.cursor = request.span.begin;
   AMBIT_TRY(answer, ask_model(context, question));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Seeded faults in real commits: precision and recall of `ambit review` by class.
 
-    mutations.py AMBIT REPOSITORY… [--per-class N] [--seed S] [--out FILE] [--oracle]
+    mutations.py AMBIT REPOSITORY… [--per-class N] [--seed S] [--out FILE] [--oracle] [--only CLASS,…]
 
 Each case is a real commit, staged on top of its parent as its author did, with one fault put into a
 file that it touches. The same commit without the fault is reviewed too: whatever is said about it is
@@ -288,8 +288,8 @@ READER = [null_check, off_by_one, leak]
 
 
 def review(ambit, repo, env, *more):
-    done = subprocess.run([ambit, "review", "--staged", "--format", "json", "--fail-level", "none", "--timeout", "60", *more],
-                          cwd=repo.path, env=env, capture_output=True, timeout=120)
+    done = subprocess.run([ambit, "review", "--staged", "--format", "json", "--fail-level", "none", "--timeout", "300", *more],
+                          cwd=repo.path, env=env, capture_output=True, timeout=400)
     if done.returncode != 0:
         raise RuntimeError(f"review: {done.returncode} {done.stderr.decode()[:200]}")
     return json.loads(done.stdout)
@@ -319,6 +319,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out")
     parser.add_argument("--oracle", action="store_true")
+    parser.add_argument("--only", help="classes, separated by commas")
     asked = parser.parse_args()
     ambit = os.path.abspath(asked.ambit)
     base = pathlib.Path(tempfile.mkdtemp(prefix="ambit-mutations-"))
@@ -329,12 +330,13 @@ def main():
     (base / "run").mkdir(mode=0o700)
     env["XDG_RUNTIME_DIR"] = str(base / "run")
     rng = random.Random(asked.seed)
+    classes = [m for m in FACTS + (READER if asked.oracle else []) if not asked.only or m.__name__ in asked.only.split(",")]
     table = collections.defaultdict(lambda: collections.Counter())
     false, clean_reviews, rows = [], 0, []
     try:
         for source in asked.repositories:
             repo = Repo(source, base, env)
-            todo = {m.__name__: asked.per_class for m in FACTS + (READER if asked.oracle else [])}
+            todo = {m.__name__: asked.per_class for m in classes}
             for commit, parent, files in repo.commits(asked.per_class * 4):
                 if not any(todo.values()):
                     break
@@ -343,7 +345,7 @@ def main():
                 clean_reviews += 1
                 known = {f["fingerprint"] for f in clean}
                 false += [(repo.name, commit[:9], "clean", f["rule"], f["path"], f["message"]) for f in clean]
-                for mutate in FACTS + (READER if asked.oracle else []):
+                for mutate in classes:
                     if not todo[mutate.__name__]:
                         continue
                     files_now = files[:]
@@ -369,6 +371,8 @@ def main():
                     false += [(repo.name, commit[:9], mutate.__name__, f["rule"], f["path"], f["message"]) for f in wrong]
                     if not hit and at is None:
                         rows.append(("missed", repo.name, commit[:9], mutate.__name__, file))
+                    print(f"{repo.name} {commit[:9]} {mutate.__name__}: {'found' if hit else 'missed'}"
+                          f"{''.join(', false ' + f['rule'] for f in wrong)}", file=sys.stderr, flush=True)
                     if at is not None:
                         with_model = scripted(ambit, repo, env, base, file, at, rng)["findings"]
                         subprocess.run([ambit, "stop"], env=env, capture_output=True, timeout=60)
@@ -388,8 +392,11 @@ def main():
     if asked.out:
         pathlib.Path(asked.out).write_text(text + "\n")
     for name, c in table.items():
+        by_model = "found_with_model" in c
+        right, wrong = (c["found_with_model"], c["noise_with_model"]) if by_model else (c["found"], c["false"])
         print(f"{name:16} cases {c['cases']:4}  found {c['found']:4}  false {c['false']:3}"
-              + (f"  with model {c['found_with_model']:4}  noise kept {c['noise_with_model']}" if "found_with_model" in c else ""))
+              + (f"  with model {right:4}  noise kept {wrong}" if by_model else "")
+              + f"  recall {right / max(c['cases'], 1):.2f}  precision {right / max(right + wrong, 1):.3f}")
     print(f"facts: {cases} faults, recall {found / max(cases, 1):.3f}, precision {found / max(said, 1):.3f} "
           f"({len(false)} false, {clean_reviews} clean commits)")
     for row in false[:40]:

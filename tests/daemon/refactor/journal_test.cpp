@@ -140,6 +140,43 @@ TEST(Journal, DyingAnywhereLeavesTheTreeBeforeOrAfter) {
   EXPECT_GT(at_after, 5U);
 }
 
+// The promise of journal.h to whoever reads the tree while it is being changed.
+TEST(Journal, AReaderMeanwhileSeesEachFileWholeAndNoneGoesBack) {
+  const Tree t;
+  fill(t);
+  const auto set = changes();
+  std::map<std::string, bool> done;  // as after, at the last look
+  std::size_t looks = 0, mixed = 0;
+  auto journal = t.journal([&](std::string_view what) -> Result<void> {
+    ++looks;
+    std::size_t after = 0;
+    bool earlier_is_before = false;
+    for (const auto& [path, change] : set) {
+      const bool exists = std::filesystem::exists(t.root() / path);
+      const auto now = exists ? std::optional(t.read(path)) : std::nullopt;
+      EXPECT_TRUE(now == change.before || now == change.after) << path << " at " << what;
+      const bool is_after = now == change.after;
+      EXPECT_FALSE(done[path] && !is_after) << path << " went back at " << what;
+      EXPECT_FALSE(earlier_is_before && is_after) << path << " is out of order at " << what;
+      earlier_is_before = earlier_is_before || !is_after;
+      done[path] = is_after;
+      after += is_after ? 1 : 0;
+    }
+    for (const auto& [path, bytes] : t.picture()) {
+      const auto name = path.substr(path.rfind('/') + 1);
+      const bool temporary = name.starts_with(".ambit-") && name.ends_with(".tmp");
+      EXPECT_TRUE(temporary || set.contains(path) || path == "bin" || path == "link" ||
+                  path == "new" || path == "new/deep")
+          << path << " at " << what;
+    }
+    mixed += after > 0 && after < set.size() ? 1 : 0;
+    return {};
+  });
+  ASSERT_TRUE(journal.apply(set, titled("two")));
+  EXPECT_GT(looks, 40U);
+  EXPECT_GT(mixed, set.size() - 2) << "every step between the renames was looked at";
+}
+
 TEST(Journal, DyingInTheRecoveryIsRecoveredToo) {
   Picture before, after;
   {

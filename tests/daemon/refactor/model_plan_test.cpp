@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "daemon/assists/ask.h"
 #include "daemon/assists/rewrite/rewrite.h"
+#include "inference/engine/grammar.h"
 #include "inference/scripted/scripted_backend.h"
 #include "tests/indexer/temp_repo.h"
 
@@ -73,6 +75,21 @@ TEST_F(Model, ProposesStepsAndTheIndexDoesWhatItCanDoExactly) {
   EXPECT_NE(after(*p, "shop/price.py").find("raise ValueError(net)"), std::string::npos);
   EXPECT_NE(after(*p, "shop/cart.py").find("def sum_of(items)"), std::string::npos);
   EXPECT_EQ(parse_plan(to_toml(*p)).value().steps, p->steps) << "a plan survives its file";
+}
+
+TEST_F(Model, IsHeldToTheFormatByAGrammar) {
+  const auto record = repo.path() / "asked.jsonl";
+  const json script{{"record", record.string()},
+                    {"default", {{"answer", kGuard}, {"tokens_per_step", 4096}}}};
+  context.scheduler =
+      std::make_shared<Scheduler>(inference::ScriptedBackend::parse(script.dump()).value());
+  ASSERT_TRUE(plan("change gross_price"));
+  std::string line;
+  std::ifstream lines(record);
+  ASSERT_TRUE(std::getline(lines, line));
+  const auto grammar = inference::Grammar::parse(json::parse(line)["grammar"].get<std::string>());
+  ASSERT_TRUE(grammar) << grammar.error().message;
+  EXPECT_TRUE(inference::GrammarMatcher(*grammar).accept(kGuard));
 }
 
 TEST_F(Model, GetsOneChanceToRepairAStep) {
