@@ -337,6 +337,7 @@ std::string Server::status_json() {
     }
     out["workspaces"].push_back({{"root", status.root},
                                  {"warm", warm},
+                                 {"memory", workspace->memory_state()},
                                  {"files", status.files},
                                  {"definitions", status.definitions},
                                  {"state", status.state},

@@ -23,6 +23,7 @@ class WarmPrefix;
 // run on any thread and outlive the session that asked.
 struct AssistContext {
   std::shared_ptr<const indexer::Snapshot> snapshot;  // with the session's unsaved text; never null
+  std::shared_ptr<const indexer::Snapshot> saved;     // as it is on disk; null in single-file mode
   std::shared_ptr<indexer::Packer> packer;            // may be null: no context is packed
   // May be null: no repository. building: not all of it has been read yet.
   std::shared_ptr<const inference::MemoryView> memory;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/handlers/actions.h"
+#include "daemon/handlers/next_edit.h"
 #include "daemon/handlers/refactor.h"
 #include "daemon/handlers/review.h"
 #include "daemon/server.h"
@@ -61,7 +62,8 @@ Features builtin_features() {
                   {"ambit.review.clear", review_clear_lsp},
                   {"ambit.rewrite", rewrite_command},
                   {"ambit.status", status}};
-  out.actions = {review_fixes(), extract_actions(), model_actions(), fix_actions()};
+  out.actions = {review_fixes(), next_edit_actions(), extract_actions(), model_actions(),
+                 fix_actions()};
   out.contents = {{"ambit-answer", answer_document},
                   {"ambit-preview", refactor_document},
                   {"ambit-status", status_document}};

@@ -128,7 +128,7 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
   session.debounce.answered(ms);
   if (outcome.cancelled) return fail_all(kSuperseded);
   for (auto item = outcome.items.rbegin(); item != outcome.items.rend(); ++item) {
-    state.shown.add(asked.text, asked.cursor, item->text);
+    if (item->replaces == 0) state.shown.add(asked.text, asked.cursor, item->text);
   }
   const Document* document = session.documents.find(asked.uri);
   if (document == nullptr || document->text != asked.document) {
@@ -147,7 +147,7 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
   each([&](const Asked& mine) {
     json items = json::array();
     for (const auto& item : outcome.items) {
-      items.push_back(item_json(mine, item.text, 0, session.client));
+      items.push_back(item_json(mine, item.text, item.replaces, session.client));
     }
     answer(session, mine, std::move(items));
   });
@@ -183,7 +183,20 @@ Prepared prepare(Session& session, const Asked& asked, std::shared_ptr<const std
   return {std::move(context), std::move(request)};
 }
 
+// While the typing pauses the model reads the prompt, so that the generation begins with it read.
+void read_in_pause(Session& session, const Asked& asked) {
+  DocumentState& state = session.states[asked.uri];
+  state.reading = std::stop_source();
+  auto prepared = prepare(session, asked, asked.text, asked.cursor, state.reading.get_token());
+  if (!prepared.context->warm) return;
+  prepared.request.read_only = true;
+  session.server.runtime().work([prepared = std::move(prepared)] {
+    complete(prepared.context, prepared.request, [](const CompletionOutcome&) {});
+  });
+}
+
 void generate(Session& session, const Asked& asked, std::stop_source stop) {
+  session.states[asked.uri].reading.request_stop();  // what it has read is kept
   if (auto& ahead = session.states[asked.uri].ahead) ahead->request_stop();
   auto prepared = prepare(session, asked, asked.text, asked.cursor, stop.get_token());
   auto weak = session.weak_from_this();
@@ -225,6 +238,7 @@ void read_ahead(Session& session, const Asked& asked, std::shared_ptr<const std:
 // Ends the older request of the same document: clients differ in whether they cancel it.
 void supersede(Session& session, DocumentState& state) {
   state.stop.request_stop();
+  state.reading.request_stop();
   if (state.pause) state.pause->cancel();
   for (const auto& one : std::exchange(state.waiting, {})) {
     session.fail(one.id, lsp::ErrorCode::kRequestCancelled, std::string(kSuperseded));
@@ -241,6 +255,7 @@ void cancel(Session& session, const std::string& uri, const lsp::RequestId& id) 
   session.fail(id, lsp::ErrorCode::kRequestCancelled, "cancelled");
   if (!state.waiting.empty()) return;
   state.stop.request_stop();
+  state.reading.request_stop();
   if (state.pause) state.pause->cancel();
 }
 
@@ -329,6 +344,7 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
   state.pause->start(delay, [weak = session.weak_from_this(), asked, stop = state.stop] {
     if (const auto self = weak.lock()) generate(*self, asked, stop);
   });
+  if (delay.count() > 0) read_in_pause(session, asked);
 }
 
 }  // namespace

@@ -19,7 +19,10 @@ void on_open(Session& session, const json& params) {
   // Indexing and the model start with the first file that somebody looks at.
   if (const auto path = lsp::path_from_uri(uri)) {
     const auto workspace = session.workspace_of(*path);
-    if (session.config_for(workspace).flag("enabled")) {
+    const Config config = session.config_for(workspace);
+    if (config.flag("enabled")) {
+      // What the repository says is ready before the first key, then.
+      if (workspace && config.flag("completion.enabled")) (void)workspace->memory();
       session.server.when_model_settled([weak = session.weak_from_this(), uri] {
         if (const auto self = weak.lock()) self->post([uri](Session& s) { s.read_ahead(uri); });
       });

@@ -368,7 +368,8 @@ std::shared_ptr<AssistContext> Session::assist_context(const std::string& path,
   }
   std::sort(recent.rbegin(), recent.rend());
   for (auto& [when, relative] : recent) context->open_files.push_back(std::move(relative));
-  context->snapshot = workspace->snapshot()->with_buffers(buffers);
+  context->saved = workspace->snapshot();
+  context->snapshot = context->saved->with_buffers(buffers);
   context->warm = server.warm_prefix(workspace, context->config, context->open_files);
   return context;
 }

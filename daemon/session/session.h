@@ -46,6 +46,7 @@ struct DocumentState {
   std::shared_ptr<const std::string> text;  // for which
   std::size_t cursor = 0;                   // and where
   std::stop_source stop;                    // of the generation
+  std::stop_source reading;                 // of its prompt, during the pause before it
   std::optional<std::stop_source> ahead;    // of what is generated for after an accept
   std::uint64_t generation = 0;  // rises with each request, so that a late answer knows it is late
   std::unique_ptr<Timer> pause;  // debounce

@@ -82,6 +82,12 @@ std::shared_ptr<MemoryKeeper> Workspace::memory() {
   return memory_;
 }
 
+std::string_view Workspace::memory_state() const {
+  std::lock_guard lock(mutex_);
+  if (!memory_) return "off";
+  return memory_->building() ? "reading" : "ready";
+}
+
 WorkspaceStatus Workspace::status() const {
   std::lock_guard lock(mutex_);
   return status_;

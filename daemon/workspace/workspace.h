@@ -58,6 +58,7 @@ class Workspace {
   [[nodiscard]] WorkspaceStatus status() const;
   // What the repository says; the first call starts reading it. Never null.
   [[nodiscard]] std::shared_ptr<MemoryKeeper> memory();
+  [[nodiscard]] std::string_view memory_state() const;  // "off", "reading" or "ready"
 
   // These paths (absolute) may have changed; indexed in the background, in batches.
   void changed(const std::vector<std::filesystem::path>& paths);

@@ -10,26 +10,24 @@
 namespace ambit::indexer {
 namespace {
 
-bool same_family(Language a, Language b) {
-  const auto family = [](Language l) {
-    switch (l) {
-      case Language::kC:
-      case Language::kCpp:
-      case Language::kCuda:
-        return 1;
-      case Language::kJavaScript:
-      case Language::kTypeScript:
-      case Language::kTsx:
-        return 2;
-      case Language::kJava:
-      case Language::kKotlin:
-      case Language::kScala:
-        return 3;
-      default:
-        return 100 + static_cast<int>(l);
-    }
-  };
-  return family(a) == family(b);
+// Languages that use each other's names without ceremony.
+int family_of(Language l) {
+  switch (l) {
+    case Language::kC:
+    case Language::kCpp:
+    case Language::kCuda:
+      return 1;
+    case Language::kJavaScript:
+    case Language::kTypeScript:
+    case Language::kTsx:
+      return 2;
+    case Language::kJava:
+    case Language::kKotlin:
+    case Language::kScala:
+      return 3;
+    default:
+      return 100 + static_cast<int>(l);
+  }
 }
 
 std::string_view folder_of(std::string_view path) {
@@ -261,6 +259,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   struct Ranked {
     double score;
     std::size_t index;
+    int family;
   };
   std::vector<Ranked> ranked;
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -268,7 +267,8 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
     const auto info = base_->find(s.path);
     const auto language = info != nullptr ? info->language : language_of(s.path);
     double score = 10;
-    if (!same_family(language, p->language)) score -= 8;
+    const int family = family_of(language);
+    if (family != family_of(p->language)) score -= 8;
     const bool same_file = s.path == path;
     if (same_file) score += 6;
     // The definition itself, unless it is one of several places that set the same field.
@@ -339,20 +339,20 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
       if (keyword != (s.kind == SymbolKind::kTypeAlias)) score += 4;
     }
     if (s.declaration_only) score -= 2;
-    ranked.push_back({score, i});
+    ranked.push_back({score, i, family});
   }
   // A body stands where its prototype is announced: what speaks for the prototype speaks for it.
-  std::map<std::string_view, double> announced;
+  std::map<std::pair<int, std::string_view>, double> announced;
   for (const auto& r : ranked) {
     const auto& s = found[r.index];
     if (!s.declaration_only) continue;
-    auto& best = announced.try_emplace(s.scope, r.score).first->second;
+    auto& best = announced.try_emplace({r.family, s.scope}, r.score).first->second;
     best = std::max(best, r.score);
   }
   for (auto& r : ranked) {
     const auto& s = found[r.index];
     if (s.declaration_only || (!s.exported && s.path != path)) continue;
-    if (const auto it = announced.find(s.scope); it != announced.end())
+    if (const auto it = announced.find({r.family, s.scope}); it != announced.end())
       r.score = std::max(r.score, it->second + 1);
   }
   std::stable_sort(ranked.begin(), ranked.end(),
@@ -370,11 +370,21 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
     }
   }
   const auto n = std::min<std::size_t>(ranked.size(), 20);
+  // The first that is not the best's own prototype or body: its rival.
+  std::size_t rival = 1;
+  while (rival < ranked.size()) {
+    const auto &best = found[ranked[0].index], &other = found[ranked[rival].index];
+    if (ranked[rival].family != ranked[0].family || other.scope != best.scope ||
+        other.kind != best.kind || other.declaration_only == best.declaration_only) {
+      break;
+    }
+    ++rival;
+  }
   for (std::size_t i = 0; i < n; ++i) {
     float confidence = 0.9F;  // the only one of its name; an estimate, not calibrated
-    if (ranked.size() > 1) {
+    if (ranked.size() > rival || i > 0) {
       const double gap =
-          i == 0 ? ranked[0].score - ranked[1].score : ranked[i].score - ranked[0].score;
+          i == 0 ? ranked[0].score - ranked[rival].score : ranked[i].score - ranked[0].score;
       confidence = static_cast<float>(std::clamp(0.5 + 0.06 * gap, 0.02, 0.9));
     }
     out.push_back({std::move(found[ranked[i].index]), confidence});

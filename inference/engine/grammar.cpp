@@ -386,6 +386,17 @@ std::int32_t GrammarMatcher::step(std::int32_t state, std::uint8_t byte) {
   return to;
 }
 
+bool GrammarMatcher::allows_anything() {
+  if (!can_end()) return false;
+  for (int byte = 0; byte < 256; ++byte) {
+    if (step(static_cast<std::int32_t>(state_), static_cast<std::uint8_t>(byte)) !=
+        static_cast<std::int32_t>(state_)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool GrammarMatcher::accept(std::string_view bytes) {
   auto state = static_cast<std::int32_t>(state_);
   for (const char c : bytes) {

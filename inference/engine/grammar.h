@@ -73,6 +73,8 @@ class GrammarMatcher {
 
   // Whether the answer may end here.
   [[nodiscard]] bool can_end() const { return states_[state_].can_end; }
+  // Whatever comes next is allowed, for good: there is nothing left to watch.
+  [[nodiscard]] bool allows_anything();
   // Goes on by these bytes; false, and nothing changed, when they do not fit.
   bool accept(std::string_view bytes);
   // One byte per id of the vocabulary: 1 where the token may come next. False when none may.

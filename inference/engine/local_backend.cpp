@@ -477,7 +477,10 @@ class LocalBackend final : public Backend {
         end = Finish::kStop;
         break;
       }
-      if (bound) (void)job.grammar->accept(options_.tokenizer->token_bytes(id));
+      if (bound) {
+        (void)job.grammar->accept(options_.tokenizer->token_bytes(id));
+        if (job.grammar->allows_anything()) job.grammar.reset();
+      }
       tokens_.push_back(sampler_.describe(of_row, id, job.request.logprobs));
       accepted_.push_back(id);
       ++job.generated;

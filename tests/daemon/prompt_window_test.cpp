@@ -29,5 +29,26 @@ TEST(PromptWindow, StaysWithinItsBytesAndNeverCutsACharacter) {
   }
 }
 
+TEST(TokenHealing, TakesTheTokenThatTheWordMayGoOnFrom) {
+  const auto loaded =
+      inference::Tokenizer::load(AMBIT_SOURCE_DIR "/inference/nano/model/tokenizer.json");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& tokenizer = **loaded;
+  for (const std::string text : {"  retur", "x = sel", "y = a.b", "größ"}) {
+    auto ids = tokenizer.encode(text);
+    const auto half = take_half_word(tokenizer, text, ids);
+    EXPECT_FALSE(half.empty()) << text;
+    std::string all;
+    for (const auto id : ids) all += tokenizer.token_bytes(id);
+    EXPECT_EQ(all + half, text);
+  }
+  for (const std::string text : {"return ", "f(", "", "x", "a;\n"}) {
+    auto ids = tokenizer.encode(text);
+    const auto before = ids;
+    EXPECT_EQ(take_half_word(tokenizer, text, ids), "") << text;
+    EXPECT_EQ(ids, before);
+  }
+}
+
 }  // namespace
 }  // namespace ambit::daemon

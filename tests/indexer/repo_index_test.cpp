@@ -72,6 +72,23 @@ TEST(RepoIndex, AnswersWhatIsWhere) {
   EXPECT_EQ(s->text(".env").error().code, Code::kPermission);
 }
 
+TEST(RepoIndex, APrototypeAndItsBodyAreOneMeaningAndOtherLanguagesAreNoRivals) {
+  TempRepo repo;
+  repo.write("a.h", "int add(int a, int b);\n");
+  repo.write("a.c", "#include \"a.h\"\nint add(int a, int b) { return a + b; }\n");
+  const std::string use = "#include \"a.h\"\nint twice(int v) { return add(v, v); }\n";
+  repo.write("b.c", use);
+  repo.write("a.py", "def add(a, b):\n    return a + b\n");
+  auto index = index_of(repo.path());
+  ASSERT_TRUE(index->update());
+  const auto meant = index->snapshot()->resolve("b.c", static_cast<std::uint32_t>(use.find("add")));
+  ASSERT_EQ(meant.size(), 3U);
+  EXPECT_EQ(meant[0].symbol.path, "a.c");
+  EXPECT_GT(meant[0].confidence, 0.8F);
+  EXPECT_EQ(meant[1].symbol.path, "a.h");
+  EXPECT_LT(meant[2].confidence, 0.1F);
+}
+
 TEST(RepoIndex, LaysUnsavedTextOverTheSnapshot) {
   TempRepo repo;
   repo.write("a.py", "def f0():\n  pass\n");

@@ -106,6 +106,24 @@ TEST_F(WarmPrefix, IsReadInTheBackgroundUsedByKeystrokesAndTheSameAfterARestart)
   EXPECT_EQ(read_again, read);
 }
 
+TEST_F(WarmPrefix, ThePromptIsReadWhileTheTypingPauses) {
+  std::ofstream(folder_ / "config/ambit/config.toml", std::ios::app)
+      << "completion.debounce_min_ms = 500\ncompletion.debounce_max_ms = 500\n";
+  auto& client = started_editor();
+  client.open(uri("src/file3.cpp"), "int total = \n");
+  wait_until_warm(client);
+  EXPECT_THAT(texts(client.call(kInline, LspClient::inline_params(uri("src/file3.cpp"), 0, 12, 2))),
+              ElementsAre("int total = price();"));
+  std::vector<json> keystrokes;
+  for (auto& r : requests()) {
+    if (r["priority"] == "keystroke") keystrokes.push_back(std::move(r));
+  }
+  ASSERT_EQ(keystrokes.size(), 2U);
+  EXPECT_EQ(keystrokes[0]["max_new_tokens"], 0);
+  EXPECT_EQ(keystrokes[0]["prompt"], keystrokes[1]["prompt"]);
+  EXPECT_GT(keystrokes[1]["max_new_tokens"], 0);
+}
+
 TEST_F(WarmPrefix, NoSecretAndNothingIgnoredIsInAnyPromptLogOrState) {
   std::mt19937 random(11);
   const auto make = [&](std::string_view alphabet, std::size_t n) {

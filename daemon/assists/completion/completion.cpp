@@ -7,6 +7,7 @@
 #include "daemon/assists/completion/check.h"
 #include "daemon/assists/completion/clean.h"
 #include "daemon/assists/completion/memory.h"
+#include "daemon/assists/completion/next_edit.h"
 
 namespace ambit::daemon {
 
@@ -26,6 +27,7 @@ struct Batch {
   std::unique_ptr<Cleaner> cleaner;
   CompletionRequest request;
   std::vector<inference::TokenId> prompt;
+  std::string healed;  // what every answer begins with: it stands before the cursor
   Clock::time_point start;
   std::mutex mutex;
   CompletionOutcome outcome;
@@ -59,6 +61,17 @@ struct Batch {
   }
 };
 
+// A grammar of any text that begins with these bytes.
+std::string beginning_with(std::string_view bytes) {
+  std::string out = "root ::= \"";
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'\\', 'x', kDigits[byte >> 4U], kDigits[byte & 15U]};
+  }
+  return out + "\" [\\x00-\\xff]*";
+}
+
 void start_item(const std::shared_ptr<Batch>& batch, std::int64_t number, bool again);
 
 // One running generation. Touched on the backend's thread only, one event at a time.
@@ -81,6 +94,10 @@ struct Stream {
   std::stop_source enough;  // the item is complete, or the caller cancelled
   std::stop_callback<std::function<void()>> outer;
 
+  [[nodiscard]] std::string_view said() const {
+    return std::string_view(raw).substr(std::min(raw.size(), batch->healed.size()));
+  }
+
   void on_tokens(std::span<const inference::GeneratedToken> generated) {
     if (cleaned.complete) return;
     for (const auto& token : generated) {
@@ -88,14 +105,14 @@ struct Stream {
       logprob_sum += token.logprob;
       ++tokens;
     }
-    cleaned = batch->cleaner->clean(raw, false);
+    cleaned = batch->cleaner->clean(said(), false);
     if (cleaned.complete) enough.request_stop();
   }
 
   void on_done(const inference::GenerateResult& result) {
     if (!cleaned.complete && result.finish != Finish::kError) {
       raw += decoder.finish();
-      cleaned = batch->cleaner->clean(raw, result.finish == Finish::kStop,
+      cleaned = batch->cleaner->clean(said(), result.finish == Finish::kStop,
                                       result.finish != Finish::kStop);
     }
     std::optional<CompletionItem> item;
@@ -136,6 +153,7 @@ void start_item(const std::shared_ptr<Batch>& batch, std::int64_t number, bool a
   job.stop = stream->enough.get_token();
   job.request.prompt = batch->prompt;
   job.request.repository = context.root.string();
+  if (!batch->healed.empty()) job.request.grammar = beginning_with(batch->healed);
   job.request.priority =
       batch->request.ahead ? inference::Priority::kBackground : inference::Priority::kKeystroke;
   job.request.max_new_tokens =
@@ -200,7 +218,18 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   Cleaner::Options options;
   options.max_lines = static_cast<std::size_t>(context->config.integer("completion.max_lines"));
   auto cleaner = std::make_unique<Cleaner>(request.path, before_lf, after_lf, options);
-  if (memory_role(context->config, info) == MemoryRole::kLead) {
+  if (context->saved && !request.ahead && !request.read_only) {
+    if (auto edit =
+            next_edit(*context->saved, *context->snapshot, request.path, text, request.cursor)) {
+      CompletionOutcome outcome;
+      outcome.items.push_back({std::move(edit->rest), 0, "index", edit->replaced});
+      outcome.total_ms = ms_since(start);
+      return done(std::move(outcome));
+    }
+  }
+  const bool memory_leads = memory_role(context->config, info) == MemoryRole::kLead;
+  if (request.read_only && memory_leads) return done({});
+  if (memory_leads) {
     auto outcome = from_memory(*context, request, before_lf, after_lf, *cleaner, options.max_lines);
     if (outcome.items.empty() && info.state == inference::BackendState::kUnavailable) {
       outcome.reason = info.problem;
@@ -211,7 +240,8 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
     return;
   }
   auto prompt =
-      make_completion_prompt(*context, {request.path, before, after}, request.order, info.context);
+      make_completion_prompt(*context, {request.path, before, after}, request.order, info.context,
+                             info.backend == "cpu" || info.backend == "cuda");
   if (!prompt) {
     auto outcome = without_items(prompt.error().message, prompt.error());
     outcome.cancelled = prompt.error().code == Code::kCancelled;
@@ -223,6 +253,17 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
     outcome.cancelled = true;
     done(std::move(outcome));
     return;
+  }
+  if (request.read_only) {
+    Job job;
+    job.owner = context->owner;
+    job.what = "reading for a completion";
+    job.stop = context->stop;
+    job.request.prompt = std::move(prompt->ids);
+    job.request.repository = context->root.string();
+    job.request.priority = inference::Priority::kKeystroke;
+    job.events.on_done = [done = std::move(done)](const auto&) { done({}); };
+    return context->scheduler->submit(std::move(job));
   }
   auto batch = std::make_shared<Batch>();
   batch->context = context;
@@ -236,6 +277,7 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   batch->outcome.cold = prompt->cold;
 
   batch->prompt = std::move(prompt->ids);
+  batch->healed = std::move(prompt->healed);
   batch->check.emplace(context->snapshot, request.path, std::string(before), std::string(after));
   batch->request = std::move(request);
   for (std::int64_t i = 0; i < batch->request.items; ++i) start_item(batch, i, false);

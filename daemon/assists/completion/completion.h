@@ -22,13 +22,16 @@ struct CompletionRequest {
   bool asked = false;  // by hand: less sure items are worth showing
   // Nobody waits yet: below everything else, and only asked of a model that reads ahead for free.
   bool ahead = false;
+  // Nothing is generated: the model reads the prompt, so that it has while the typing pauses.
+  bool read_only = false;
   FimOrder order = FimOrder::kPsm;
 };
 
 struct CompletionItem {
   std::string text;                   // inserted at the cursor; never empty
   double logprob = 0;                 // mean per token; of a text from the repository: of the whole
-  std::string_view source = "model";  // or "repository"; static text
+  std::string_view source = "model";  // or "repository", "index"; static text
+  std::size_t replaces = 0;           // bytes behind the cursor, on its line
 };
 
 struct CompletionOutcome {

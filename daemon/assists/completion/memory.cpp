@@ -1,6 +1,7 @@
 #include "daemon/assists/completion/memory.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "indexer/secrets.h"
 #include "inference/memory/weights.h"
@@ -12,6 +13,28 @@ namespace {
 // Weights below this are a model for a laptop; V4-Flash has 160 GB.
 constexpr std::uint64_t kSmallModelBytes = std::uint64_t{2} << 30U;
 constexpr std::size_t kBeam = 4, kMostOpenFiles = 4;
+constexpr std::size_t kLeastPart = 3;  // bytes that a part must save
+
+bool word_byte(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || (c & 0x80) != 0;
+}
+
+// The longest likely beginning of a guess, up to the end of a word.
+MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses) {
+  MemoryAnswer::Item best;
+  for (const auto& guess : guesses) {
+    double likely = 1;
+    for (const auto& piece : guess.pieces) {
+      likely *= static_cast<double>(piece.probability);
+      const auto text = std::string_view(guess.text).substr(0, piece.end);
+      if (likely < kSurePart || text.find('\n') != std::string_view::npos) break;
+      if (text.size() > best.text.size() && text.size() >= kLeastPart && word_byte(text.back())) {
+        best = {std::string(text), likely};
+      }
+    }
+  }
+  return best;
+}
 
 }  // namespace
 
@@ -51,7 +74,8 @@ MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
     out.reason = "the cursor stands inside a word";
     return out;
   }
-  for (const auto& guess : query.guess(kBeam, cleaner.single_line() ? 1 : max_lines)) {
+  const auto guesses = query.guess(kBeam, cleaner.single_line() ? 1 : max_lines);
+  for (const auto& guess : guesses) {
     const auto cleaned = cleaner.clean(guess.text, true);
     if (cleaned.text.empty()) {
       if (out.reason.empty()) out.reason = cleaned.reason;
@@ -63,6 +87,11 @@ MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
   }
   std::stable_sort(out.items.begin(), out.items.end(),
                    [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
+  if (out.items.empty() || out.items[0].confidence < kShowWhileTyping) {
+    auto part = sure_part(guesses);
+    part.text = cleaner.clean(part.text, true).text;
+    if (!part.text.empty()) out.items.insert(out.items.begin(), std::move(part));
+  }
   if (out.reason.empty()) {
     out.reason = context.memory_building
                      ? "the repository is still being read, and nothing read so far is sure"

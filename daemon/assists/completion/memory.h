@@ -21,7 +21,7 @@ enum class MemoryRole { kOff, kDraft, kLead };
 struct MemoryAnswer {
   struct Item {
     std::string text;       // cleaned
-    double confidence = 0;  // that a person would write exactly this
+    double confidence = 0;  // that a person would write exactly this, or go on so (a part)
   };
   std::vector<Item> items;  // best first
   std::string_view reason;  // why there is none; static text
@@ -30,6 +30,9 @@ struct MemoryAnswer {
 // Shown while typing from here on, and when asked for by hand. Chosen on the training repositories
 // (docs/completion.md).
 inline constexpr double kShowWhileTyping = 0.35, kShowWhenAsked = 0.12;
+// Where no whole line is sure enough, its first words are offered while they are at least so
+// likely.
+inline constexpr double kSurePart = 0.6;
 
 // before, after: with \n line ends. On a cpu thread: milliseconds.
 [[nodiscard]] MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,

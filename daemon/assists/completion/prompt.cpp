@@ -1,6 +1,7 @@
 #include "daemon/assists/completion/prompt.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "daemon/assists/completion/warm_prefix.h"
 #include "daemon/scheduling/model_spec.h"
@@ -25,6 +26,10 @@ std::string with_lf(std::string_view text) {
 
 // Secrets are looked for so far beyond the window: a key of several lines is one by its first line.
 constexpr std::size_t kSecretReach = 16384;
+
+bool word_byte(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || (c & 0x80) != 0;
+}
 
 }  // namespace
 
@@ -86,9 +91,18 @@ std::string_view window_after(std::string_view after, std::size_t bytes) {
   return after.substr(0, bytes);
 }
 
+std::string take_half_word(const inference::Tokenizer& tokenizer, std::string_view before,
+                           std::vector<inference::TokenId>& ids) {
+  if (ids.size() < 2 || before.empty() || !word_byte(before.back())) return {};
+  const auto bytes = tokenizer.token_bytes(ids.back());
+  if (!before.ends_with(bytes)) return {};
+  ids.pop_back();
+  return std::string(bytes);
+}
+
 Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
                                                 const CurrentFile& file, FimOrder order,
-                                                std::int64_t context_limit) {
+                                                std::int64_t context_limit, bool heal) {
   const auto tokenizer = context.scheduler->backend()->tokenizer();
   if (!tokenizer) return why_not_ready(*context.scheduler->backend());
   const auto& special = tokenizer->special();
@@ -130,11 +144,16 @@ Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
         with_lf(window_after(clean.after, static_cast<std::size_t>(bytes_budget / 4)));
     append(ids, *context.tokens->encode(tokenizer, "### " + file.path + "\n"));
     ids.push_back(special.fim_begin);
-    if (order == FimOrder::kPsm) append(ids, tokenizer->encode(before));
+    Ids of_before = tokenizer->encode(before);
+    out.healed.clear();
+    if (heal && (after.empty() || !word_byte(after[0]))) {
+      out.healed = take_half_word(*tokenizer, before, of_before);
+    }
+    if (order == FimOrder::kPsm) append(ids, of_before);
     ids.push_back(special.fim_hole);
     append(ids, tokenizer->encode(after));
     ids.push_back(special.fim_end);
-    if (order == FimOrder::kSpm) append(ids, tokenizer->encode(before));
+    if (order == FimOrder::kSpm) append(ids, of_before);
     return ids;
   };
   std::int64_t bytes = budget.file * 4;

@@ -17,7 +17,9 @@ struct CompletionPrompt {
   std::vector<inference::TokenId> ids;
   indexer::ContextPack pack;     // what stands before the current file
   std::int64_t file_tokens = 0;  // of the current file, around the cursor
-  bool cold = false;             // the repository's part is small because the model reads still
+  // What the answer begins with, for it stands before the cursor and was left out of `ids`.
+  std::string healed;
+  bool cold = false;  // the repository's part is small because the model reads still
 };
 
 // Tokens for the repository and for the current file, by the settings and the model's window.
@@ -43,11 +45,19 @@ struct RedactedFile {
 };
 [[nodiscard]] RedactedFile without_secrets(std::string_view before, std::string_view after);
 
+// Token healing: behind "ret" the model would have to go on with "urn", which it hardly ever saw
+// after that token. So where `before` ends inside a word, its last token is taken off `ids` and
+// returned; the answer must begin with it. Empty: nothing to heal.
+[[nodiscard]] std::string take_half_word(const inference::Tokenizer& tokenizer,
+                                         std::string_view before,
+                                         std::vector<inference::TokenId>& ids);
+
 // kUnsupported when the vocabulary has no fill-in-the-middle tokens. `context_limit`: tokens that
-// the model's window has for prompt and answer; 0: unknown.
+// the model's window has for prompt and answer; 0: unknown. `heal`: the backend follows grammars.
 [[nodiscard]] Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
                                                               const CurrentFile& file,
                                                               FimOrder order,
-                                                              std::int64_t context_limit);
+                                                              std::int64_t context_limit,
+                                                              bool heal);
 
 }  // namespace ambit::daemon

@@ -171,7 +171,9 @@ class Session:
         end = starts[min(at + old_count, len(starts) - 1)]
         if end > cursor:
             self.edit(cursor, end, "")
-        keys = keys_of(lines)
+        # A line is opened first, as editors do it; its break is the last key.
+        self.edit(cursor, cursor, "\n")
+        keys = keys_of(lines)[:-1]
         rest, i = "".join(keys), 0
         typed = 0
         while i < len(keys) and typed < most:
@@ -270,6 +272,7 @@ def main():
             while time.monotonic() < until:
                 status = editor.status()
                 ready = all(w["state"] == "ready" for w in status["workspaces"]) and status["model"]["state"] == "ready"
+                ready = ready and all(w["memory"] in ("ready", "off") for w in status["workspaces"])
                 if ready and all((w.get("warm") or {}).get("state") in ("warm", "off") for w in status["workspaces"]):
                     break
                 time.sleep(0.1)

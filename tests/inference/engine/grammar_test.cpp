@@ -47,6 +47,20 @@ TEST(Grammar, LetsThroughWhatItSaysAndNothingElse) {
   EXPECT_FALSE(matches("root ::= x\nx ::= \"(\" x \")\" | \"\"", "(()"));
 }
 
+TEST(Grammar, KnowsWhenNothingIsLeftToWatch) {
+  const auto anything_after = [](std::string_view grammar, std::string_view text) {
+    GrammarMatcher matcher(*Grammar::parse(grammar));
+    EXPECT_TRUE(matcher.accept(text)) << text;
+    return matcher.allows_anything();
+  };
+  constexpr std::string_view kBeginning = "root ::= \"re\" [\\x00-\\xff]*";
+  EXPECT_FALSE(anything_after(kBeginning, "r"));
+  EXPECT_TRUE(anything_after(kBeginning, "re"));
+  EXPECT_TRUE(anything_after(kBeginning, "return\xff"));
+  EXPECT_FALSE(anything_after("root ::= [a-z]*", "abc"));
+  EXPECT_FALSE(anything_after("root ::= [\\x00-\\xff]* \"end\"", "abc"));
+}
+
 TEST(Grammar, SaysInOneLineWhatIsWrong) {
   EXPECT_NE(problem("root ::= x").find("x is used but not there"), std::string::npos);
   EXPECT_NE(problem("a ::= \"b\"").find("no rule named root"), std::string::npos);

@@ -1,0 +1,151 @@
+#include "daemon/assists/completion/next_edit.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace ambit::daemon {
+
+namespace {
+
+using indexer::Snapshot;
+using indexer::Symbol;
+
+constexpr std::size_t kMostRenames = 3;
+constexpr std::size_t kMostUses = 2000;  // looked at
+constexpr float kSureMeaning = 0.5F;
+
+bool word_byte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         (c & 0x80) != 0;
+}
+
+auto identity(const Symbol& symbol) {
+  return std::tuple(symbol.kind, symbol.scope, symbol.name);
+}
+
+// Those without a counterpart in the other list, each with how many that have one stand before it.
+using Lone = std::pair<const Symbol*, std::size_t>;
+std::vector<Lone> without_counterpart(const std::vector<Symbol>& of,
+                                      const std::vector<Symbol>& others) {
+  std::set<std::tuple<indexer::SymbolKind, std::string, std::string>> known;
+  for (const auto& symbol : others) known.insert(identity(symbol));
+  std::vector<Lone> out;
+  std::size_t common = 0;
+  for (const auto& symbol : of) {
+    if (known.contains(identity(symbol))) {
+      ++common;
+    } else {
+      out.emplace_back(&symbol, common);
+    }
+  }
+  return out;
+}
+
+bool has_word(std::string_view text, std::string_view word) {
+  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const auto end = at + word.size();
+    if ((at == 0 || !word_byte(text[at - 1])) && (end == text.size() || !word_byte(text[end]))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string_view rest_of_line(std::string_view text, std::size_t cursor) {
+  return text.substr(cursor, text.find_first_of("\r\n", cursor) - cursor);
+}
+
+}  // namespace
+
+std::vector<Rename> find_renames(const Snapshot& saved, const Snapshot& now,
+                                 const std::string& path) {
+  const auto before = saved.symbols_in(path), after = now.symbols_in(path);
+  const auto gone = without_counterpart(before, after);
+  const auto fresh = without_counterpart(after, before);
+  std::vector<Rename> out;
+  if (gone.size() != fresh.size() || gone.size() > kMostRenames) return out;
+  for (std::size_t i = 0; i < gone.size(); ++i) {
+    const auto& [old_one, old_rank] = gone[i];
+    const auto& [new_one, new_rank] = fresh[i];
+    if (old_one->kind == new_one->kind && old_one->scope == new_one->scope &&
+        old_rank == new_rank) {
+      out.push_back({old_one->name, new_one->name, *new_one});
+    }
+  }
+  return out;
+}
+
+std::vector<FollowUp> follow_ups(const Snapshot& saved, const Snapshot& now,
+                                 const std::string& path, const Rename& rename, std::size_t limit) {
+  std::vector<FollowUp> out;
+  const auto add = [&](const std::string& file, indexer::ByteSpan span) {
+    const auto text = now.text(file);
+    if (text && span.end <= text->size() &&
+        std::string_view(*text).substr(span.begin, span.size()) == rename.from) {
+      out.push_back({file, span});
+    }
+  };
+  for (const auto& use : now.references_in(path)) {
+    if (use.name == rename.from) add(path, use.span);
+  }
+  // Declared here and defined there, or the other way round, is one thing with two places.
+  const Symbol& definition = rename.definition;
+  const auto same = [&](const Symbol& other) {
+    return other.kind == definition.kind && other.scope == definition.scope &&
+           (other.path == path || other.declaration_only != definition.declaration_only);
+  };
+  for (const auto& other : now.definitions(rename.from, kMostUses)) {
+    if (other.path != path && same(other)) add(other.path, other.name_span);
+  }
+  for (const auto& use : saved.references(rename.from, kMostUses)) {
+    if (use.path == path) continue;
+    const auto meant = saved.resolve(use.path, use.span.begin);
+    if (!meant.empty() && meant[0].confidence >= kSureMeaning && same(meant[0].symbol)) {
+      add(use.path, use.span);
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.path, a.span) < std::tie(b.path, b.span);
+  });
+  out.erase(std::unique(
+                out.begin(), out.end(),
+                [](const auto& a, const auto& b) { return a.path == b.path && a.span == b.span; }),
+            out.end());
+  if (out.size() > limit) out.resize(limit);
+  return out;
+}
+
+std::optional<LineEdit> next_edit(const Snapshot& saved, const Snapshot& now,
+                                  const std::string& path, std::string_view text,
+                                  std::size_t cursor) {
+  const auto rest = rest_of_line(text, cursor);
+  if (rest.empty()) return std::nullopt;
+  // The saved names are at hand; the buffer is parsed only when one of them stands on this line.
+  const auto names = saved.symbols_in(path);
+  if (std::none_of(names.begin(), names.end(),
+                   [&](const auto& symbol) { return has_word(rest, symbol.name); })) {
+    return std::nullopt;
+  }
+  // With an entry chosen in the editor's list the text is not the buffer's.
+  const auto buffer = now.text(path);
+  if (!buffer || *buffer != text) return std::nullopt;
+  for (const auto& rename : find_renames(saved, now, path)) {
+    LineEdit out{std::string(rest), rest.size(), rename.from, rename.to};
+    std::size_t shift = 0;
+    bool any = false;
+    for (const auto& use : follow_ups(saved, now, path, rename, kMostUses)) {
+      if (use.path != path || use.span.begin < cursor || use.span.end > cursor + rest.size()) {
+        continue;
+      }
+      const auto at = use.span.begin - cursor + shift;
+      out.rest.replace(at, use.span.size(), rename.to);
+      shift += rename.to.size() - rename.from.size();
+      any = true;
+    }
+    if (any) return out;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ambit::daemon

@@ -1,0 +1,108 @@
+#include "daemon/handlers/next_edit.h"
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/assists/completion/next_edit.h"
+#include "daemon/handlers/convert.h"
+#include "lsp/uri.h"
+
+namespace ambit::daemon {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kMostPlaces = 1000;
+
+struct Seen {
+  std::shared_ptr<const AssistContext> context;
+  std::string path;                                                  // relative to the root
+  std::map<std::string, std::pair<std::string, std::int64_t>> open;  // path -> URI and version
+  PositionEncoding encoding = PositionEncoding::kUtf16;
+};
+
+Seen look(Session& session, const std::string& uri) {
+  Seen out;
+  const auto path = lsp::path_from_uri(uri);
+  if (!path) return out;
+  out.context = session.assist_context(*path, {});
+  out.encoding = session.client.encoding;
+  const auto& root = out.context->root;
+  out.path = fs::path(*path).lexically_relative(root).string();
+  for (const auto& [open_uri, document] : session.documents.all()) {
+    const auto file = lsp::path_from_uri(open_uri);
+    if (!file) continue;
+    out.open[fs::path(*file).lexically_relative(root).string()] = {open_uri, document.version};
+  }
+  return out;
+}
+
+std::vector<Rename> renames(const Seen& seen) {
+  if (!seen.context || !seen.context->saved) return {};
+  return find_renames(*seen.context->saved, *seen.context->snapshot, seen.path);
+}
+
+Result<lsp::Json> resolve(FeatureRun& run, const json& data) {
+  const auto uri = data.at("uri").get<std::string>();
+  AMBIT_TRY(seen, run.session->on_strand<Seen>([&](Session& s) { return look(s, uri); }));
+  const auto found = renames(seen);
+  const auto rename = std::find_if(found.begin(), found.end(), [&](const Rename& one) {
+    return one.from == data.at("from") && one.to == data.at("to");
+  });
+  if (rename == found.end()) {
+    return make_error(Code::kInvalidArgument, "the document has changed; ask again");
+  }
+  const auto& now = *seen.context->snapshot;
+  const auto places = follow_ups(*seen.context->saved, now, seen.path, *rename, kMostPlaces);
+  json documents = json::array(), plain = json::object();
+  for (auto place = places.begin(); place != places.end();) {
+    const auto& path = place->path;
+    const auto text = now.text(path);
+    json edits = json::array();
+    for (; place != places.end() && place->path == path; ++place) {
+      if (!text) continue;
+      edits.push_back(
+          {{"range", range_json(*text, place->span.begin, place->span.end, seen.encoding)},
+           {"newText", rename->to}});
+    }
+    const auto open = seen.open.find(path);
+    const auto file_uri = open == seen.open.end()
+                              ? lsp::uri_from_path((seen.context->root / path).string())
+                              : open->second.first;
+    const json version = open == seen.open.end() ? json() : json(open->second.second);
+    plain[file_uri] = edits;
+    documents.push_back(
+        {{"textDocument", {{"uri", file_uri}, {"version", version}}}, {"edits", std::move(edits)}});
+  }
+  if (documents.empty()) {
+    return make_error(Code::kInvalidArgument, "nothing else says " + rename->from);
+  }
+  return lsp::Json(run.session->client_info().document_changes
+                       ? json{{"documentChanges", std::move(documents)}}
+                       : json{{"changes", std::move(plain)}});
+}
+
+}  // namespace
+
+ActionProvider next_edit_actions() {
+  ActionProvider out;
+  out.name = "next-edit";
+  out.kind = "quickfix.ambit.rename";
+  out.offer = [](Session& session, const ActionContext& asked) {
+    std::vector<OfferedAction> actions;
+    for (const auto& rename : renames(look(session, asked.document.uri))) {
+      OfferedAction action;
+      action.title = "Ambit: rename the other uses of " + rename.from + " to " + rename.to;
+      action.kind = "quickfix.ambit.rename";
+      action.data = {{"uri", asked.document.uri}, {"from", rename.from}, {"to", rename.to}};
+      action.by_model = false;
+      actions.push_back(std::move(action));
+    }
+    return actions;
+  };
+  out.resolve = resolve;
+  return out;
+}
+
+}  // namespace ambit::daemon
