@@ -44,6 +44,10 @@ class RecordingBackend final : public inference::Backend {
   void wake() override { inner_->wake(); }
 
   void submit(GenerateRequest request, GenerateEvents events, std::stop_token stop) override {
+    // Reading ahead says nothing, and happens as time allows.
+    if (request.max_new_tokens == 0) {
+      return inner_->submit(std::move(request), std::move(events), std::move(stop));
+    }
     std::uint64_t number = 0;
     {
       std::lock_guard lock(mutex_);
@@ -198,6 +202,13 @@ std::shared_ptr<ReplayBackend::Entry> ReplayBackend::match(const GenerateRequest
 }
 
 void ReplayBackend::submit(GenerateRequest request, GenerateEvents events, std::stop_token stop) {
+  if (request.max_new_tokens == 0) {
+    return teller_->tell([events = std::move(events)] {
+      GenerateResult result;
+      result.finish = Finish::kLength;
+      if (events.on_done) events.on_done(result);
+    });
+  }
   std::unique_lock lock(mutex_);
   ++count_.asked;
   const auto entry = finished_ ? nullptr : match(request);

@@ -108,6 +108,26 @@ std::vector<Extractor::Item> items_of(TSNode root) {
   return out;
 }
 
+// Nodes that are errors or missing, in the order of the text; not those inside of errors.
+std::vector<ByteSpan> errors_below(TSNode root) {
+  std::vector<ByteSpan> out;
+  TSTreeCursor cursor = ts_tree_cursor_new(root);
+  for (bool done = false; !done;) {
+    const auto node = ts_tree_cursor_current_node(&cursor);
+    const bool wrong = ts_node_is_error(node) || ts_node_is_missing(node);
+    if (wrong) out.push_back({ts_node_start_byte(node), ts_node_end_byte(node)});
+    if (!wrong && ts_node_has_error(node) && ts_tree_cursor_goto_first_child(&cursor)) continue;
+    while (!ts_tree_cursor_goto_next_sibling(&cursor)) {
+      if (!ts_tree_cursor_goto_parent(&cursor)) {
+        done = true;
+        break;
+      }
+    }
+  }
+  ts_tree_cursor_delete(&cursor);
+  return out;
+}
+
 struct Deadline {
   std::chrono::steady_clock::time_point at;
   std::stop_token stop;
@@ -202,6 +222,17 @@ Result<Facts> Extractor::extract(Language language, std::string_view text,
     AMBIT_TRY(outlined, outline(language, text, limits));
     adopt(std::move(outlined), out);
   }
+  return out;
+}
+
+Result<std::vector<ByteSpan>> Extractor::grammar_errors(Language language, std::string_view text,
+                                                        const ExtractLimits& limits) {
+  AMBIT_TRY(g, usable(language, text, limits));
+  auto& soft = state_->soft;
+  const bool softened = soften(language, text, soft);
+  AMBIT_TRY(tree, state_->parse(*g, softened ? std::string_view(soft.text) : text, limits));
+  auto out = errors_below(ts_tree_root_node(tree));
+  ts_tree_delete(tree);
   return out;
 }
 

@@ -95,6 +95,12 @@ class Extractor {
     return outline(language, text, limits, nullptr);
   }
 
+  // Every place that the grammar does not understand, bodies included, which Facts::errors leaves
+  // out where has_outline(): for comparing two states of a text, as macros may look like mistakes.
+  [[nodiscard]] Result<std::vector<ByteSpan>> grammar_errors(Language language,
+                                                             std::string_view text,
+                                                             const ExtractLimits& limits = {});
+
   // The children of the root as they lie in the text, for reparsing one of them alone.
   struct Item {
     ByteSpan span;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
@@ -590,6 +591,28 @@ std::unique_ptr<Backend> make_local_backend(std::unique_ptr<StepModel> model,
   return std::make_unique<LocalBackend>(std::move(model), options);
 }
 
+namespace {
+
+// What "name" in ambit.json beside the checkpoint says, in printable ASCII; else the folder's name.
+std::string model_name(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto folder = std::filesystem::is_directory(path, error) ? path : path.parent_path();
+  if (const auto text = read_file(folder / "ambit.json", 1U << 16)) {
+    const auto parsed = nlohmann::json::parse(*text, nullptr, false);
+    const auto found = parsed.is_object() ? parsed.find("name") : parsed.end();
+    if (found != parsed.end() && found->is_string()) {
+      const auto& name = found->get_ref<const std::string&>();
+      const bool fit =
+          !name.empty() && name.size() <= 64 &&
+          std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127; });
+      if (fit) return name;
+    }
+  }
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path& path,
                                                     const LocalOptions& options) {
   LocalOptions o = options;
@@ -600,9 +623,7 @@ Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path&
     AMBIT_TRY(tokenizer, checkpoint_tokenizer(path));
     o.tokenizer = std::move(tokenizer);
   }
-  if (o.name.empty()) {
-    o.name = (path.has_filename() ? path : path.parent_path()).filename().string();
-  }
+  if (o.name.empty()) o.name = model_name(path);
   return make_local_backend(std::move(opened.model), o);
 }
 

@@ -12,7 +12,9 @@ export XDG_RUNTIME_DIR=$work/run LC_ALL=C.UTF-8 PATH=$(dirname "$ambit"):$PATH
 mkdir -p "$HOME" "$XDG_CONFIG_HOME/ambit" "$XDG_CACHE_HOME" "$XDG_STATE_HOME" "$XDG_DATA_HOME"
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 cp -r "$here/project" "$PROJECT"
-printf 'model = "scripted:%s"\n' "$here/answers.json" >"$XDG_CONFIG_HOME/ambit/config.toml"
+# MODEL=bundled: as Ambit comes, without a setting.
+[ "${MODEL:-scripted}" = bundled ] ||
+  printf 'model = "scripted:%s"\n' "$here/answers.json" >"$XDG_CONFIG_HOME/ambit/config.toml"
 git -C "$PROJECT" init -q -b main
 git -C "$PROJECT" -c user.name=Test -c user.email=test@example.org add -A
 git -C "$PROJECT" -c user.name=Test -c user.email=test@example.org commit -q -m 'first state'

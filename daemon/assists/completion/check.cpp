@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/assists/completion/brackets.h"
+#include "indexer/syntax/extract.h"
+#include "indexer/syntax/languages.h"
+
 namespace ambit::daemon {
 
 namespace {
@@ -55,10 +59,15 @@ ItemCheck::ItemCheck(std::shared_ptr<const indexer::Snapshot> snapshot, std::str
       after_(std::move(after)) {}
 
 std::size_t ItemCheck::errors_with(std::string_view item) const {
-  auto text = std::make_shared<std::string>(before_);
-  *text += item;
-  *text += after_;
-  return snapshot_->with_buffers({{path_, std::move(text)}})->unparsed_ranges(path_).size();
+  std::string text = before_;
+  text += item;
+  text += after_;
+  const auto language =
+      indexer::language_of(path_, std::string_view(text).substr(0, std::size_t{1} << 16));
+  if (language == indexer::Language::kNone) return 0;
+  thread_local indexer::Extractor extractor;
+  const auto errors = extractor.grammar_errors(language, text);
+  return errors ? errors->size() : 0;
 }
 
 bool ItemCheck::calls_the_unknown(std::string_view item) const {
@@ -97,6 +106,27 @@ bool ItemCheck::calls_the_unknown(std::string_view item) const {
   return false;
 }
 
+std::string ItemCheck::what_comes_next(std::string_view item) const {
+  const auto rules = lexical_rules(path_);
+  const auto line_at = before_.rfind('\n') + 1;
+  const std::string indent = before_.substr(
+      line_at, std::min(before_.find_first_not_of(" \t", line_at), before_.size()) - line_at);
+  std::string out;
+  const auto last = item.find_last_not_of(" \t\n");
+  if (last == std::string_view::npos) return out;
+  // Only what ends with an opener: a call that stops between its arguments was cut off.
+  if (closer_of(item[last]) != '\0') {
+    const auto openers = bracket_balance(item, rules).openers;
+    for (auto opener = openers.rbegin(); opener != openers.rend(); ++opener) {
+      if (*opener == '{') out += "\n" + indent;
+      out += closer_of(*opener);
+    }
+  } else if (rules.indented_blocks && item[last] == ':') {
+    out += "\n" + indent + (indent.starts_with('\t') ? "\t" : "    ") + "pass";
+  }
+  return out;
+}
+
 ItemCheck::Verdict ItemCheck::check(std::string_view item, double logprob) {
   if (!snapshot_) return {std::string(item), {}};
   if (logprob < kSure && calls_the_unknown(item)) return {{}, kUnknown};
@@ -104,6 +134,10 @@ ItemCheck::Verdict ItemCheck::check(std::string_view item, double logprob) {
   if (!errors_before_) errors_before_ = errors_with({});
   for (int tries = 0; tries < kMostTries && !item.empty(); ++tries) {
     if (errors_with(item) <= *errors_before_) return {std::string(item), {}};
+    const auto rest = what_comes_next(item);
+    if (!rest.empty() && errors_with(std::string(item) + rest) <= *errors_before_) {
+      return {std::string(item), {}};
+    }
     const auto last = item.rfind('\n');
     if (last == std::string_view::npos) break;
     item = item.substr(0, last);

@@ -26,6 +26,9 @@ class ItemCheck {
 
  private:
   [[nodiscard]] std::size_t errors_with(std::string_view item) const;
+  // A block that was begun is no error: what a person, or an editor, types to end what the item
+  // opened.
+  [[nodiscard]] std::string what_comes_next(std::string_view item) const;
   [[nodiscard]] bool calls_the_unknown(std::string_view item) const;
 
   const std::shared_ptr<const indexer::Snapshot> snapshot_;

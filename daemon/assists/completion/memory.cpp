@@ -19,6 +19,14 @@ bool word_byte(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || (c & 0x80) != 0;
 }
 
+// Accepted as it is, it leaves no string or block open.
+bool stands_alone(std::string_view text) {
+  return std::count(text.begin(), text.end(), '"') % 2 == 0 &&
+         std::count(text.begin(), text.end(), '\'') % 2 == 0 &&
+         std::count(text.begin(), text.end(), '`') % 2 == 0 &&
+         std::count(text.begin(), text.end(), '{') <= std::count(text.begin(), text.end(), '}');
+}
+
 // The longest likely beginning of a guess, up to the end of a word.
 MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses) {
   MemoryAnswer::Item best;
@@ -28,7 +36,8 @@ MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses)
       likely *= static_cast<double>(piece.probability);
       const auto text = std::string_view(guess.text).substr(0, piece.end);
       if (likely < kSurePart || text.find('\n') != std::string_view::npos) break;
-      if (text.size() > best.text.size() && text.size() >= kLeastPart && word_byte(text.back())) {
+      if (text.size() > best.text.size() && text.size() >= kLeastPart && word_byte(text.back()) &&
+          stands_alone(text)) {
         best = {std::string(text), likely};
       }
     }

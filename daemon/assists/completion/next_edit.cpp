@@ -20,15 +20,16 @@ bool word_byte(char c) {
          (c & 0x80) != 0;
 }
 
+// Without the scope: a brace that is still open somewhere changes what is inside of what.
 auto identity(const Symbol& symbol) {
-  return std::tuple(symbol.kind, symbol.scope, symbol.name);
+  return std::pair(symbol.kind, symbol.name);
 }
 
 // Those without a counterpart in the other list, each with how many that have one stand before it.
 using Lone = std::pair<const Symbol*, std::size_t>;
 std::vector<Lone> without_counterpart(const std::vector<Symbol>& of,
                                       const std::vector<Symbol>& others) {
-  std::set<std::tuple<indexer::SymbolKind, std::string, std::string>> known;
+  std::set<std::pair<indexer::SymbolKind, std::string>> known;
   for (const auto& symbol : others) known.insert(identity(symbol));
   std::vector<Lone> out;
   std::size_t common = 0;
@@ -64,15 +65,20 @@ std::vector<Rename> find_renames(const Snapshot& saved, const Snapshot& now,
   const auto gone = without_counterpart(before, after);
   const auto fresh = without_counterpart(after, before);
   std::vector<Rename> out;
-  if (gone.size() != fresh.size() || gone.size() > kMostRenames) return out;
-  for (std::size_t i = 0; i < gone.size(); ++i) {
-    const auto& [old_one, old_rank] = gone[i];
-    const auto& [new_one, new_rank] = fresh[i];
-    if (old_one->kind == new_one->kind && old_one->scope == new_one->scope &&
-        old_rank == new_rank) {
-      out.push_back({old_one->name, new_one->name, *new_one});
+  // Half-written code hides definitions; they find no partner and are left alone.
+  const auto partners = [](const Lone& a, const Lone& b) {
+    return a.second == b.second && a.first->kind == b.first->kind;
+  };
+  for (const auto& one : gone) {
+    const auto fits = [&](const Lone& other) { return partners(one, other); };
+    const auto found = std::find_if(fresh.begin(), fresh.end(), fits);
+    if (found == fresh.end() || std::count_if(fresh.begin(), fresh.end(), fits) > 1 ||
+        std::count_if(gone.begin(), gone.end(), fits) > 1) {
+      continue;
     }
+    out.push_back({one.first->name, found->first->name, *one.first});
   }
+  if (out.size() > kMostRenames) out.clear();
   return out;
 }
 

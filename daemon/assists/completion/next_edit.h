@@ -14,12 +14,12 @@ namespace ambit::daemon {
 
 struct Rename {
   std::string from, to;
-  indexer::Symbol definition;  // as it is now
+  indexer::Symbol definition;  // as it was saved
 };
 
-// The definitions of `path` that were renamed between two snapshots of it: same kind, same scope,
-// same place among the definitions that stayed. At most three; more at once is another file, not an
-// edit.
+// The definitions of `path` that were renamed between two snapshots of it: same kind, same place
+// among the definitions that stayed, and no doubt which is which. At most three; more at once is
+// another file, not an edit.
 [[nodiscard]] std::vector<Rename> find_renames(const indexer::Snapshot& saved,
                                                const indexer::Snapshot& now,
                                                const std::string& path);

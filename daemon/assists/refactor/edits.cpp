@@ -78,8 +78,8 @@ std::string with_line_ends(std::string_view text, std::string_view line_end) {
 std::size_t syntax_errors(indexer::Language language, std::string_view text) {
   if (language == indexer::Language::kNone) return 0;
   thread_local indexer::Extractor extractor;
-  const auto facts = extractor.extract(language, text);
-  return facts ? facts->errors.size() : 0;
+  const auto errors = extractor.grammar_errors(language, text);
+  return errors ? errors->size() : 0;
 }
 
 Result<void> check_syntax(const FileChange& change) {

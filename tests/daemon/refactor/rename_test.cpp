@@ -341,7 +341,7 @@ TEST(Rename, ListsWhatItIsNotSureOf) {
 TEST(Rename, SaysWhichOtherFilesNameIt) {
   const auto fixture = parse(
       "//- a.cpp\nint total(int x) { return x; }\n//- README.md\nCall total(1).\n"
-      "//- b.inc\nint y = total(2);\n//- c.md\nsubtotal\n");
+      "//- b.def\nint y = total(2);\n//- c.md\nsubtotal\n");
   const Index index(fixture);
   RefactorRequest request;
   request.instruction = "rename total to sum";
@@ -349,7 +349,7 @@ TEST(Rename, SaysWhichOtherFilesNameIt) {
   ASSERT_TRUE(plan) << plan.error().message;
   ASSERT_EQ(plan->notes.size(), 1U);
   EXPECT_EQ(plan->notes[0],
-            "also named in 2 files of other kinds, which stay as they are: README.md, b.inc");
+            "also named in 2 files of other kinds, which stay as they are: README.md, b.def");
 }
 
 TEST(Rename, OneVariable) {

@@ -52,6 +52,21 @@ function M.on_screen(text)
   return false
 end
 
+-- The ghost text as it is drawn: virtual text, then virtual lines.
+function M.ghost()
+  return M.lua([[
+    for _, name in ipairs({ 'nvim.lsp.inline_completion', 'ambit.ghost' }) do
+      local ns = vim.api.nvim_get_namespaces()[name]
+      local mark = ns and vim.api.nvim_buf_get_extmarks(0, ns, 0, -1, { details = true })[1]
+      if mark then
+        local out = { mark[4].virt_text and mark[4].virt_text[1][1] or '' }
+        for _, l in ipairs(mark[4].virt_lines or {}) do out[#out + 1] = l[1][1] end
+        return table.concat(out, '\n')
+      end
+    end
+    return '']])
+end
+
 -- The screen as a picture (as text where there is no Chromium), in $SHOTS.
 function M.shot(name)
   local folder = vim.env.SHOTS

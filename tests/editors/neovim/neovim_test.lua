@@ -7,19 +7,7 @@ local driver = require('driver')
 local check, rpc, lua, input = driver.check, driver.rpc, driver.lua, driver.input
 local eventually, lines, line, on_screen = driver.eventually, driver.lines, driver.line, driver.on_screen
 driver.start(file)
-local function ghost() -- what is drawn: virtual text, then virtual lines
-  return lua([[
-    for _, name in ipairs({ 'nvim.lsp.inline_completion', 'ambit.ghost' }) do
-      local ns = vim.api.nvim_get_namespaces()[name]
-      local mark = ns and vim.api.nvim_buf_get_extmarks(0, ns, 0, -1, { details = true })[1]
-      if mark then
-        local out = { mark[4].virt_text and mark[4].virt_text[1][1] or '' }
-        for _, l in ipairs(mark[4].virt_lines or {}) do out[#out + 1] = l[1][1] end
-        return table.concat(out, '\n')
-      end
-    end
-    return '']])
-end
+local ghost = driver.ghost
 eventually('the client is attached', function() return lua('return vim.g.ready == true') end)
 check('it is named ambit', lua([[return vim.lsp.get_clients()[1].name]]) == 'ambit')
 rpc('nvim_command', 'setlocal nocindent noautoindent indentexpr= noexpandtab') -- what is typed is what stands there
