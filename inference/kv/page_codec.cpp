@@ -65,7 +65,7 @@ void decode_checkpoint(const StateShape& s, const ByteBuffer& checkpoint, Page& 
   for (std::size_t r = 0; r < window_rows(s); ++r, at += window_row_bytes(s)) {
     float* row = page.window.data() + r * s.head_dim;
     if (s.rounded) {
-      ops::unpack_kv_row_cpu(at, s.head_dim, s.rope, row);
+      ops::unpack_kv_rows_cpu(&at, 1, s.head_dim, s.rope, row);
     } else {
       std::memcpy(row, at, 4 * s.head_dim);
     }
@@ -100,7 +100,8 @@ ByteBuffer unpack_rows(const StateShape& floats, const StateShape& packed,
   each_row(
       floats, packed,
       [&](std::size_t to, std::size_t from) {
-        ops::unpack_kv_row_cpu(rows + from, floats.head_dim, floats.rope, row.data());
+        const std::uint8_t* packed_row = rows + from;
+        ops::unpack_kv_rows_cpu(&packed_row, 1, floats.head_dim, floats.rope, row.data());
         std::memcpy(out.data() + to, row.data(), 4 * floats.head_dim);
       },
       [&](std::size_t to, std::size_t from) {

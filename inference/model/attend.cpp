@@ -32,8 +32,11 @@ class RowLists {
     const auto n = static_cast<std::size_t>(end / ratio_);
     unpacked_ = step.scratch->take(n * dim_);
     parallel_rows(step, n, [&](std::size_t from, std::size_t to) {
-      for (std::size_t c = from; c < to; ++c) {
-        unpack_row(static_cast<std::int64_t>(c), unpacked_ + c * dim_);
+      const std::uint8_t* some[ops::kAttentionRows];
+      for (std::size_t c = from; c < to; c += ops::kAttentionRows) {
+        const std::size_t few = std::min(ops::kAttentionRows, to - c);
+        for (std::size_t k = 0; k < few; ++k) some[k] = row_of(c + k);
+        unpack(some, few, unpacked_ + c * dim_);
       }
     });
   }
@@ -47,25 +50,25 @@ class RowLists {
             const float** out) const {
     const std::size_t window = window_size(i);
     const std::int64_t first = position(i) + 1 - static_cast<std::int64_t>(window);
-    for (std::size_t at = from; at < to; ++at) {
-      if (at < window) {
-        *out++ = cache_.window_row(layer_, first + static_cast<std::int64_t>(at));
-        continue;
-      }
-      const std::size_t k = at - window;
-      const std::int64_t c = selection_.ids == nullptr
-                                 ? static_cast<std::int64_t>(k)
-                                 : selection_.ids[(segment_.row + i) * selection_.stride + k];
-      if (unpacked_ != nullptr) {
-        *out++ = unpacked_ + k * dim_;
-      } else if (packed_) {
-        float* row = per_worker_ + (worker * ops::kAttentionRows + at - from) * dim_;
-        unpack_row(c, row);
-        *out++ = row;
-      } else {
-        *out++ = reinterpret_cast<const float*>(cache_.row(layer_, c));
-      }
+    for (; from < to && from < window; ++from) {
+      *out++ = cache_.window_row(layer_, first + static_cast<std::int64_t>(from));
     }
+    const std::uint8_t* stored[ops::kAttentionRows];
+    const std::size_t n = to - from;
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::size_t at = from - window + k;
+      const std::size_t c = selection_.ids == nullptr
+                                ? at
+                                : static_cast<std::size_t>(
+                                      selection_.ids[(segment_.row + i) * selection_.stride + at]);
+      stored[k] = row_of(c);
+      if (!packed_) out[k] = reinterpret_cast<const float*>(stored[k]);
+      if (unpacked_ != nullptr) out[k] = unpacked_ + c * dim_;
+    }
+    if (!packed_ || unpacked_ != nullptr) return;
+    float* mine = per_worker_ + worker * ops::kAttentionRows * dim_;
+    unpack(stored, n, mine);
+    for (std::size_t k = 0; k < n; ++k) out[k] = mine + k * dim_;
   }
 
  private:
@@ -81,8 +84,11 @@ class RowLists {
     if (selection_.ids == nullptr) return static_cast<std::size_t>((position(i) + 1) / ratio_);
     return static_cast<std::size_t>(selection_.count[segment_.row + i]);
   }
-  void unpack_row(std::int64_t c, float* out) const {
-    step_.ops.unpack_kv_row(cache_.row(layer_, c), dim_, cache_.shape().rope, out);
+  [[nodiscard]] const std::uint8_t* row_of(std::size_t c) const {
+    return cache_.row(layer_, static_cast<std::int64_t>(c));
+  }
+  void unpack(const std::uint8_t* const* rows, std::size_t n, float* out) const {
+    step_.ops.unpack_kv_rows(rows, n, dim_, cache_.shape().rope, out);
   }
 
   const StepContext& step_;

@@ -89,12 +89,15 @@ void scan(const StepContext& step, const Queries& queries, std::size_t r, KvCach
                              .rows = n,
                              .out = scores});
       step.note("index_scores", layer, scores, 1, n);
-      for (unsigned i = 0; i < n; ++i) best.add(scores[i], static_cast<std::size_t>(first) + i);
+      best.add(scores, n, static_cast<std::size_t>(first));
       continue;
     }
     std::uint32_t above =
         step.ops.packed_scores(queries.packed[r], keys, best.threshold(), scores, scratch);
-    if (!best.is_full()) above = 0xFFFFFFFFU;
+    if (!best.is_full()) {
+      best.add(scores, n, static_cast<std::size_t>(first));
+      continue;
+    }
     if (n < ops::kKeyBlock) above &= (1U << n) - 1;
     for (; above != 0; above &= above - 1) {
       const auto i = static_cast<std::size_t>(std::countr_zero(above));

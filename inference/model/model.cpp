@@ -70,7 +70,7 @@ std::uint64_t model_fingerprint(const ModelWeights& weights, std::string_view ar
                                 Numerics numerics, bool mtp) {
   // The shapes, the arithmetic, and a sample of every matrix: a retrained checkpoint differs in
   // all.
-  constexpr std::uint32_t kStateVersion = 3;
+  constexpr std::uint32_t kStateVersion = 4;
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
   const auto add = [&](const void* data, std::size_t n) { XXH3_64bits_update(state, data, n); };

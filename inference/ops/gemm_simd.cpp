@@ -1,6 +1,7 @@
-// The fast path of gemm: a panel of weight rows is unpacked to fp32 once per call and multiplied
-// with all rows of x. Each product is one vector accumulator over the columns in order, whatever
-// the tile.
+// The fast path of gemm. For few rows of x, weights go from their packed form to registers and
+// nowhere else; for many, a panel of weight rows is unpacked to fp32 once per call, in the first
+// cache, and multiplied with all rows of x. Each product is one vector accumulator over the columns
+// in order, whatever the tile.
 #include <algorithm>
 
 #include "inference/ops/gemm.h"
@@ -13,6 +14,7 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 // After highway.h, as its manual asks.
+#include "inference/ops/sum-inl.h"
 #include "inference/ops/unpack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -35,13 +37,22 @@ HWY_INLINE void unpack_fp4_group(const std::uint8_t* pairs, float scale, float* 
   const hn::Full128<std::int8_t> i8;
   const hn::CappedTag<float, 16> d;
   const hn::RebindToSigned<decltype(d)> i32;
-  const hn::Rebind<std::int8_t, decltype(d)> narrow;
   alignas(16) static constexpr std::int8_t kTwice[16] = {0, 1,  2,  3,  4,  6,  8,  12,
                                                          0, -1, -2, -3, -4, -6, -8, -12};
   const auto table = hn::BitCast(u8, hn::Load(i8, kTwice));
   const auto both = hn::LoadU(u8, pairs);
   const auto even = hn::TableLookupBytes(table, hn::And(both, hn::Set(u8, 0x0FU)));
   const auto odd = hn::TableLookupBytes(table, hn::ShiftRight<4>(both));
+#if HWY_MAX_BYTES == 64
+  const auto s = hn::Set(d, 0.5F * scale);
+  const auto store = [&](auto bytes, float* to) HWY_ATTR {
+    const auto value = hn::ConvertTo(d, hn::PromoteTo(i32, hn::BitCast(i8, bytes)));
+    hn::StoreU(hn::Mul(value, s), d, to);
+  };
+  store(hn::InterleaveLower(u8, even, odd), out);
+  store(hn::InterleaveUpper(u8, even, odd), out + 16);
+#else
+  const hn::Rebind<std::int8_t, decltype(d)> narrow;
   alignas(16) std::int8_t twice[32];
   hn::Store(hn::BitCast(i8, hn::InterleaveLower(u8, even, odd)), i8, twice);
   hn::Store(hn::BitCast(i8, hn::InterleaveUpper(u8, even, odd)), i8, twice + 16);
@@ -50,6 +61,7 @@ HWY_INLINE void unpack_fp4_group(const std::uint8_t* pairs, float scale, float* 
     const auto value = hn::ConvertTo(d, hn::PromoteTo(i32, hn::LoadU(narrow, twice + i)));
     hn::StoreU(hn::Mul(value, s), d, out + i);
   }
+#endif
 #endif
 }
 
@@ -92,22 +104,22 @@ HWY_INLINE void tile(const float* x, std::size_t x_stride, const float* const* w
                      float* y, std::size_t y_stride) {
   const D d;
   const std::size_t lanes = hn::Lanes(d);
-  V acc[kX][kW];
-  for (std::size_t r = 0; r < kX; ++r) {
-    for (std::size_t o = 0; o < kW; ++o) acc[r][o] = hn::Zero(d);
-  }
+  V acc[kX * kW];
+  for (V& v : acc) v = hn::Zero(d);
   std::size_t i = 0;
   for (; i + lanes <= cols; i += lanes) {
     V wv[kW];
     for (std::size_t o = 0; o < kW; ++o) wv[o] = hn::LoadU(d, w[o] + i);
     for (std::size_t r = 0; r < kX; ++r) {
       const V xv = hn::LoadU(d, x + r * x_stride + i);
-      for (std::size_t o = 0; o < kW; ++o) acc[r][o] = hn::MulAdd(xv, wv[o], acc[r][o]);
+      for (std::size_t o = 0; o < kW; ++o) acc[r * kW + o] = hn::MulAdd(xv, wv[o], acc[r * kW + o]);
     }
   }
+  float sums[kX * kW];
+  sum_lanes<kX * kW>(acc, sums);
   for (std::size_t r = 0; r < kX; ++r) {
     for (std::size_t o = 0; o < kW; ++o) {
-      float sum = hn::GetLane(hn::SumOfLanes(d, acc[r][o]));
+      float sum = sums[r * kW + o];
       for (std::size_t t = i; t < cols; ++t) sum += x[r * x_stride + t] * w[o][t];
       y[r * y_stride + o] = sum;
     }
@@ -128,8 +140,164 @@ HWY_INLINE void panel(const GemmArgs& a, const float* const* w, std::size_t o) {
   }
 }
 
+// Columns [from, from + n) of a row that the formats' vectors do not fill, n < 32.
+void unpack_columns(const Matrix& w, std::size_t row, std::size_t from, std::size_t n, float* out) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(w.data);
+  const std::size_t at = row * w.cols + from;
+  if (w.type == MatrixType::kF32) {
+    std::copy_n(reinterpret_cast<const float*>(bytes) + at, n, out);
+  } else if (w.type == MatrixType::kBf16) {
+    unpack_bf16(bytes + 2 * at, n, out);
+  } else if (w.type == MatrixType::kFp8Block128) {
+    const std::size_t blocks = (w.cols + 127) / 128;
+    unpack_fp8(bytes + at, n, e8m0_value(w.scales[row / 128 * blocks + from / 128]), out);
+  }  // FP4 has whole groups of 32
+}
+
+// Rows of w as they are stored; unit() decodes kUnit columns of one.
+constexpr std::size_t kUnit = 32;
+constexpr std::size_t kUnitVectors = kUnit / HWY_LANES(float);
+
+struct Fp32Rows {
+  const float* data;
+  std::size_t cols;
+  HWY_INLINE void unit(std::size_t row, std::size_t at, V* out) const {
+    const D d;
+    const float* from = data + row * cols + at;
+    for (std::size_t v = 0; v < kUnitVectors; ++v) out[v] = hn::LoadU(d, from + v * hn::Lanes(d));
+  }
+};
+
+struct Bf16Rows {
+  const std::uint16_t* data;
+  std::size_t cols;
+  HWY_INLINE void unit(std::size_t row, std::size_t at, V* out) const {
+    const D d;
+    const hn::RebindToUnsigned<D> u;
+    const hn::Rebind<std::uint16_t, D> h;
+    const std::uint16_t* from = data + row * cols + at;
+    for (std::size_t v = 0; v < kUnitVectors; ++v) {
+      const auto half = hn::LoadU(h, from + v * hn::Lanes(d));
+      out[v] = hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(u, half)));
+    }
+  }
+};
+
+struct Fp8Rows {
+  const std::uint8_t* data;
+  const std::uint8_t* scales;
+  std::size_t cols;
+  HWY_INLINE void unit(std::size_t row, std::size_t at, V* out) const {
+    const D d;
+    float values[kUnit];
+    const float scale = e8m0_value(scales[row / 128 * ((cols + 127) / 128) + at / 128]);
+    unpack_fp8(data + row * cols + at, kUnit, scale, values);
+    for (std::size_t v = 0; v < kUnitVectors; ++v) out[v] = hn::LoadU(d, values + v * hn::Lanes(d));
+  }
+};
+
+struct Fp4Rows {
+  const std::uint8_t* data;
+  const std::uint8_t* scales;
+  std::size_t cols;
+  HWY_INLINE void unit(std::size_t row, std::size_t at, V* out) const {
+    const D d;
+    float values[kUnit];
+    const std::size_t i = row * cols + at;
+    unpack_fp4_group(data + i / 2, e8m0_value(scales[i / 32]), values);
+    for (std::size_t v = 0; v < kUnitVectors; ++v) out[v] = hn::LoadU(d, values + v * hn::Lanes(d));
+  }
+};
+
+// As tile(), for rows [row, row + kW) of w as stored.
+template <std::size_t kX, std::size_t kW, class Rows>
+HWY_INLINE void packed_tile(const Rows& w, const Matrix& m, std::size_t row, const float* x,
+                            std::size_t x_stride, float* y, std::size_t y_stride) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d);
+  V acc[kX * kW];
+  for (V& v : acc) v = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + kUnit <= m.cols; i += kUnit) {
+    for (std::size_t o = 0; o < kW; ++o) {
+      V unit[kUnitVectors];
+      w.unit(row + o, i, unit);
+      for (std::size_t v = 0; v < kUnitVectors; ++v) {
+        for (std::size_t r = 0; r < kX; ++r) {
+          const V xv = hn::LoadU(d, x + r * x_stride + i + v * lanes);
+          acc[r * kW + o] = hn::MulAdd(xv, unit[v], acc[r * kW + o]);
+        }
+      }
+    }
+  }
+  // Less than a unit: whole vectors, then single columns.
+  float rest[kW][kUnit];
+  const std::size_t left = m.cols - i;
+  std::size_t done = 0;
+  if (left != 0) {
+    for (std::size_t o = 0; o < kW; ++o) unpack_columns(m, row + o, i, left, rest[o]);
+    for (; done + lanes <= left; done += lanes) {
+      for (std::size_t r = 0; r < kX; ++r) {
+        const V xv = hn::LoadU(d, x + r * x_stride + i + done);
+        for (std::size_t o = 0; o < kW; ++o) {
+          acc[r * kW + o] = hn::MulAdd(xv, hn::LoadU(d, rest[o] + done), acc[r * kW + o]);
+        }
+      }
+    }
+  }
+  float sums[kX * kW];
+  sum_lanes<kX * kW>(acc, sums);
+  for (std::size_t r = 0; r < kX; ++r) {
+    for (std::size_t o = 0; o < kW; ++o) {
+      float sum = sums[r * kW + o];
+      for (std::size_t t = done; t < left; ++t) sum += x[r * x_stride + i + t] * rest[o][t];
+      y[r * y_stride + o] = sum;
+    }
+  }
+}
+
+template <std::size_t kX, class Rows>
+HWY_INLINE void packed_outputs(const GemmArgs& a, const Rows& w, std::size_t r, std::size_t from,
+                               std::size_t to) {
+  constexpr std::size_t kW = 8 / kX;
+  const float* x = a.x + r * a.x_stride;
+  float* y = a.y + r * a.y_stride;
+  std::size_t o = from;
+  for (; o + kW <= to; o += kW) {
+    packed_tile<kX, kW>(w, *a.w, a.first + o, x, a.x_stride, y + o, a.y_stride);
+  }
+  for (; o < to; ++o) {
+    packed_tile<kX, 1>(w, *a.w, a.first + o, x, a.x_stride, y + o, a.y_stride);
+  }
+}
+
+template <class Rows>
+void few_rows(const GemmArgs& a, const Rows& w, std::size_t from, std::size_t to) {
+  std::size_t r = 0;
+  for (; r + 2 <= a.n; r += 2) packed_outputs<2>(a, w, r, from, to);
+  if (r < a.n) packed_outputs<1>(a, w, r, from, to);
+}
+
 // Outputs [from, to) of the call; unpacked: kPanel · cols floats.
 void outputs(const GemmArgs& a, std::size_t from, std::size_t to, float* unpacked) {
+  constexpr std::size_t kFew = 3;
+  if (a.n <= kFew) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(a.w->data);
+    switch (a.w->type) {
+      case MatrixType::kF32:
+        return few_rows(a, Fp32Rows{reinterpret_cast<const float*>(bytes), a.w->cols}, from, to);
+      case MatrixType::kBf16:
+        return few_rows(a, Bf16Rows{reinterpret_cast<const std::uint16_t*>(bytes), a.w->cols}, from,
+                        to);
+      case MatrixType::kFp8Block128:
+        return few_rows(a, Fp8Rows{bytes, a.w->scales, a.w->cols}, from, to);
+      case MatrixType::kFp4Group32:
+        return few_rows(a, Fp4Rows{bytes, a.w->scales, a.w->cols}, from, to);
+      case MatrixType::kF16:
+      case MatrixType::kBlocks:
+        break;
+    }
+  }
   std::size_t o = from;
   const float* w[kPanel];
   for (; o + kPanel <= to; o += kPanel) {

@@ -24,9 +24,11 @@ inline constexpr std::size_t kKeyBlock = 32;
 
 // x: as round_kv_row leaves it.
 void pack_kv_row(const float* x, std::size_t dim, std::size_t rope, std::uint8_t* row);
-void unpack_kv_row_reference(const std::uint8_t* row, std::size_t dim, std::size_t rope,
-                             float* out);
-void unpack_kv_row_cpu(const std::uint8_t* row, std::size_t dim, std::size_t rope, float* out);
+// n rows, wherever they lie; out: [n, dim].
+void unpack_kv_rows_reference(const std::uint8_t* const* rows, std::size_t n, std::size_t dim,
+                              std::size_t rope, float* out);
+void unpack_kv_rows_cpu(const std::uint8_t* const* rows, std::size_t n, std::size_t dim,
+                        std::size_t rope, float* out);
 
 // key: as round_index_row leaves it; column < kKeyBlock.
 void pack_key(const float* key, std::size_t dim, std::size_t column, std::uint8_t* block);

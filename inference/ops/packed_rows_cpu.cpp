@@ -44,15 +44,18 @@ void pack_kv_row(const float* x, std::size_t dim, std::size_t rope, std::uint8_t
   }
 }
 
-void unpack_kv_row_reference(const std::uint8_t* row, std::size_t dim, std::size_t rope,
-                             float* out) {
+void unpack_kv_rows_reference(const std::uint8_t* const* rows, std::size_t n, std::size_t dim,
+                              std::size_t rope, float* out) {
   const std::size_t flat = dim - rope;
-  const std::uint8_t* scales = row + flat + 2 * rope;
-  for (std::size_t i = 0; i < flat; ++i) out[i] = e4m3_value(row[i]) * e8m0_value(scales[i / 64]);
-  for (std::size_t i = 0; i < rope; ++i) {
-    std::uint16_t half = 0;
-    std::memcpy(&half, row + flat + 2 * i, 2);
-    out[flat + i] = std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16U);
+  for (std::size_t r = 0; r < n; ++r, out += dim) {
+    const std::uint8_t* row = rows[r];
+    const std::uint8_t* scales = row + flat + 2 * rope;
+    for (std::size_t i = 0; i < flat; ++i) out[i] = e4m3_value(row[i]) * e8m0_value(scales[i / 64]);
+    for (std::size_t i = 0; i < rope; ++i) {
+      std::uint16_t half = 0;
+      std::memcpy(&half, row + flat + 2 * i, 2);
+      out[flat + i] = std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16U);
+    }
   }
 }
 

@@ -164,14 +164,24 @@ void expand(float* streams, const float* f, const float* post, const float* comb
   }
 }
 
-void unpack_kv_row(const std::uint8_t* row, std::size_t dim, std::size_t rope, float* out) {
+void unpack_kv_rows(const std::uint8_t* const* rows, std::size_t count, std::size_t dim,
+                    std::size_t rope, float* out) {
+  // Rows lie anywhere, which the processor cannot guess.
+  constexpr std::size_t kAhead = 6;
   const std::size_t flat = dim - rope;
-  const std::uint8_t* scales = row + flat + 2 * rope;
-  for (std::size_t at = 0; at < flat; at += 64) {
-    unpack_fp8(row + at, std::min<std::size_t>(64, flat - at), e8m0_value(scales[at / 64]),
-               out + at);
+  const std::size_t bytes = kv_row_bytes(dim, rope);
+  for (std::size_t r = 0; r < count; ++r, out += dim) {
+    if (r + kAhead < count) {
+      for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(rows[r + kAhead] + i);
+    }
+    const std::uint8_t* row = rows[r];
+    const std::uint8_t* scales = row + flat + 2 * rope;
+    for (std::size_t at = 0; at < flat; at += 64) {
+      unpack_fp8(row + at, std::min<std::size_t>(64, flat - at), e8m0_value(scales[at / 64]),
+                 out + at);
+    }
+    unpack_bf16(row + flat, rope, out + flat);
   }
-  unpack_bf16(row + flat, rope, out + flat);
 }
 
 std::size_t count_above(const std::int32_t* x, std::size_t n, std::int32_t bound) {
@@ -212,7 +222,7 @@ HWY_EXPORT(compress);
 HWY_EXPORT(swiglu_row);
 HWY_EXPORT(collapse);
 HWY_EXPORT(expand);
-HWY_EXPORT(unpack_kv_row);
+HWY_EXPORT(unpack_kv_rows);
 HWY_EXPORT(kth_largest);
 
 float inverse_rms_cpu(const float* x, std::size_t dim, float eps) {
@@ -236,10 +246,10 @@ void hc_expand_cpu(float* streams, const float* f, const float* post, const floa
                    std::size_t n, std::size_t dim) {
   HWY_DYNAMIC_DISPATCH(expand)(streams, f, post, comb, n, dim);
 }
-void unpack_kv_row_cpu(const std::uint8_t* row, std::size_t dim, std::size_t rope, float* out) {
-  HWY_DYNAMIC_DISPATCH(unpack_kv_row)(row, dim, rope, out);
+void unpack_kv_rows_cpu(const std::uint8_t* const* rows, std::size_t n, std::size_t dim,
+                        std::size_t rope, float* out) {
+  HWY_DYNAMIC_DISPATCH(unpack_kv_rows)(rows, n, dim, rope, out);
 }
-
 std::int32_t kth_largest(const std::int32_t* values, std::size_t n, std::size_t k) {
   return HWY_DYNAMIC_DISPATCH(kth_largest)(values, n, k);
 }

@@ -22,20 +22,20 @@ struct OpTable {
   decltype(&swiglu_reference) swiglu;
   decltype(&hc_collapse_reference) hc_collapse;
   decltype(&hc_expand_reference) hc_expand;
-  decltype(&unpack_kv_row_reference) unpack_kv_row;
+  decltype(&unpack_kv_rows_reference) unpack_kv_rows;
   decltype(&packed_scores_reference) packed_scores;
 };
 
 [[nodiscard]] constexpr OpTable reference_ops() {
   return {&rms_norm_reference,     &inverse_rms_reference,    &compress_reference,
           &index_scores_reference, &attention_part_reference, &swiglu_reference,
-          &hc_collapse_reference,  &hc_expand_reference,      &unpack_kv_row_reference,
+          &hc_collapse_reference,  &hc_expand_reference,      &unpack_kv_rows_reference,
           &packed_scores_reference};
 }
 
 [[nodiscard]] constexpr OpTable cpu_ops() {
-  return {&rms_norm_cpu, &inverse_rms_cpu, &compress_cpu,  &index_scores_cpu,  &attention_part_cpu,
-          &swiglu_cpu,   &hc_collapse_cpu, &hc_expand_cpu, &unpack_kv_row_cpu, &packed_scores_cpu};
+  return {&rms_norm_cpu, &inverse_rms_cpu, &compress_cpu,  &index_scores_cpu,   &attention_part_cpu,
+          &swiglu_cpu,   &hc_collapse_cpu, &hc_expand_cpu, &unpack_kv_rows_cpu, &packed_scores_cpu};
 }
 
 }  // namespace ambit::inference::ops

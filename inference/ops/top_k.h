@@ -15,19 +15,21 @@ class TopK {
   // room: capacity(k) entries, the caller's.
   TopK(std::size_t k, std::uint64_t* room)
       : k_(k), values_(reinterpret_cast<std::int32_t*>(room)), indices_(values_ + capacity(k)) {}
-  [[nodiscard]] static constexpr std::size_t capacity(std::size_t k) { return 2 * k + kSlack; }
+  [[nodiscard]] static constexpr std::size_t capacity(std::size_t k) { return k + kSlack; }
 
   // Scores that are not above this need not be added.
   [[nodiscard]] float threshold() const { return threshold_; }
   [[nodiscard]] bool is_full() const { return full_; }
   void add(float score, std::size_t index);
+  // n scores, of index `first` on.
+  void add(const float* scores, std::size_t n, std::size_t first);
   // What another scan found, of later indices.
   void add(const TopK& other);
   // The indices of the best, ascending; returns how many: k, or all that were added.
   std::size_t finish(std::int32_t* out);
 
  private:
-  static constexpr std::size_t kSlack = 256;
+  static constexpr std::size_t kSlack = 4096;
   void add_value(std::int32_t value, std::int32_t index);
   void shrink();
   std::size_t k_;

@@ -31,6 +31,24 @@ void TopK::add(float score, std::size_t index) {
   add_value(value_of(score), static_cast<std::int32_t>(index));
 }
 
+void TopK::add(const float* scores, std::size_t n, std::size_t first) {
+  for (std::size_t done = 0; done < n;) {
+    if (full_) {
+      add(scores[done], first + done);
+      ++done;
+      continue;
+    }
+    const std::size_t some = std::min(n - done, capacity(k_) - n_);
+    for (std::size_t i = 0; i < some; ++i) {
+      values_[n_ + i] = value_of(scores[done + i]);
+      indices_[n_ + i] = static_cast<std::int32_t>(first + done + i);
+    }
+    n_ += some;
+    done += some;
+    if (n_ == capacity(k_)) shrink();
+  }
+}
+
 void TopK::add(const TopK& other) {
   for (std::size_t i = 0; i < other.n_; ++i) add_value(other.values_[i], other.indices_[i]);
 }
@@ -66,7 +84,7 @@ std::size_t TopK::finish(std::int32_t* out) {
 std::size_t top_k(const float* scores, std::size_t n, std::size_t k, std::int32_t* out,
                   std::uint64_t* scratch) {
   TopK best(k, scratch);
-  for (std::size_t i = 0; i < n; ++i) best.add(scores[i], i);
+  best.add(scores, n, 0);
   return best.finish(out);
 }
 

@@ -1,6 +1,7 @@
 # The model's graph: configuration, weights, ops, state, engine.
 ambit_test(inference_graph_tests SOURCES
   model/golden.cpp
+  model/golden_difference.cpp
   model/golden_test.cpp
   model/paths_test.cpp
   model/mutation_test.cpp
@@ -11,3 +12,14 @@ ambit_test(inference_graph_tests SOURCES
   engine/local_backend_test.cpp
   engine/commands_test.cpp
   LIBS ambit_inference nlohmann_json::nlohmann_json)
+
+# The golden data's table of mistakes, planted in the source.
+find_package(Python3 COMPONENTS Interpreter)
+if(Python3_FOUND)
+  add_executable(golden_probe model/golden_probe.cpp model/golden.cpp model/golden_difference.cpp)
+  target_link_libraries(golden_probe PRIVATE ambit_flags ambit_inference GTest::gtest)
+  target_compile_definitions(golden_probe PRIVATE AMBIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME inference.golden_mistakes COMMAND ${Python3_EXECUTABLE}
+    ${CMAKE_CURRENT_SOURCE_DIR}/model/mistakes.py ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  set_tests_properties(inference.golden_mistakes PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+endif()

@@ -405,9 +405,10 @@ TEST_P(FastPaths, PackedRowsLoseNothing) {
     std::vector<std::uint8_t> row(kv_row_bytes(dim, rope));
     pack_kv_row(x.data(), dim, rope, row.data());
     std::vector<float> back(dim);
-    unpack_kv_row_reference(row.data(), dim, rope, back.data());
+    const std::uint8_t* packed = row.data();
+    unpack_kv_rows_reference(&packed, 1, dim, rope, back.data());
     EXPECT_EQ(back, x);
-    unpack_kv_row_cpu(row.data(), dim, rope, back.data());
+    unpack_kv_rows_cpu(&packed, 1, dim, rope, back.data());
     EXPECT_EQ(back, x);
   }
 }
