@@ -13,8 +13,8 @@ namespace ambit::inference {
 namespace {
 
 constexpr auto kBlock = static_cast<std::int64_t>(ops::kKeyBlock);  // keys of a page
-// Blocks of keys below which a scan is not worth a second thread.
-constexpr std::int64_t kWorthASplit = 16;
+// Blocks of keys that are worth a task of their own.
+constexpr std::int64_t kWorthATask = 64;
 
 // The queries of all rows of the step: floats, and packed when the keys are.
 struct Queries {
@@ -140,7 +140,9 @@ Selection select_rows(const StepContext& step, const IndexerWeights& w, std::siz
   const Queries queries = prepare(step, w, x, qr);
   const std::size_t workers = worker_count(step);
   const std::int64_t most_blocks = (most + kBlock - 1) / kBlock;
-  const std::size_t shares = step.rows >= 2 * workers || most_blocks < kWorthASplit ? 1 : workers;
+  const auto tasks = static_cast<std::size_t>(most_blocks / kWorthATask);
+  const std::size_t shares =
+      step.rows >= 2 * workers ? 1 : std::clamp<std::size_t>(tasks, 1, 4 * workers);
   const std::size_t room = ops::TopK::capacity(c.index_topk);
   const std::size_t slots = shares == 1 ? workers : step.rows * shares;
   auto* keys = step.scratch->take<std::uint64_t>(slots * room);
@@ -163,7 +165,11 @@ Selection select_rows(const StepContext& step, const IndexerWeights& w, std::siz
       best[slot] = ops::TopK(c.index_topk, keys + slot * room);
       scan(step, queries, r, *s.cache, layer, visible, blocks * share / n, blocks * (share + 1) / n,
            unpacked + worker * wide, best[slot]);
-      if (shares == 1) best[slot].finish(ids + r * out.stride);
+      if (shares == 1) {
+        best[slot].finish(ids + r * out.stride);
+      } else {
+        best[slot].settle();
+      }
     });
     if (shares == 1) continue;
     for (std::size_t i = 0; i < s.count; ++i) {

@@ -1,8 +1,10 @@
-// The fast paths of the ops that walk one row: RMS norm, pooling, SwiGLU, the stream mixtures, and
-// the unpacking of KV rows.
+// The fast paths of the ops that walk one row: RMS norm, pooling, SwiGLU, the stream mixtures, the
+// unpacking of KV rows, and the choice of the largest scores.
 // One source, chosen at run time by Highway; sums go lane by lane in a fixed order.
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 
 #include "inference/ops/compress.h"
 #include "inference/ops/experts.h"
@@ -184,6 +186,50 @@ void unpack_kv_rows(const std::uint8_t* const* rows, std::size_t count, std::siz
   }
 }
 
+std::int32_t score_value(float score) {
+  const float known = score != score ? -std::numeric_limits<float>::infinity() : score;
+  const auto bits = std::bit_cast<std::int32_t>(known + 0.0F);  // no -0
+  return bits < 0 ? bits ^ 0x7FFFFFFF : bits;
+}
+
+void score_values(const float* scores, std::size_t n, std::int32_t* values) {
+  const D d;
+  const hn::RebindToSigned<D> i32;
+  const std::size_t lanes = hn::Lanes(d);
+  const V lowest = hn::Set(d, -std::numeric_limits<float>::infinity());
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const V score = hn::Add(hn::LoadU(d, scores + i), hn::Zero(d));
+    const auto bits = hn::BitCast(i32, hn::IfThenElse(hn::Eq(score, score), score, lowest));
+    const auto magnitude = hn::And(hn::BroadcastSignBit(bits), hn::Set(i32, 0x7FFFFFFF));
+    hn::StoreU(hn::Xor(bits, magnitude), i32, values + i);
+  }
+  for (; i < n; ++i) values[i] = score_value(scores[i]);
+}
+
+std::size_t keep_at_least(std::int32_t* values, std::int32_t* indices, std::size_t n,
+                          std::int32_t least) {
+  const hn::ScalableTag<std::int32_t> d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto below = hn::Set(d, least - 1);  // no score is the lowest integer
+  std::size_t kept = 0;
+  std::size_t i = 0;
+  // A vector is read before what it is packed to is written, which is never further on.
+  for (; i + lanes <= n; i += lanes) {
+    const auto v = hn::LoadU(d, values + i);
+    const auto at = hn::LoadU(d, indices + i);
+    const auto keep = hn::Gt(v, below);
+    hn::CompressStore(v, keep, d, values + kept);
+    kept += hn::CompressStore(at, keep, d, indices + kept);
+  }
+  for (; i < n; ++i) {
+    values[kept] = values[i];
+    indices[kept] = indices[i];
+    kept += values[i] >= least ? 1 : 0;
+  }
+  return kept;
+}
+
 std::size_t count_above(const std::int32_t* x, std::size_t n, std::int32_t bound) {
   const hn::ScalableTag<std::int32_t> d;
   const std::size_t lanes = hn::Lanes(d);
@@ -224,6 +270,8 @@ HWY_EXPORT(collapse);
 HWY_EXPORT(expand);
 HWY_EXPORT(unpack_kv_rows);
 HWY_EXPORT(kth_largest);
+HWY_EXPORT(score_values);
+HWY_EXPORT(keep_at_least);
 
 float inverse_rms_cpu(const float* x, std::size_t dim, float eps) {
   return HWY_DYNAMIC_DISPATCH(inverse_rms)(x, dim, eps);
@@ -249,6 +297,13 @@ void hc_expand_cpu(float* streams, const float* f, const float* post, const floa
 void unpack_kv_rows_cpu(const std::uint8_t* const* rows, std::size_t n, std::size_t dim,
                         std::size_t rope, float* out) {
   HWY_DYNAMIC_DISPATCH(unpack_kv_rows)(rows, n, dim, rope, out);
+}
+void score_values(const float* scores, std::size_t n, std::int32_t* values) {
+  HWY_DYNAMIC_DISPATCH(score_values)(scores, n, values);
+}
+std::size_t keep_at_least(std::int32_t* values, std::int32_t* indices, std::size_t n,
+                          std::int32_t least) {
+  return HWY_DYNAMIC_DISPATCH(keep_at_least)(values, indices, n, least);
 }
 std::int32_t kth_largest(const std::int32_t* values, std::size_t n, std::size_t k) {
   return HWY_DYNAMIC_DISPATCH(kth_largest)(values, n, k);

@@ -23,6 +23,8 @@ class TopK {
   void add(float score, std::size_t index);
   // n scores, of index `first` on.
   void add(const float* scores, std::size_t n, std::size_t first);
+  // Drops what is not among the best.
+  void settle();
   // What another scan found, of later indices.
   void add(const TopK& other);
   // The indices of the best, ascending; returns how many: k, or all that were added.
@@ -31,7 +33,6 @@ class TopK {
  private:
   static constexpr std::size_t kSlack = 4096;
   void add_value(std::int32_t value, std::int32_t index);
-  void shrink();
   std::size_t k_;
   std::int32_t* values_;  // in the order of the scores
   std::int32_t* indices_;
@@ -40,8 +41,14 @@ class TopK {
   float threshold_ = -std::numeric_limits<float>::infinity();
 };
 
+// The parts that are vectors. Scores as integers in the order of the scores; NaN counts as the
+// lowest score.
+void score_values(const float* scores, std::size_t n, std::int32_t* values);
 // The k-th largest of n values, 1 ≤ k ≤ n.
 [[nodiscard]] std::int32_t kth_largest(const std::int32_t* values, std::size_t n, std::size_t k);
+// Keeps the pairs whose value is at least `least`, in order; returns how many.
+std::size_t keep_at_least(std::int32_t* values, std::int32_t* indices, std::size_t n,
+                          std::int32_t least);
 
 // All scores at once. scratch: TopK::capacity(k) entries.
 std::size_t top_k(const float* scores, std::size_t n, std::size_t k, std::int32_t* out,
