@@ -14,7 +14,7 @@ struct Last {
   const char* section = nullptr;
   std::size_t size = 0;
   std::uint32_t block = 0;
-  std::uint64_t check = 0;  // the frame's first bytes: another mapping may come to the same address
+  std::uint64_t check = 0;  // the frame's last bytes: another mapping may come to the same address
   std::shared_ptr<const std::string> bytes;
 };
 
@@ -28,7 +28,13 @@ void FactsWriter::flush() {
   const auto bound = ZSTD_compressBound(raw_.size());
   const auto at = packed_.size();
   packed_.resize(at + bound);
-  const auto n = ZSTD_compress(packed_.data() + at, bound, raw_.data().data(), raw_.size(), kLevel);
+  // With a checksum at its end, by which the block that a thread read last is known again.
+  const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(),
+                                                                     &ZSTD_freeCCtx);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kLevel);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+  const auto n =
+      ZSTD_compress2(context.get(), packed_.data() + at, bound, raw_.data().data(), raw_.size());
   packed_.resize(at + (ZSTD_isError(n) != 0 ? 0 : n));
   blocks_.push_back({at, static_cast<std::uint32_t>(packed_.size() - at),
                      static_cast<std::uint32_t>(raw_.size())});

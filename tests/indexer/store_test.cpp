@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "indexer/git/repository.h"
+#include "indexer/store/facts_blocks.h"
 #include "temp_repo.h"
 
 namespace ambit::indexer {
@@ -194,6 +195,22 @@ TEST(Catalog, ForgetsADamagedFile) {
   ASSERT_TRUE(again.load());
   EXPECT_TRUE(again.segments().empty());
   EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+// A segment that is gone leaves its address to the next: what was read there must not come again.
+TEST(FactsBlocks, AreKnownByWhatTheyHold) {
+  std::string memory;
+  for (const std::string text :
+       {"one of these, and the same end", "two of these, and the same end"}) {
+    FactsWriter writer;
+    writer.out().string(text);
+    const auto section = writer.finish();
+    memory.resize(section.size());
+    std::copy(section.begin(), section.end(), memory.begin());  // the same place
+    std::shared_ptr<const std::string> holder;
+    ByteReader in(facts_at(memory, 0, holder));
+    EXPECT_EQ(in.string(), text);
+  }
 }
 
 }  // namespace
