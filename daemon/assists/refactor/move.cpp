@@ -18,6 +18,7 @@ using indexer::kNoNode;
 using indexer::Language;
 using indexer::Snapshot;
 using indexer::Symbol;
+using indexer::SymbolKind;
 using indexer::SyntaxTree;
 
 namespace {
@@ -481,7 +482,14 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   AMBIT_CHECK_OK(check_path(to));
   std::vector<Symbol> found;
   for (auto& s : snapshot.definitions(last_name(name), 200)) {
-    if (s.scope.empty() && !s.declaration_only) found.push_back(std::move(s));
+    if (s.declaration_only) continue;
+    const bool c = same_family(indexer::language_of(s.path), Language::kC);
+    // In C++ a scope may be a namespace: whether it is one, the move looks at.
+    const auto whole = s.scope.empty() ? s.name : s.scope + "::" + s.name;
+    if (c ? (whole == name || whole.ends_with("::" + name)) && s.kind != SymbolKind::kField
+          : s.scope.empty()) {
+      found.push_back(std::move(s));
+    }
   }
   if (found.empty()) {
     return make_error(Code::kNotFound,
@@ -494,14 +502,18 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   }
   const auto& symbol = found[0];
   const auto language = indexer::language_of(symbol.path);
-  if (language != Language::kPython && !same_family(language, Language::kJavaScript)) {
+  const bool c = same_family(language, Language::kC);
+  if (!c && language != Language::kPython && !same_family(language, Language::kJavaScript)) {
     return make_error(Code::kUnsupported,
-                      "moving a definition is exact in Python, JavaScript and TypeScript only; " +
-                          symbol.path + " is neither");
+                      "moving a definition is exact in C, C++, Python, JavaScript and TypeScript "
+                      "only; " +
+                          symbol.path + " is none of these");
   }
-  using Kind = indexer::SymbolKind;
-  if (symbol.kind != Kind::kFunction && symbol.kind != Kind::kClass &&
-      symbol.kind != Kind::kInterface && symbol.kind != Kind::kTypeAlias) {
+  if (c && to != symbol.path && same_family(indexer::language_of(to), language)) {
+    return plan_c_move(snapshot, symbol, to);
+  }
+  if (symbol.kind != SymbolKind::kFunction && symbol.kind != SymbolKind::kClass &&
+      symbol.kind != SymbolKind::kInterface && symbol.kind != SymbolKind::kTypeAlias) {
     return make_error(Code::kInvalidArgument, name + " is a " +
                                                   std::string(to_string(symbol.kind)) +
                                                   "; functions and classes can be moved");

@@ -6,10 +6,16 @@
 
 namespace ambit::daemon {
 
-// Python, JavaScript and TypeScript modules; `to` may be new. kInvalidArgument, with the place,
-// wherever it would not be exact: both files would need each other, somebody imports everything or
-// reaches the name through the module, a name is taken. kUnsupported for other languages.
+// Python, JavaScript and TypeScript modules, and C and C++ (plan_c_move); `to` may be new, but for
+// source files of C and C++. kInvalidArgument, with the place, wherever it would not be exact: both
+// files would need each other, somebody imports everything or reaches the name through the module,
+// a name is taken. kUnsupported for other languages.
 [[nodiscard]] Result<PlanStep> plan_move(const indexer::Snapshot& snapshot, const std::string& name,
                                          const std::string& to, std::stop_token stop = {});
+
+// From source to source or from header to header; that a program which links the one links the
+// other too is not looked at. `symbol` has a body, and `to` is another file of the same family.
+[[nodiscard]] Result<PlanStep> plan_c_move(const indexer::Snapshot& snapshot,
+                                           const indexer::Symbol& symbol, const std::string& to);
 
 }  // namespace ambit::daemon

@@ -70,10 +70,22 @@ bool Visibility::reaches(const std::string& path) {
   return found;
 }
 
+// A piece without includes of its own ("list.inc") sees what the files see that include it.
+bool Visibility::read_where_seen(const std::string& path) {
+  const auto found = snapshot_.search(base_of(path), false, 50);
+  if (!found) return false;
+  return std::any_of(found->begin(), found->end(), [&](const auto& match) {
+    if (match.path == path || !c_family(indexer::language_of(match.path))) return false;
+    const auto& includes = includes_of(match.path);
+    return std::find(includes.begin(), includes.end(), path) != includes.end() &&
+           reaches(match.path);
+  });
+}
+
 int Visibility::of(const ParsedFile& f) {
   if (targets_.contains(f.path)) return 2;
   const auto& text = f.text;
-  if (c_family(f.language)) return reaches(f.path) ? 2 : 0;
+  if (c_family(f.language)) return reaches(f.path) || read_where_seen(f.path) ? 2 : 0;
   const bool by_folder = f.language == Language::kGo || f.language == Language::kJava ||
                          f.language == Language::kKotlin || f.language == Language::kScala ||
                          f.language == Language::kCSharp || f.language == Language::kSwift;

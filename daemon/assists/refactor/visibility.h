@@ -20,6 +20,7 @@ class Visibility {
 
  private:
   [[nodiscard]] bool reaches(const std::string& path);
+  [[nodiscard]] bool read_where_seen(const std::string& path);
   [[nodiscard]] const std::vector<std::string>& includes_of(const std::string& path);
   const indexer::Snapshot& snapshot_;
   const RenameGroup& group_;

@@ -71,7 +71,7 @@ void check(const std::string& instruction, std::string_view before, std::string_
 void refused(const std::string& instruction, std::string_view before, const std::string& why) {
   const auto got = carry_out(instruction, parse(before));
   ASSERT_TRUE(got.contains("")) << "it was carried out: " << instruction;
-  EXPECT_NE(got.at("").find(why), std::string::npos) << got.at("");
+  EXPECT_NE(got.at("").find(why), std::string::npos) << got.at("") << "\n" << before;
 }
 
 TEST(MoveFile, IncludesFollowIt) {
@@ -181,7 +181,7 @@ TEST(MoveDefinition, RefusesWhatItCannotDoExactly) {
   refused("move f to b.py", "//- a.py\n__all__ = ['f']\ndef f(): pass\n", "__all__");
   refused("move nothing to b.py", a, "knows no function or class nothing");
   refused("move f to b.cpp", "//- a.cpp\nint f() { return 1; }\n",
-          "Python, JavaScript and TypeScript only");
+          "there is no b.cpp; make it and name it in your build first");
   refused("move f to b.js", "//- a.js\nconst n = 1;\nexport function f() { return n; }\n",
           "not exported");
 }
@@ -199,6 +199,93 @@ TEST(MoveFile, KeepsTheModeAndIsTakenBackWhole) {
   EXPECT_EQ(tree.picture().at("d/b.py"), before.at("a.py"));
   static_cast<void>(undo(tree, journal, id));
   EXPECT_EQ(tree.picture(), before);
+}
+
+TEST(MoveC, AFunctionTakesItsIncludesAndLeavesItsCallersADeclaration) {
+  check("move area_of to lib/shape.c",
+        "//- lib/math.h\n#pragma once\n#include <stdint.h>\nint times(int a, int b);\n"
+        "//- lib/shape.h\n#pragma once\nint edge(void);\n"
+        "//- lib/shape.c\n#include \"shape.h\"\n\nint edge(void)\n{\n\treturn 1;\n}\n"
+        "//- app/main.c\n#include <stdio.h>\n#include \"../lib/math.h\"\n\n"
+        "/* Width by height. */\nint area_of(int w, int h)\n{\n\tprintf(\"%d\", w);\n"
+        "\treturn times(w, h);\n}\n\nint main(void)\n{\n\treturn area_of(1, 2);\n}\n",
+        "//- lib/math.h\n#pragma once\n#include <stdint.h>\nint times(int a, int b);\n"
+        "//- lib/shape.h\n#pragma once\nint edge(void);\n"
+        "//- lib/shape.c\n#include \"shape.h\"\n#include <stdio.h>\n#include \"math.h\"\n\n"
+        "int edge(void)\n{\n\treturn 1;\n}\n\n"
+        "/* Width by height. */\nint area_of(int w, int h)\n{\n\tprintf(\"%d\", w);\n"
+        "\treturn times(w, h);\n}\n"
+        "//- app/main.c\n#include <stdio.h>\n#include \"../lib/math.h\"\n\n"
+        "int area_of(int w, int h);\n\nint main(void)\n{\n\treturn area_of(1, 2);\n}\n");
+}
+
+TEST(MoveC, IntoTheSameNamespaceWithoutASecondDeclaration) {
+  check("move a::b::twice to b.cpp",
+        "//- a.h\n#pragma once\nnamespace a::b {\nint twice(int x);\n}\n"
+        "//- a.cpp\n#include \"a.h\"\nnamespace a::b {\n\nint twice(int x) { return x + x; }\n\n"
+        "int four(int x) { return twice(twice(x)); }\n\n}  // namespace a::b\n"
+        "//- b.cpp\nnamespace a::b {\n\nint other() { return 1; }\n\n}  // namespace a::b\n",
+        "//- a.h\n#pragma once\nnamespace a::b {\nint twice(int x);\n}\n"
+        "//- a.cpp\n#include \"a.h\"\nnamespace a::b {\n\n"
+        "int four(int x) { return twice(twice(x)); }\n\n}  // namespace a::b\n"
+        "//- b.cpp\n#include \"a.h\"\n\nnamespace a::b {\n\nint other() { return 1; }\n\n"
+        "int twice(int x) { return x + x; }\n\n}  // namespace a::b\n");
+}
+
+TEST(MoveC, AClassToAHeaderThatItsOldOneIncludes) {
+  check("move Point to geo/point.h",
+        "//- geo/num.h\n#pragma once\nnamespace g {\nusing Num = int;\n}\n"
+        "//- geo/all.h\n#pragma once\n#include <string>\n\n#include \"geo/num.h\"\n\nnamespace g "
+        "{\n\n"
+        "// Where.\nclass Point {\n public:\n  Num x = 0;\n  std::string name() const;\n};\n\n"
+        "Point origin();\n\n}  // namespace g\n"
+        "//- geo/all.cpp\n#include \"geo/all.h\"\n",
+        "//- geo/num.h\n#pragma once\nnamespace g {\nusing Num = int;\n}\n"
+        "//- geo/all.h\n#pragma once\n#include <string>\n\n#include \"geo/num.h\"\n"
+        "#include \"geo/point.h\"\n\nnamespace g {\n\nPoint origin();\n\n}  // namespace g\n"
+        "//- geo/all.cpp\n#include \"geo/all.h\"\n"
+        "//- geo/point.h\n#pragma once\n\n#include <string>\n#include \"geo/num.h\"\n\n"
+        "namespace g {\n\n// Where.\nclass Point {\n public:\n  Num x = 0;\n"
+        "  std::string name() const;\n};\n\n}  // namespace g\n");
+  check("move Far to far.h",
+        "//- all.h\n#pragma once\nnamespace g {\nclass Near;\nclass Far {\n  Near* n;\n};\n}\n",
+        "//- all.h\n#pragma once\n\n#include \"far.h\"\nnamespace g {\nclass Near;\n}\n"
+        "//- far.h\n#pragma once\n\nnamespace g {\n\nclass Near;\n\nclass Far {\n  Near* n;\n"
+        "};\n\n}  // namespace g\n");
+  check("move struct_b to b.h",
+        "//- a.h\n#ifndef A_H\n#define A_H\nstruct struct_b {\n\tint x;\n};\n"
+        "int use(struct struct_b *b);\n#endif\n"
+        "//- b.h\n#ifndef B_H\n#define B_H\nint b;\n#endif\n",
+        "//- a.h\n#ifndef A_H\n#define A_H\n\n#include \"b.h\"\n"
+        "int use(struct struct_b *b);\n#endif\n"
+        "//- b.h\n#ifndef B_H\n#define B_H\nint b;\n\nstruct struct_b {\n\tint x;\n};\n\n#endif\n");
+}
+
+TEST(MoveC, RefusesWhereItWouldNotBeExact) {
+  const std::string b = "//- b.cpp\nint other;\n";
+  const auto no_move = [&](const std::string& a, const std::string& why) {
+    SCOPED_TRACE(a);
+    refused("move f to b.cpp", "//- a.cpp\n" + a + b, why);
+  };
+  no_move("static int f() { return 1; }\n", "a.cpp:1 is static");
+  no_move("namespace {\nint f() { return 1; }\n}\n", "is in an unnamed namespace");
+  no_move("#ifdef X\nint f() { return 1; }\n#endif\n", "a.cpp:2 stands inside of an #if");
+  no_move("static int h;\nint f() { return h; }\n", "a.cpp:1 is h, which only its file knows");
+  no_move("#define H 1\nint f() { return H; }\n", "a.cpp:1 is H, which only its file knows");
+  no_move("struct S {\n  int f() { return 1; }\n};\n", "a.cpp:2 is a member");
+  no_move("using namespace std;\nint f() { return 1; }\n", "a.cpp:1 says 'using namespace std;'");
+  no_move("#if X\n#include <x>\n#endif\nint f() { return xx(); }\n",
+          "includes <x> inside of an #if");
+  no_move("template <class T> int f(T t) { return t; }\n", "is template");
+  no_move("extern \"C\" {\nint f() { return 1; }\n}\n", "extern \"C\"");
+  refused("move f to c.cpp", "//- a.cpp\nint f() { return 1; }\n" + b, "there is no c.cpp");
+  refused("move f to b.h", "//- a.cpp\nint f() { return 1; }\n//- b.h\nint b;\n", "is a header");
+  refused("move f to b.cpp", "//- a.cpp\nint f() { return 1; }\n//- b.cpp\nint f() { return 2; }\n",
+          "2 files define f");
+  refused("move S to b.h", "//- a.h\nstruct T { int x; };\nstruct S { T t; };\n//- b.h\nint b;\n",
+          "a.h:1 is T, which S uses");
+  refused("move S to b.h", "//- a.h\nstruct S { int x; };\n//- b.h\n#include \"a.h\"\nint b;\n",
+          "b.h includes a.h, whose users would not find S");
 }
 
 }  // namespace

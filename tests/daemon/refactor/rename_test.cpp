@@ -341,7 +341,7 @@ TEST(Rename, ListsWhatItIsNotSureOf) {
 TEST(Rename, SaysWhichOtherFilesNameIt) {
   const auto fixture = parse(
       "//- a.cpp\nint total(int x) { return x; }\n//- README.md\nCall total(1).\n"
-      "//- b.def\nint y = total(2);\n//- c.md\nsubtotal\n");
+      "//- b.rst\ntotal(2)\n//- c.md\nsubtotal\n");
   const Index index(fixture);
   RefactorRequest request;
   request.instruction = "rename total to sum";
@@ -349,7 +349,20 @@ TEST(Rename, SaysWhichOtherFilesNameIt) {
   ASSERT_TRUE(plan) << plan.error().message;
   ASSERT_EQ(plan->notes.size(), 1U);
   EXPECT_EQ(plan->notes[0],
-            "also named in 2 files of other kinds, which stay as they are: README.md, b.def");
+            "also named in 2 files of other kinds, which stay as they are: README.md, b.rst");
+}
+
+TEST(Rename, PiecesOfAFileSeeWhatItSees) {
+  const Index index(
+      parse("//- a.h\nint total(int x);\n//- use.cpp\n#include \"a.h\"\n#include \"list.inc\"\n"
+            "//- list.inc\nint y = total(2);\n//- other.inc\nint z = total(3);\n"));
+  RefactorRequest request;
+  request.instruction = "rename total to sum";
+  const auto plan = plan_by_index(*index.index->snapshot(), request);
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto changes = plan_changes(*plan, reader_of(*index.index->snapshot())).value();
+  EXPECT_EQ(changes.at("list.inc").after, "int y = sum(2);\n");
+  EXPECT_FALSE(changes.contains("other.inc")) << "nobody includes it";
 }
 
 TEST(Rename, OneVariable) {
