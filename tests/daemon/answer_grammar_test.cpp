@@ -158,6 +158,22 @@ TEST_F(FindingsGrammar, CitesAddedLinesAlone) {
   EXPECT_EQ(grammar.find("AKIAIOSFODNN7EXAMPL2"), std::string::npos) << "secrets are replaced";
 }
 
+TEST_F(FindingsGrammar, CitesTheLineBesideWhatIsGone) {
+  repo.git("commit -qm two");
+  repo.write("a.c", "int one;\nint three;\nint two;\n");
+  repo.git("add -A");
+  review::Source source;
+  source.repository = repo.path();
+  const auto gone = review::load_change(source).value();
+  const auto g = review::findings_grammar(gone, 2, [](const auto&) { return true; });
+  for (const auto& [line, text, may] :
+       {std::tuple(1, "int one;", false), {2, "int three;", true}, {3, "int two;", true}}) {
+    const auto answer = list(finding("a.c", line, text));
+    EXPECT_EQ(matches(g, answer), may) << text;
+    EXPECT_EQ(review::read_model_findings(answer, gone, {}).findings.size(), may ? 1U : 0U);
+  }
+}
+
 TEST_F(FindingsGrammar, WhatItLetsThroughIsAFinding) {
   const auto parsed = Grammar::parse(grammar);
   ASSERT_TRUE(parsed) << parsed.error().message;

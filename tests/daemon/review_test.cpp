@@ -93,6 +93,33 @@ TEST(Review, TheLastTestOfAFunctionThatIsStillThere) {
   EXPECT_EQ(moved[0].fingerprint, found[0].fingerprint) << "what stands there now does not matter";
 }
 
+TEST(Review, PackagesThatBringANameOn) {
+  TempRepo repo;
+  repo.write("src/lib/ctx.py", "def has_it():\n    return 1\n\n\ndef other():\n    return 2\n");
+  repo.write("src/lib/__init__.py",
+             "from .ctx import has_it as has_it\nfrom .ctx import other as o\n");
+  repo.write("tests/a.py", "import lib\n\nassert lib.has_it()\nassert lib.other()\n");
+  repo.write("tests/b.py", "from lib import has_it\n\nassert has_it()\n");
+  repo.commit("one");
+  repo.write("src/lib/ctx.py", "def has_it(x):\n    return x\n\n\ndef other(x):\n    return x\n");
+  const auto found = facts(repo);
+  ASSERT_EQ(said(found), "changed-signature src/lib/ctx.py:1\n");
+  EXPECT_EQ(found[0].related.size(), 2U);
+}
+
+TEST(Review, HelpersOfGoTestsAreOfTheirPackage) {
+  TempRepo repo;
+  repo.write("a_test.go", "package a\n\nfunc help(n int) int {\n\treturn n\n}\n");
+  repo.write("b_test.go", "package a\n\nfunc use() int {\n\treturn help(1)\n}\n");
+  repo.write("c_test.go", "package a_test\n\nfunc use() int {\n\treturn help(1)\n}\n");
+  repo.commit("one");
+  repo.write("a_test.go", "package a\n\nfunc help(n, m int) int {\n\treturn n + m\n}\n");
+  const auto found = facts(repo);
+  ASSERT_EQ(said(found), "changed-signature a_test.go:3\n");
+  ASSERT_EQ(found[0].related.size(), 1U);
+  EXPECT_EQ(found[0].related[0].path, "b_test.go");
+}
+
 TEST(Review, FilesThatAreGoneButNamed) {
   TempRepo repo;
   repo.write("a/old.h", "int x();\n");

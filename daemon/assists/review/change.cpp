@@ -43,6 +43,30 @@ std::vector<Lines> added_lines(const indexer::FileDiff& diff) {
   return out;
 }
 
+std::vector<Lines> lines_beside_removed(const indexer::FileDiff& diff, std::uint32_t count) {
+  std::vector<Lines> out;
+  for (const auto& hunk : diff.hunks) {
+    std::optional<std::uint32_t> before;  // the line in front of the run that is looked at
+    bool removed = false, added = false;
+    const auto close = [&](std::optional<std::uint32_t> next) {
+      const auto begin = before.value_or(next.value_or(hunk.new_start));
+      const auto end = std::min(count, next.value_or(begin) + 1);
+      if (removed && !added && begin < end) out.push_back({begin, end});
+      removed = added = false;
+    };
+    for (const auto& line : hunk.lines) {
+      if (line.origin == indexer::LineOrigin::kContext) {
+        close(line.new_line);
+        before = line.new_line;
+      } else {
+        (line.origin == indexer::LineOrigin::kRemoved ? removed : added) = true;
+      }
+    }
+    close(std::nullopt);
+  }
+  return out;
+}
+
 std::vector<Lines> common(const std::vector<Lines>& a, const std::vector<Lines>& b) {
   std::vector<Lines> out;
   for (std::size_t i = 0, k = 0; i < a.size() && k < b.size();) {
@@ -104,7 +128,11 @@ ChangedFile make_file(indexer::Extractor& extractor, indexer::FileDiff diff,
     one(read_old, d.old_blob, d.old_path, f.before);
   }
   if (!gone) one(read_new, d.new_blob, d.new_path, f.after);
-  if (f.after) f.added = added_lines(d);
+  if (f.after) {
+    f.added = added_lines(d);
+    const auto count = line_starts(f.after->text).size();
+    f.beside_removed = lines_beside_removed(d, static_cast<std::uint32_t>(count));
+  }
   return f;
 }
 
@@ -142,6 +170,7 @@ Result<void> keep_what_no_parent_has(const Source& source, indexer::DiffOptions 
     std::map<std::string, const indexer::FileDiff*> by_path;
     for (const auto& d : other.files) by_path[d.new_path] = &d;
     for (auto& f : out.files) {
+      f.beside_removed.clear();
       const auto it = by_path.find(f.path);
       f.added =
           it == by_path.end() ? std::vector<Lines>{} : common(f.added, added_lines(*it->second));
@@ -159,6 +188,21 @@ bool ChangedFile::line_added(std::uint32_t line) const {
 bool ChangedFile::touches(std::uint32_t first, std::uint32_t last) const {
   return std::any_of(added.begin(), added.end(),
                      [&](const Lines& l) { return l.begin <= last && first < l.end; });
+}
+
+std::vector<Lines> ChangedFile::changed() const {
+  auto all = added;
+  all.insert(all.end(), beside_removed.begin(), beside_removed.end());
+  std::sort(all.begin(), all.end(), [](Lines a, Lines b) { return a.begin < b.begin; });
+  std::vector<Lines> out;
+  for (const auto& l : all) {
+    if (!out.empty() && l.begin <= out.back().end) {
+      out.back().end = std::max(out.back().end, l.end);
+    } else {
+      out.push_back(l);
+    }
+  }
+  return out;
 }
 
 const ChangedFile* ChangeSet::find(std::string_view path) const {

@@ -53,10 +53,14 @@ struct ChangedFile {
   indexer::FileClass file_class = indexer::FileClass::kSource;
   std::optional<Side> before, after;  // empty: does not exist, or is not text
   std::vector<Lines> added;           // of `after`; in a merge only what neither parent has
-  std::string_view skipped;           // why the content is not looked at; empty: it is
+  // Lines of `after` next to lines that went without others in their place; none in a merge.
+  std::vector<Lines> beside_removed;
+  std::string_view skipped;  // why the content is not looked at; empty: it is
 
   [[nodiscard]] bool line_added(std::uint32_t line) const;
   [[nodiscard]] bool touches(std::uint32_t first, std::uint32_t last) const;  // both inclusive
+  // Added, or beside what was removed: what a finding may be about.
+  [[nodiscard]] std::vector<Lines> changed() const;
 };
 
 struct ChangeSet {

@@ -29,13 +29,13 @@ std::string quote_of(std::string_view line) {
   return whole && normalise_code(out).size() >= 2 ? out : "";
 }
 
-// `number, "quote": "…"` of each added line; "" when there are too many to hold apart, or none.
-std::string added_lines(const ChangedFile& file) {
+// `number, "quote": "…"` of each changed line; "" when there are too many to hold apart, or none.
+std::string changed_lines(const ChangedFile& file) {
   const auto starts = line_starts(file.after->text);
   std::string out;
   std::size_t count = 0;
-  for (const auto& added : file.added) {
-    for (auto line = added.begin; line < added.end; ++line) {
+  for (const auto& part : file.changed()) {
+    for (auto line = part.begin; line < part.end; ++line) {
       const auto quote = quote_of(line_text(file.after->text, starts, line));
       if (quote.empty()) continue;
       if (++count > kMaxAlternatives) return "";
@@ -53,9 +53,9 @@ std::string findings_grammar(const ChangeSet& change, std::size_t most,
   std::string rules, places;
   std::size_t count = 0;
   for (const auto& file : change.files) {
-    if (!file.after || file.added.empty() || !shown(file)) continue;
+    if (!file.after || file.changed().empty() || !shown(file)) continue;
     if (++count > kMaxAlternatives) break;
-    auto lines = added_lines(file);
+    auto lines = changed_lines(file);
     if (lines.empty()) lines = "[1-9] [0-9]* \", \\\"quote\\\": \" json-string";
     const auto name = "file-" + std::to_string(count);
     rules += name + " ::= " + lines + "\n";

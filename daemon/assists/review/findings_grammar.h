@@ -1,5 +1,6 @@
 // The grammar of a model's findings for one change: only files of the change can be named, only
-// lines that it added, each with the words that stand there, and no more findings than are read.
+// lines that it added or that stand beside what it removed, each with the words that stand there,
+// and no more findings than are read.
 #pragma once
 
 #include <functional>

@@ -63,7 +63,11 @@ std::optional<Finding> read_one(const json& item, const ChangeSet& change,
   }
   const auto first = static_cast<std::uint32_t>(line - 1);
   const auto last = static_cast<std::uint32_t>(end_line - 1);
-  if (!file->touches(first, last)) return std::nullopt;
+  const auto changed = file->changed();
+  if (std::none_of(changed.begin(), changed.end(),
+                   [&](const Lines& l) { return l.begin <= last && first < l.end; })) {
+    return std::nullopt;
+  }
   std::string code;
   for (auto at = first; at <= last; ++at) {
     code += line_text(file->after->text, starts, at);
@@ -156,8 +160,10 @@ ModelAnswer read_model_findings(std::string_view answer, const ChangeSet& change
 std::string review_question(const ChangeSet& change, const indexer::Snapshot& after,
                             const indexer::Snapshot& worktree) {
   std::string out =
-      "Review this change. Report only faults that it introduces on added lines and that you are "
-      "sure of: wrong results, crashes, leaks, races, broken callers. No style, nothing that a "
+      "Review this change. Report only faults that it introduces and that you are sure of, at "
+      "added "
+      "lines or at the line beside what it removed: wrong results, crashes, leaks, races, broken "
+      "callers. No style, nothing that a "
       "compiler or linter says, nothing about lines that did not change. Most changes have no "
       "fault: then the list is empty.\n"
       "Answer with JSON alone: {\"findings\": [{\"path\": …, \"line\": number in the new file, "

@@ -160,13 +160,36 @@ bool own_method_use(const Here& h, const Subject& s, std::string_view self,
   return rest.starts_with(after_class_name) && code.find("__getattr__") == std::string_view::npos;
 }
 
-bool python_use(const Here& h, const Subject& s) {
+// `package` is one whose __init__.py brings the subject in under its own name.
+bool brings_on(Texts& texts, std::string_view package, const Here& h, const Subject& s) {
+  for (const auto& defined : s.paths) {
+    for (auto folder = folder_of(defined); !folder.empty(); folder = folder_of(folder)) {
+      const auto init = std::string(folder) + "/__init__.py";
+      if (init == defined || !import_names(package, Language::kPython, h.path, init)) continue;
+      const auto& entry = texts.at(init);
+      return std::any_of(entry.imports.begin(), entry.imports.end(), [&](const auto& i) {
+        const auto words =
+            std::string_view(entry.text).substr(i.statement.begin, i.statement.size());
+        const auto module = std::string_view(entry.text).substr(i.module.begin, i.module.size());
+        const bool renamed = words.find(" as ") != std::string_view::npos &&
+                             words.find(s.name + " as " + s.name) == std::string_view::npos;
+        return words.starts_with("from") && !renamed && contains_word(words, s.name) &&
+               import_names(module, Language::kPython, init, defined);
+      });
+    }
+  }
+  return false;
+}
+
+bool python_use(Texts& texts, const Here& h, const Subject& s) {
   if (!s.scope.empty()) return own_method_use(h, s, "self.", ":");
   const bool own = std::find(s.paths.begin(), s.paths.end(), h.path) != s.paths.end();
   const auto names_module = [&](std::string_view module) {
-    return std::any_of(s.paths.begin(), s.paths.end(), [&](const std::string& p) {
-      return import_names(module, Language::kPython, h.path, p);
-    });
+    return std::any_of(s.paths.begin(), s.paths.end(),
+                       [&](const std::string& p) {
+                         return import_names(module, Language::kPython, h.path, p);
+                       }) ||
+           brings_on(texts, module, h, s);
   };
   if (h.import != nullptr) {
     if (!h.statement(*h.import).starts_with("from") || !names_module(h.module(*h.import)))
@@ -239,11 +262,26 @@ bool javascript_use(const Here& h, const Subject& s) {
   return h.next == '(' || is_type(s.kind);
 }
 
-bool go_use(const Here& h, const Subject& s) {
+// "package x" of a Go file.
+std::string_view go_package(std::string_view code) {
+  const auto at = code.find("package ");
+  return at == std::string_view::npos ? code.substr(0, 0)
+                                      : code.substr(at, code.find('\n', at) - at);
+}
+
+bool go_use(Texts& texts, const Here& h, const Subject& s) {
   if (!s.scope.empty() || h.import != nullptr || h.next == ':') return false;
+  // What tests define is theirs alone: of the same folder, and of the same of its two packages.
   const bool test_only = std::all_of(s.paths.begin(), s.paths.end(),
                                      [](const std::string& p) { return p.ends_with("_test.go"); });
-  if (test_only) return false;
+  if (test_only) {
+    return h.path.ends_with("_test.go") && h.next == '(' && !h.before.ends_with('.') &&
+           std::all_of(s.paths.begin(), s.paths.end(), [&](const std::string& p) {
+             const auto package = go_package(texts.at(p).code);
+             return folder_of(p) == folder_of(h.path) && !package.empty() &&
+                    package == go_package(h.file.code);
+           });
+  }
   if (h.before.ends_with('.')) {
     const auto qualifier = word_before(h.before, h.before.size() - 1);
     return std::any_of(h.file.imports.begin(), h.file.imports.end(), [&](const auto& i) {
@@ -255,12 +293,7 @@ bool go_use(const Here& h, const Subject& s) {
     });
   }
   if (h.next != '(' && !is_type(s.kind)) return false;
-  const auto package = [](std::string_view text) {
-    const auto at = text.find("package ");
-    return at == std::string_view::npos ? text.substr(0, 0)
-                                        : text.substr(at, text.find('\n', at) - at);
-  };
-  return package(h.file.code).find("_test") == std::string_view::npos &&
+  return go_package(h.file.code).find("_test") == std::string_view::npos &&
          std::any_of(s.paths.begin(), s.paths.end(),
                      [&](const std::string& p) { return folder_of(p) == folder_of(h.path); });
 }
@@ -306,14 +339,14 @@ bool java_use(const Here& h, const Subject& s) {
          s.kind == SymbolKind::kMethod && h.file.code.find(" extends ") == std::string::npos;
 }
 
-bool means(const Here& h, const Subject& s) {
+bool means(Texts& texts, const Here& h, const Subject& s) {
   if (c_family(s.language)) return c_use(h, s);
   if (javascript(s.language)) return javascript_use(h, s);
   switch (s.language) {
     case Language::kPython:
-      return python_use(h, s);
+      return python_use(texts, h, s);
     case Language::kGo:
-      return go_use(h, s);
+      return go_use(texts, h, s);
     case Language::kRust:
       return rust_use(h, s);
     case Language::kJava:
@@ -399,8 +432,12 @@ std::vector<Use> uses_of(Texts& texts, const Subject& subject, std::size_t limit
     if (stop.stop_requested() || out.size() >= limit) break;
     const auto info = texts.snapshot().file(r.path);
     if (!info || !same_family(info->language, subject.language)) continue;
-    if (!subject.exported &&
-        std::find(subject.paths.begin(), subject.paths.end(), r.path) == subject.paths.end()) {
+    // In Go such names are the package's, which is a folder.
+    const auto sees = [&](const std::string& p) {
+      return p == r.path ||
+             (subject.language == Language::kGo && folder_of(p) == folder_of(r.path));
+    };
+    if (!subject.exported && std::none_of(subject.paths.begin(), subject.paths.end(), sees)) {
       continue;
     }
     const auto& file = texts.at(r.path);
@@ -414,7 +451,7 @@ std::vector<Use> uses_of(Texts& texts, const Subject& subject, std::size_t limit
     for (const auto& i : file.imports) {
       if (i.statement.begin <= r.span.begin && r.span.end <= i.statement.end) h.import = &i;
     }
-    if (!means(h, subject)) continue;
+    if (!means(texts, h, subject)) continue;
     Use use;
     use.path = r.path;
     use.span = r.span;
