@@ -77,13 +77,9 @@ std::shared_ptr<const ParsedText> ParseCache::parse(const std::string& path, Lan
   ExtractLimits limits;
   limits.time = std::chrono::milliseconds(2000);
   limits.max_bytes = max_bytes;
-  std::optional<LiveFacts> live;
-  if (last != nullptr)
-    live = update_live(extractor_, language, detail_, last->live, *last->text, *out->text, limits);
-  if (!live) {
-    if (auto fresh = parse_live(extractor_, language, detail_, *out->text, limits))
-      live = std::move(*fresh);
-  }
+  auto live = last == nullptr ? parse_live(extractor_, language, detail_, *out->text, limits)
+                              : follow_live(extractor_, language, detail_, last->live, *last->text,
+                                            *out->text, limits);
   if (live) out->live = std::move(*live);
   if (recent_.size() >= kRecentTexts) recent_.erase(recent_.begin());
   recent_[path] = out;

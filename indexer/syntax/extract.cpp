@@ -93,17 +93,28 @@ void adopt(Facts outline, Facts& out) {
   });
 }
 
-std::vector<Extractor::Item> items_of(TSNode root) {
+constexpr std::uint32_t kLargeNode = 2048;
+constexpr std::uint8_t kMaxItemDepth = 24;
+
+void add_items(TSTreeCursor& cursor, std::uint8_t depth, std::uint8_t to_depth,
+               std::vector<Extractor::Item>& out) {
+  if (!ts_tree_cursor_goto_first_child(&cursor)) return;
+  do {
+    const auto node = ts_tree_cursor_current_node(&cursor);
+    const ByteSpan span{ts_node_start_byte(node), ts_node_end_byte(node)};
+    if (span.size() == 0) continue;
+    out.push_back({span, ts_node_symbol(node), depth, ts_node_is_named(node),
+                   ts_node_has_error(node), ts_node_is_extra(node)});
+    if ((span.size() >= kLargeNode && depth < kMaxItemDepth) || depth + 1 < to_depth)
+      add_items(cursor, depth + 1, to_depth, out);
+  } while (ts_tree_cursor_goto_next_sibling(&cursor));
+  ts_tree_cursor_goto_parent(&cursor);
+}
+
+std::vector<Extractor::Item> items_of(TSNode root, std::uint8_t to_depth) {
   std::vector<Extractor::Item> out;
   TSTreeCursor cursor = ts_tree_cursor_new(root);
-  for (bool more = ts_tree_cursor_goto_first_child(&cursor); more;
-       more = ts_tree_cursor_goto_next_sibling(&cursor)) {
-    const auto node = ts_tree_cursor_current_node(&cursor);
-    out.push_back({{ts_node_start_byte(node), ts_node_end_byte(node)},
-                   ts_node_is_named(node),
-                   ts_node_has_error(node),
-                   ts_node_symbol(node)});
-  }
+  add_items(cursor, 0, std::min(to_depth, kMaxItemDepth), out);
   ts_tree_cursor_delete(&cursor);
   return out;
 }
@@ -214,7 +225,7 @@ Result<Facts> Extractor::extract(Language language, std::string_view text,
   AMBIT_TRY(tree, state_->parse(*g, softened ? std::string_view(soft.text) : text, limits));
   Facts out;
   walk_tree(*g, ts_tree_root_node(tree), text, out);
-  if (items != nullptr) *items = items_of(ts_tree_root_node(tree));
+  if (items != nullptr) *items = items_of(ts_tree_root_node(tree), limits.item_depth);
   ts_tree_delete(tree);
   if (softened) add_macros(text, soft.macros, out.definitions);
   add_words(text, softened ? soft.words : std::vector<ByteSpan>{}, out);
@@ -246,7 +257,7 @@ Result<Facts> Extractor::outline(Language language, std::string_view text,
   AMBIT_TRY(tree, state_->parse(*g, parsed, limits));
   Facts out;
   walk_tree(*g, ts_tree_root_node(tree), parsed, out);
-  if (items != nullptr) *items = items_of(ts_tree_root_node(tree));
+  if (items != nullptr) *items = items_of(ts_tree_root_node(tree), limits.item_depth);
   ts_tree_delete(tree);
   out.locals.clear();
   if (!softened && items != nullptr) out.mentions.clear();

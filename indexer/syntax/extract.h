@@ -69,6 +69,8 @@ struct ExtractLimits {
   std::chrono::milliseconds time{10'000};  // kTimeout after it
   std::size_t max_bytes = std::size_t{32} << 20;
   std::stop_token stop;  // kCancelled soon after it
+  // Items of small nodes are listed to this depth.
+  std::uint8_t item_depth = 1;
 };
 
 // Whether an outline is less work than the whole: for C and its kin.
@@ -101,12 +103,16 @@ class Extractor {
                                                              std::string_view text,
                                                              const ExtractLimits& limits = {});
 
-  // The children of the root as they lie in the text, for reparsing one of them alone.
+  // Nodes as they lie in the text, for parsing one of them again alone: the children of the root
+  // and, below, those of large nodes. In preorder; nodes without text are left out.
   struct Item {
     ByteSpan span;
-    bool named = false;
-    bool error = false;
     std::uint16_t type = 0;
+    std::uint8_t depth = 0;  // 0: a child of the root
+    bool named = false;
+    bool error = false;  // in it or below it
+    bool extra = false;  // may stand anywhere: a comment
+    friend bool operator==(const Item&, const Item&) = default;
   };
   [[nodiscard]] Result<Facts> extract(Language language, std::string_view text,
                                       const ExtractLimits& limits, std::vector<Item>* items);

@@ -1,9 +1,51 @@
 #include "indexer/syntax/incremental.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "indexer/syntax/skim.h"
 
 namespace ambit::indexer {
 namespace {
+
+using Item = Extractor::Item;
+
+constexpr std::uint32_t kWorthCutting = 160;  // bytes of a sibling
+constexpr std::uint32_t kSmallNode = 8192;
+constexpr int kMaxAttempts = 3;
+constexpr std::size_t kMaxBlanks = 2;
+
+// Old bytes [begin, end) were replaced; what lies behind moves.
+struct Change {
+  std::uint32_t begin = 0, end = 0;
+  std::int64_t bytes = 0, lines = 0;
+
+  [[nodiscard]] bool before(ByteSpan s) const { return s.begin >= end; }
+  [[nodiscard]] bool inside(ByteSpan s) const { return s.begin < end && s.end > begin; }
+  // Strictly, so that the node's first and last byte are as they were.
+  [[nodiscard]] bool deep_inside(ByteSpan s) const { return s.begin < begin && s.end > end; }
+  [[nodiscard]] std::uint32_t moved(std::uint32_t at) const {
+    return static_cast<std::uint32_t>(at + bytes);
+  }
+  [[nodiscard]] ByteSpan moved(ByteSpan s) const {
+    if (before(s)) return {moved(s.begin), moved(s.end)};
+    return {s.begin, inside(s) ? moved(s.end) : s.end};
+  }
+};
+
+Change change_between(std::string_view a, std::string_view b) {
+  const auto common = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
+  const auto prefix = std::mismatch(a.begin(), a.begin() + common, b.begin()).first - a.begin();
+  const auto suffix =
+      std::mismatch(a.rbegin(), a.rbegin() + common - prefix, b.rbegin()).first - a.rbegin();
+  Change c;
+  c.begin = static_cast<std::uint32_t>(prefix);
+  c.end = static_cast<std::uint32_t>(static_cast<std::ptrdiff_t>(a.size()) - suffix);
+  c.bytes = static_cast<std::int64_t>(b.size()) - static_cast<std::int64_t>(a.size());
+  c.lines = std::count(b.begin() + prefix, b.end() - suffix, '\n') -
+            std::count(a.begin() + prefix, a.end() - suffix, '\n');
+  return c;
+}
 
 struct Shift {
   std::int64_t bytes = 0, lines = 0;
@@ -15,7 +57,7 @@ struct Shift {
   void line(std::uint32_t& l) const { l = static_cast<std::uint32_t>(l + lines); }
 };
 
-void move(Definition& d, const Shift& s, std::int64_t index) {
+void move(Definition& d, const Shift& s) {
   s(d.name);
   s(d.span);
   s(d.declaration);
@@ -23,7 +65,6 @@ void move(Definition& d, const Shift& s, std::int64_t index) {
   if (d.doc.end != 0) s(d.doc);
   s.line(d.line);
   s.line(d.end_line);
-  if (d.parent >= 0) d.parent = static_cast<std::int32_t>(d.parent + index);
 }
 void move(Mention& m, const Shift& s) {
   s(m.span);
@@ -38,29 +79,49 @@ void move(Local& l, const Shift& s) {
   s(l.within);
   s.line(l.line);
 }
+void move(ByteSpan& e, const Shift& s) {
+  s(e);
+}
+void move(Item& i, const Shift& s) {
+  s(i.span);
+}
 
-// Replaces what begins in [begin, end) by `inside`, and moves what comes after.
-template <class T, class Begin>
-std::vector<T> splice(const std::vector<T>& before, const std::vector<T>& inside, ByteSpan item,
-                      const Shift& in, const Shift& after, Begin begin_of) {
-  std::vector<T> out;
-  out.reserve(before.size() + inside.size());
-  const auto first =
-      std::lower_bound(before.begin(), before.end(), item.begin,
-                       [&](const T& x, std::uint32_t at) { return begin_of(x) < at; });
-  const auto last =
-      std::lower_bound(first, before.end(), item.end,
-                       [&](const T& x, std::uint32_t at) { return begin_of(x) < at; });
-  out.insert(out.end(), before.begin(), first);
-  for (auto x : inside) {
-    move(x, in);
-    out.push_back(std::move(x));
-  }
-  for (auto it = last; it != before.end(); ++it) {
-    out.push_back(*it);
-    move(out.back(), after);
-  }
-  return out;
+// Where a fact stands, and what it covers.
+std::uint32_t place(const Definition& d) {
+  return d.name.begin;
+}
+std::uint32_t place(const Mention& m) {
+  return m.span.begin;
+}
+std::uint32_t place(const Import& i) {
+  return i.module.begin;
+}
+std::uint32_t place(const Local& l) {
+  return l.name.begin;
+}
+std::uint32_t place(const ByteSpan& e) {
+  return e.begin;
+}
+ByteSpan cover(const Definition& d) {
+  return d.span;
+}
+ByteSpan cover(const Mention& m) {
+  return m.span;
+}
+ByteSpan cover(const Import& i) {
+  return i.statement;
+}
+ByteSpan cover(const Local& l) {
+  return {std::min(l.name.begin, l.within.begin), std::max(l.name.end, l.within.end)};
+}
+ByteSpan cover(const ByteSpan& e) {
+  return e;
+}
+
+template <class T>
+bool ordered(const std::vector<T>& v) {
+  return std::is_sorted(v.begin(), v.end(),
+                        [](const T& a, const T& b) { return place(a) < place(b); });
 }
 
 // Whether the lines around [begin, end) have a '#'.
@@ -70,11 +131,478 @@ bool touches_directive(std::string_view text, std::size_t begin, std::size_t end
   return text.substr(begin, end - begin).find('#') != std::string_view::npos;
 }
 
-template <class T, class Begin>
-bool ordered(const std::vector<T>& v, Begin begin_of) {
-  return std::is_sorted(v.begin(), v.end(),
-                        [&](const T& a, const T& b) { return begin_of(a) < begin_of(b); });
+// Whether a comment or a string that may run on for lines begins here or ends here, but not both.
+bool opens_or_closes(std::string_view text) {
+  const auto count = [&](std::string_view what) {
+    std::size_t n = 0;
+    for (auto at = text.find(what); at != std::string_view::npos;
+         at = text.find(what, at + what.size()))
+      ++n;
+    return n;
+  };
+  return count("/*") != count("*/") || count("\"\"\"") % 2 != 0 || count("'''") % 2 != 0 ||
+         count("`") % 2 != 0 || count("<!--") != count("-->") || count("[[") != count("]]") ||
+         count("=begin") != count("=end") || count("<<") != 0 || count("?>") != 0;
 }
+
+// Neighbours in one level of the tree, as indices of items.
+using Siblings = std::vector<std::size_t>;
+
+Siblings children(const std::vector<Item>& items, std::size_t first, std::uint8_t depth) {
+  Siblings out;
+  for (auto i = first; i < items.size() && items[i].depth >= depth; ++i) {
+    if (items[i].depth == depth) out.push_back(i);
+  }
+  return out;
+}
+
+class Update {
+ public:
+  Update(Extractor& extractor, Language language, Detail detail, const LiveFacts& before,
+         std::string_view old_text, std::string_view text, const ExtractLimits& limits)
+      : extractor_(extractor),
+        language_(language),
+        detail_(detail),
+        before_(before),
+        old_text_(old_text),
+        text_(text),
+        limits_(limits),
+        change_(change_between(old_text, text)) {}
+
+  std::optional<LiveFacts> run() {
+    const auto& facts = before_.facts;
+    if (!ordered(facts.definitions) || !ordered(facts.mentions) || !ordered(facts.imports) ||
+        !ordered(facts.locals) || !ordered(facts.errors)) {
+      return std::nullopt;
+    }
+    if (has_outline(language_) &&  // what #if and #endif enclose may be far away
+        (touches_directive(old_text_, change_.begin, change_.end) ||
+         touches_directive(text_, change_.begin, change_.moved(change_.end)))) {
+      return std::nullopt;
+    }
+    find_chain();
+    // From the largest node that is no more work than a smaller one, outwards.
+    std::size_t start = 0;
+    while (start < chain_.size() && item(chain_[start]).span.size() > kSmallNode) ++start;
+    int attempts = 0;
+    for (auto level = start + 1; level-- > 0 && attempts < kMaxAttempts;) {
+      if (level < chain_.size()) {
+        const auto at = index_in(level);
+        ++attempts;
+        if (auto out = attempt(level, {at, at, true})) return out;
+      }
+      // The nearest neighbours that are understood, and all between them.
+      const auto& s = levels_[level];
+      if (s.empty()) continue;
+      Window w{0, s.size() - 1};
+      for (std::size_t i = 0; i < s.size(); ++i) {
+        if (!clean(s[i]) || item(s[i]).span.end > change_.begin) continue;
+        w.first = i;
+        w.left = true;
+      }
+      for (auto i = s.size(); i-- > 0;) {
+        if (!clean(s[i]) || !change_.before(item(s[i]).span)) continue;
+        w.last = i;
+        w.right = true;
+      }
+      ++attempts;
+      if (auto out = attempt(level, w)) return out;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  // Siblings that are parsed again.
+  struct Window {
+    std::size_t first = 0, last = 0;
+    bool single = false;  // one node, which must come out as one of its kind without errors
+    bool left = false, right = false;  // the outermost are neighbours that must not change
+  };
+
+  const Item& item(std::size_t i) const { return before_.items[i]; }
+  [[nodiscard]] bool clean(std::size_t i) const {
+    return item(i).named && !item(i).error && !item(i).extra;
+  }
+  [[nodiscard]] std::size_t index_in(std::size_t level) const {
+    const auto& s = levels_[level];
+    return static_cast<std::size_t>(std::find(s.begin(), s.end(), chain_[level]) - s.begin());
+  }
+
+  // Of the root's children: the last of the semicolons behind one.
+  [[nodiscard]] std::size_t with_marks(std::size_t i) const {
+    const auto& roots = levels_[0];
+    while (i + 1 < roots.size() && !item(roots[i + 1]).named) ++i;
+    return i;
+  }
+
+  void find_chain() {
+    levels_.push_back(children(before_.items, 0, 0));
+    for (;;) {
+      const auto& s = levels_.back();
+      const auto it = std::find_if(s.begin(), s.end(), [&](std::size_t i) {
+        return item(i).named && change_.deep_inside(item(i).span);
+      });
+      if (it == s.end()) return;
+      chain_.push_back(*it);
+      levels_.push_back(
+          children(before_.items, *it + 1, static_cast<std::uint8_t>(item(*it).depth + 1)));
+    }
+  }
+
+  // Parses siblings of a level again, inside of what encloses them.
+  std::optional<LiveFacts> attempt(std::size_t level, const Window& w) {
+    const auto& siblings = levels_[level];
+    if (w.single && item(siblings[w.first]).error) return std::nullopt;
+    // What is parsed, in the old text.
+    ByteSpan whole{0, static_cast<std::uint32_t>(old_text_.size())};
+    const auto& roots = levels_[0];
+    if (level > 0 || w.single || w.left)
+      whole.begin = item(roots[level > 0 ? index_in(0) : w.first]).span.begin;
+    if (level > 0 || w.single || w.right)
+      whole.end = item(roots[with_marks(level > 0 ? index_in(0) : w.last)]).span.end;
+    const auto& all = before_.facts.definitions;
+    const auto d =
+        std::lower_bound(all.begin(), all.end(), whole.begin,
+                         [](const Definition& x, std::uint32_t at) { return place(x) < at; });
+    if (d != all.end() && place(*d) < whole.end)  // its comment
+      whole.begin = std::min(whole.begin, d->span.begin);
+    if (whole.begin != 0 && old_text_[whole.begin - 1] != '\n') return std::nullopt;
+    if (has_outline(language_) && !margin_follows(text_, change_.moved(whole.end), 0))
+      return std::nullopt;
+
+    choose_cuts(level, w);
+    std::uint32_t left = whole.size();
+    Cuts cuts;
+    for (const auto& c : cuts_) {
+      left -= c.size();
+      const auto now = change_.moved(c);
+      cuts.add(now.begin - whole.begin, now.end - whole.begin);
+    }
+    if (left > limit_) return std::nullopt;
+    limit_ -= left;
+    const auto now = text_.substr(whole.begin, change_.moved(whole.end) - whole.begin);
+    std::vector<std::uint32_t> blanks;  // brackets that are left out, in the new text
+    for (;;) {
+      if (auto part = parse_part(now, cuts, blanks, whole.begin, level)) {
+        const auto between = gap(level, w, whole);
+        // Errors elsewhere in the part were there before.
+        const bool understood =
+            w.single ? std::none_of(part->facts.errors.begin(), part->facts.errors.end(),
+                                    [&](ByteSpan e) {
+                                      return e.begin <= between.end && e.end > between.begin;
+                                    })
+                     : part->facts.errors.empty() ||
+                           !opens_or_closes(text_.substr(between.begin, between.size()));
+        if (understood && same_shape(*part, level, w)) {
+          for (const auto at : blanks) part->facts.errors.push_back({at, at + 1});
+          std::sort(part->facts.errors.begin(), part->facts.errors.end());
+          return merge(std::move(*part), whole);
+        }
+      }
+      // An outline ends blocks by the layout (skim.h).
+      if (!w.single || has_outline(language_) || blanks.size() == kMaxBlanks || left > limit_)
+        return std::nullopt;
+      limit_ -= left;
+      const auto odd = odd_bracket(gap(level, w, whole), blanks);
+      if (!odd) return std::nullopt;
+      blanks.push_back(*odd);
+    }
+  }
+
+  std::optional<LiveFacts> parse_part(std::string_view now, Cuts& cuts,
+                                      const std::vector<std::uint32_t>& blanks, std::uint32_t begin,
+                                      std::size_t level) {
+    std::string changed;
+    if (!cuts.empty() || !blanks.empty()) {
+      changed.assign(now);
+      for (const auto at : blanks) changed[at - begin] = ' ';
+      if (!cuts.empty()) cuts.apply(changed);
+      now = changed;
+    }
+    auto limits = limits_;
+    limits.item_depth = static_cast<std::uint8_t>(level + 1);
+    auto part = parse_live(extractor_, language_, detail_, now, limits);
+    if (!part) return std::nullopt;
+    restore(*part, cuts, begin);
+    return std::move(*part);
+  }
+
+  // The bracket that somebody typed and has not closed yet (or has closed too early), when those of
+  // a node are not in balance: the innermost one before the end of the change.
+  [[nodiscard]] std::optional<std::uint32_t> odd_bracket(
+      ByteSpan node, const std::vector<std::uint32_t>& blanks) const {
+    std::string text(text_.substr(node.begin, node.size()));
+    for (const auto at : blanks) text[at - node.begin] = ' ';
+    const auto odd = [&](char open, char close) {
+      return std::count(text.begin(), text.end(), open) -
+             std::count(text.begin(), text.end(), close);
+    };
+    const auto end = std::min<std::size_t>(change_.moved(change_.end) - node.begin, text.size());
+    for (const auto& [open, close] :
+         {std::pair('(', ')'), std::pair('[', ']'), std::pair('{', '}')}) {
+      const auto n = odd(open, close);
+      if (n == 0) continue;
+      int depth = 0;
+      for (auto i = end; i-- > 0;) {
+        if (n < 0 && text[i] == close) return node.begin + static_cast<std::uint32_t>(i);
+        if (text[i] == close) ++depth;
+        if (text[i] == open && --depth < 0) return node.begin + static_cast<std::uint32_t>(i);
+      }
+    }
+    return std::nullopt;
+  }
+
+  // In the new text: the node that is parsed again, or all between the neighbours of the change.
+  [[nodiscard]] ByteSpan gap(std::size_t level, const Window& w, ByteSpan whole) const {
+    if (w.single) return change_.moved(item(levels_[level][w.first]).span);
+    const auto begin = w.left ? item(levels_[level][w.first]).span.end : whole.begin;
+    const auto end = w.right ? item(levels_[level][w.last]).span.begin : whole.end;
+    return {begin, change_.moved(end)};
+  }
+
+  // Large siblings of what is parsed, apart from the next ones, with the comments before them.
+  void choose_cuts(std::size_t level, const Window& w) {
+    cuts_.clear();
+    kept_.clear();
+    for (std::size_t l = 1; l <= level; ++l) {
+      const auto& s = levels_[l];
+      const auto from = l == level ? w.first : index_in(l);
+      const auto to = l == level ? w.last : from;
+      const auto code = [&](std::size_t i) { return item(s[i]).named && !item(s[i]).extra; };
+      auto low = from, high = to;  // the neighbours stay
+      while (low > 0 && !code(--low)) {
+      }
+      while (high + 1 < s.size() && !code(++high)) {
+      }
+      // So do the first and the last, which may be where the parent begins and ends.
+      std::size_t begin = 0, end = s.size();
+      while (begin < end && !code(begin)) ++begin;
+      while (end > begin && !code(end - 1)) --end;
+      std::vector<bool> cut(s.size());
+      bool next_is_cut = false;
+      for (auto i = s.size(); i-- > 0;) {
+        const auto& x = item(s[i]);
+        if ((i >= low && i <= high) || i <= begin || i + 1 >= end) {
+          next_is_cut = false;
+        } else if (!x.extra) {
+          next_is_cut = x.named && !x.error && x.span.size() >= kWorthCutting;
+        }
+        cut[i] = next_is_cut;
+      }
+      for (std::size_t i = 0; i < s.size(); ++i) {
+        if (cut[i]) {
+          cuts_.push_back(item(s[i]).span);
+        } else {
+          kept_.push_back(s[i]);
+        }
+      }
+    }
+    std::sort(cuts_.begin(), cuts_.end());
+    std::sort(kept_.begin(), kept_.end());
+  }
+
+  // From places in what was parsed to places in the text.
+  void restore(LiveFacts& part, const Cuts& cuts, std::uint32_t begin) const {
+    const auto now = text_.substr(begin);
+    if (!cuts.empty()) {
+      cuts.restore(now, part.facts);
+      for (auto& l : part.facts.locals) {
+        l.name = cuts.original(l.name);
+        l.within = cuts.original(l.within);
+      }
+      for (auto& i : part.items) i.span = cuts.original(i.span);
+      std::uint32_t line = 0, start = 0;
+      const auto set = [&](auto& fact) {
+        for (auto n = now.find('\n', start); n < place(fact); n = now.find('\n', start)) {
+          ++line;
+          start = static_cast<std::uint32_t>(n + 1);
+        }
+        fact.line = line;
+        fact.column = place(fact) - start;
+      };
+      for (auto& m : part.facts.mentions) set(m);
+      line = start = 0;
+      for (auto& l : part.facts.locals) set(l);
+    }
+    const Shift in{begin, std::count(text_.begin(), text_.begin() + begin, '\n')};
+    for (auto& x : part.facts.definitions) move(x, in);
+    for (auto& x : part.facts.mentions) move(x, in);
+    for (auto& x : part.facts.imports) move(x, in);
+    for (auto& x : part.facts.locals) move(x, in);
+    for (auto& x : part.facts.errors) move(x, in);
+    for (auto& x : part.items) move(x, in);
+  }
+
+  // Whether all nodes that were kept beside and around the change are still what they were.
+  [[nodiscard]] bool same_shape(const LiveFacts& part, std::size_t level, const Window& w) const {
+    const auto same = [&](const Item& now, std::size_t i, bool errors) {
+      const auto& was = item(i);
+      return now.type == was.type && now.span == change_.moved(was.span) &&
+             (errors || !now.error || was.error);
+    };
+    std::size_t from = 0;  // in part.items
+    for (std::size_t l = 0; l <= level; ++l) {
+      Siblings now = children(part.items, from, static_cast<std::uint8_t>(l));
+      Siblings was;
+      const auto& s = levels_[l];
+      std::size_t window_begin = 0, window_end = 0;  // in `was`
+      const bool deepest = l == level;
+      const auto one = deepest ? w.first : index_in(l);
+      const auto other = deepest ? w.last : one;
+      if (l == 0) {  // comments around the items do not matter
+        std::erase_if(now, [&](std::size_t i) { return part.items[i].extra; });
+        for (auto i = one; i <= with_marks(other); ++i) {
+          if (!item(s[i]).extra) was.push_back(s[i]);
+          if (i == other) window_end = was.size();
+        }
+      } else {
+        for (std::size_t i = 0; i < s.size(); ++i) {
+          if (i == one) window_begin = was.size();
+          if (std::binary_search(kept_.begin(), kept_.end(), s[i])) was.push_back(s[i]);
+          if (i == other) window_end = was.size();
+        }
+      }
+      const auto behind = was.size() - window_end;
+      if (!deepest || w.single) {
+        if (now.size() != was.size()) return false;
+        for (std::size_t i = 0; i < was.size(); ++i) {
+          const bool chain = !deepest && was[i] == chain_[l];
+          if (!same(part.items[now[i]], was[i], chain && !w.single)) return false;
+          if (chain) from = now[i] + 1;
+        }
+        continue;
+      }
+      if (now.size() < window_begin + behind) return false;
+      for (std::size_t i = 0; i < window_begin; ++i) {
+        if (!same(part.items[now[i]], was[i], false)) return false;
+      }
+      for (std::size_t i = 0; i < behind; ++i) {
+        if (!same(part.items[now[now.size() - 1 - i]], was[was.size() - 1 - i], false))
+          return false;
+      }
+      if ((w.left || w.right) && now.size() == window_begin + behind) return false;
+      if (w.left && !same(part.items[now[window_begin]], was[window_begin], false)) return false;
+      if (w.right && !same(part.items[now[now.size() - 1 - behind]], was[window_end - 1], false))
+        return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool parsed_again(std::uint32_t at, ByteSpan whole) const {
+    if (at < whole.begin || at >= whole.end) return false;
+    const auto c = std::upper_bound(cuts_.begin(), cuts_.end(), at,
+                                    [](std::uint32_t a, ByteSpan s) { return a < s.begin; });
+    return c == cuts_.begin() || at >= std::prev(c)->end;
+  }
+  [[nodiscard]] Shift shift_of(ByteSpan s) const {
+    return change_.before(s) ? Shift{change_.bytes, change_.lines} : Shift{};
+  }
+
+  // False when a fact that stays covers the change.
+  template <class T>
+  bool splice(const std::vector<T>& old, const std::vector<T>& part, ByteSpan whole,
+              std::vector<T>& out) const {
+    out.reserve(old.size() + part.size());
+    auto next = part.begin();
+    for (const auto& x : old) {
+      if (parsed_again(place(x), whole)) continue;
+      if (change_.inside(cover(x))) return false;
+      auto moved = x;
+      move(moved, shift_of(cover(x)));
+      while (next != part.end() && place(*next) < place(moved)) out.push_back(*next++);
+      out.push_back(std::move(moved));
+    }
+    out.insert(out.end(), next, part.end());
+    return true;
+  }
+
+  // Definitions name their parents by index.
+  bool splice_definitions(std::vector<Definition> part, ByteSpan whole,
+                          std::vector<Definition>& out) const {
+    const auto& old = before_.facts.definitions;
+    constexpr std::int32_t kGone = -2;
+    std::vector<std::int32_t> of_old(old.size(), kGone), of_part(part.size());
+    out.reserve(old.size() + part.size());
+    std::size_t next = 0;
+    const auto take = [&] {
+      of_part[next] = static_cast<std::int32_t>(out.size());
+      out.push_back(std::move(part[next++]));
+    };
+    std::vector<std::pair<std::size_t, std::size_t>> kept;  // index in `out`, index in `old`
+    for (std::size_t i = 0; i < old.size(); ++i) {
+      if (parsed_again(place(old[i]), whole)) continue;
+      if (change_.inside(cover(old[i]))) return false;
+      auto moved = old[i];
+      move(moved, shift_of(cover(old[i])));
+      while (next < part.size() && place(part[next]) < place(moved)) take();
+      of_old[i] = static_cast<std::int32_t>(out.size());
+      kept.emplace_back(out.size(), i);
+      out.push_back(std::move(moved));
+    }
+    while (next < part.size()) take();
+    for (std::size_t i = 0; i < of_part.size(); ++i) {
+      auto& d = out[static_cast<std::size_t>(of_part[i])];
+      if (d.parent >= 0) d.parent = of_part[static_cast<std::size_t>(d.parent)];
+    }
+    for (const auto& [to, was] : kept) {
+      auto& d = out[to];
+      if (d.parent < 0) continue;
+      const auto parent = static_cast<std::size_t>(d.parent);
+      d.parent = of_old[parent];
+      if (d.parent != kGone) continue;
+      const auto at = change_.moved(old[parent].name).begin;
+      const auto it = std::find_if(of_part.begin(), of_part.end(), [&](std::int32_t p) {
+        return place(out[static_cast<std::size_t>(p)]) == at;
+      });
+      if (it == of_part.end()) return false;
+      d.parent = *it;
+    }
+    return true;
+  }
+
+  std::optional<LiveFacts> merge(LiveFacts part, ByteSpan whole) const {
+    LiveFacts out;
+    out.known_errors = before_.known_errors;
+    const auto& old = before_.facts;
+    if (!splice_definitions(std::move(part.facts.definitions), whole, out.facts.definitions) ||
+        !splice(old.mentions, part.facts.mentions, whole, out.facts.mentions) ||
+        !splice(old.imports, part.facts.imports, whole, out.facts.imports) ||
+        !splice(old.locals, part.facts.locals, whole, out.facts.locals) ||
+        // What is missing at the end of a node stands behind it.
+        !splice(old.errors, part.facts.errors, {whole.begin, whole.end + 1}, out.facts.errors)) {
+      return std::nullopt;
+    }
+    out.items.reserve(before_.items.size() + part.items.size());
+    const auto order = [](const Item& a, const Item& b) {
+      return std::pair(a.span.begin, a.depth) < std::pair(b.span.begin, b.depth);
+    };
+    auto next = part.items.begin();
+    for (const auto& x : before_.items) {
+      if (parsed_again(x.span.begin, whole)) continue;
+      auto moved = x;
+      move(moved, shift_of(x.span));
+      while (next != part.items.end() && order(*next, moved)) out.items.push_back(*next++);
+      out.items.push_back(moved);
+    }
+    out.items.insert(out.items.end(), next, part.items.end());
+    return out;
+  }
+
+  Extractor& extractor_;
+  const Language language_;
+  const Detail detail_;
+  const LiveFacts& before_;
+  const std::string_view old_text_, text_;
+  const ExtractLimits& limits_;
+  const Change change_;
+  // Bytes to parse before a fresh parse is cheaper; what an outline leaves out costs little.
+  std::size_t limit_ = std::max<std::size_t>(
+      has_outline(language_) ? old_text_.size() * 2 : old_text_.size() / 2, std::size_t{16} << 10);
+  std::vector<std::size_t> chain_;  // nodes around the change, outermost first
+  std::vector<Siblings> levels_;    // the root's children, then those of each node of the chain
+  std::vector<ByteSpan> cuts_;      // of the attempt, in the old text
+  std::vector<std::size_t> kept_;   // items below the root that are not cut
+};
 
 }  // namespace
 
@@ -85,114 +613,21 @@ Result<LiveFacts> parse_live(Extractor& extractor, Language language, Detail det
                        ? extractor.outline(language, text, limits, &out.items)
                        : extractor.extract(language, text, limits, &out.items));
   out.facts = std::move(facts);
+  out.known_errors = out.facts.errors.size();
   return out;
 }
 
-std::optional<LiveFacts> update_live(Extractor& extractor, Language language, Detail detail,
-                                     const LiveFacts& before, std::string_view old_text,
-                                     std::string_view text, const ExtractLimits& limits) {
-  // Languages whose blocks end by indentation or at the next heading depend on what follows.
-  if (language == Language::kPython || language == Language::kYaml ||
-      language == Language::kMarkdown) {
-    return std::nullopt;
+Result<LiveFacts> follow_live(Extractor& extractor, Language language, Detail detail,
+                              const LiveFacts& before, std::string_view old_text,
+                              std::string_view text, const ExtractLimits& limits) {
+  // Headings depend on what follows.
+  if (!before.disturbed && language != Language::kYaml && language != Language::kMarkdown) {
+    if (auto out = Update(extractor, language, detail, before, old_text, text, limits).run())
+      return std::move(*out);
   }
-  const auto common = static_cast<std::ptrdiff_t>(std::min(old_text.size(), text.size()));
-  const auto prefix = static_cast<std::size_t>(
-      std::mismatch(old_text.begin(), old_text.begin() + common, text.begin()).first -
-      old_text.begin());
-  const auto left = common - static_cast<std::ptrdiff_t>(prefix);
-  const auto suffix = static_cast<std::size_t>(
-      std::mismatch(old_text.rbegin(), old_text.rbegin() + left, text.rbegin()).first -
-      old_text.rbegin());
-  const auto change_end = old_text.size() - suffix;
-  const auto it =
-      std::upper_bound(before.items.begin(), before.items.end(), prefix,
-                       [](std::size_t at, const Extractor::Item& i) { return at < i.span.begin; });
-  if (it == before.items.begin()) return std::nullopt;
-  const auto& item = *std::prev(it);
-  // Strictly inside, so that neither neighbour can join in.
-  if (!item.named || item.error || prefix <= item.span.begin || change_end >= item.span.end)
-    return std::nullopt;
-  if (touches_directive(old_text, prefix, change_end) ||
-      touches_directive(text, prefix, text.size() - suffix)) {
-    return std::nullopt;  // what #if and #endif enclose may be far away
-  }
-  if (item.span.begin != 0 && old_text[item.span.begin - 1] != '\n') return std::nullopt;
-  const auto delta =
-      static_cast<std::int64_t>(text.size()) - static_cast<std::int64_t>(old_text.size());
-  const auto new_size = static_cast<std::size_t>(item.span.size() + delta);
-  const auto slice = text.substr(item.span.begin, new_size);
-  auto part = parse_live(extractor, language, detail, slice, limits);
-  if (!part || part->items.size() != 1 || part->items[0].error ||
-      part->items[0].type != item.type ||
-      part->items[0].span != ByteSpan{0, static_cast<std::uint32_t>(new_size)} ||
-      !part->facts.errors.empty()) {
-    return std::nullopt;
-  }
-
-  const auto lines = [](std::string_view s) { return std::count(s.begin(), s.end(), '\n'); };
-  const Shift in{item.span.begin, lines(text.substr(0, item.span.begin))};
-  const Shift after{delta,
-                    lines(slice) - lines(old_text.substr(item.span.begin, item.span.size()))};
-  const auto& old = before.facts;
-  const auto name_begin = [](const auto& x) { return x.name.begin; };
-  const auto span_begin = [](const auto& x) { return x.span.begin; };
-  const auto module_begin = [](const auto& x) { return x.module.begin; };
-  if (!ordered(old.definitions, name_begin) || !ordered(old.locals, name_begin))
-    return std::nullopt;
-  LiveFacts out;
-  out.items = before.items;
-  const auto index = static_cast<std::size_t>(std::distance(before.items.begin(), std::prev(it)));
-  out.items[index].span.end = static_cast<std::uint32_t>(item.span.begin + new_size);
-  for (auto i = index + 1; i < out.items.size(); ++i) after(out.items[i].span);
-  out.facts.mentions = splice(old.mentions, part->facts.mentions, item.span, in, after, span_begin);
-  out.facts.imports = splice(old.imports, part->facts.imports, item.span, in, after, module_begin);
-  out.facts.locals = splice(old.locals, part->facts.locals, item.span, in, after, name_begin);
-  for (auto e : old.errors) {
-    if (e.begin >= item.span.end) after(e);
-    out.facts.errors.push_back(e);
-  }
-
-  // Definitions: the comment in front of the item stands outside of the part.
-  ByteSpan doc;
-  std::size_t first = 0;
-  while (first < old.definitions.size() && old.definitions[first].name.begin < item.span.begin)
-    ++first;
-  auto last = first;
-  while (last < old.definitions.size() && old.definitions[last].name.begin < item.span.end) ++last;
-  for (auto i = first; i < last; ++i) {
-    const auto& d = old.definitions[i];
-    if (d.doc.end != 0 && d.doc.end <= item.span.begin) doc = d.doc;
-  }
-  // The change is in the comment of what comes next.
-  if (last < old.definitions.size() && old.definitions[last].span.begin < item.span.end)
-    return std::nullopt;
-  const bool had_outer =
-      std::any_of(old.definitions.begin() + static_cast<std::ptrdiff_t>(first),
-                  old.definitions.begin() + static_cast<std::ptrdiff_t>(last),
-                  [&](const auto& d) { return d.declaration == item.span.begin; });
-  auto& definitions = out.facts.definitions;
-  definitions.assign(old.definitions.begin(),
-                     old.definitions.begin() + static_cast<std::ptrdiff_t>(first));
-  for (auto d : part->facts.definitions) {
-    if (d.declaration == 0 && !had_outer) return std::nullopt;  // its comment is not known
-    const bool outer = d.declaration == 0 && d.doc.end == 0;
-    move(d, in, static_cast<std::int64_t>(first));
-    if (outer && doc.end != 0) {
-      d.doc = doc;
-      d.span.begin = doc.begin;
-    }
-    definitions.push_back(std::move(d));
-  }
-  const auto moved = static_cast<std::int64_t>(part->facts.definitions.size()) -
-                     static_cast<std::int64_t>(last - first);
-  for (auto i = last; i < old.definitions.size(); ++i) {
-    auto d = old.definitions[i];
-    // A comment of the next item does not lie in this one, but its span may begin before: all
-    // moves.
-    move(d, after, moved);
-    definitions.push_back(std::move(d));
-  }
+  AMBIT_TRY(out, parse_live(extractor, language, detail, text, limits));
+  out.known_errors = std::min(out.known_errors, before.known_errors);
+  out.disturbed = out.facts.errors.size() > out.known_errors;
   return out;
 }
 

@@ -84,7 +84,13 @@ class Skimmer {
  public:
   Skimmer(std::string_view text, std::size_t open, bool cpp, std::vector<ByteSpan>& words,
           std::vector<MacroLine>& macros)
-      : text_(text), at_(open + 1), cpp_(cpp), words_(words), macros_(macros) {}
+      : text_(text), at_(open + 1), cpp_(cpp), words_(words), macros_(macros) {
+    const auto first = text_.find_first_not_of(" \t\r\n", at_);
+    if (first == std::string_view::npos || text_.substr(at_, first - at_).find('\n') == npos)
+      return;
+    const auto outer = declaration_indent(open);
+    if (indent(first) > outer) outer_ = outer;
+  }
 
   [[nodiscard]] std::size_t at() const { return at_; }
 
@@ -110,7 +116,7 @@ class Skimmer {
         ++depth;
         ++at_;
       } else if (c == '}') {
-        if (--depth == 0) return branches_.empty();
+        if (--depth == 0 || ends_by_layout()) return branches_.empty();
         ++at_;
       } else if (c == '/') {
         at_ = skip_comment(text_, at_);
@@ -126,6 +132,37 @@ class Skimmer {
   }
 
  private:
+  static constexpr auto npos = std::string_view::npos;
+
+  // Blanks before what begins at `at`; npos when it is not the first on its line.
+  [[nodiscard]] std::size_t indent(std::size_t at) const {
+    auto begin = at;
+    while (begin > 0 && (text_[begin - 1] == ' ' || text_[begin - 1] == '\t')) --begin;
+    return begin == 0 || text_[begin - 1] == '\n' ? at - begin : npos;
+  }
+  // Of the lines that lead to the '{' at `open`, the least.
+  [[nodiscard]] std::size_t declaration_indent(std::size_t open) const {
+    auto least = npos;
+    for (int lines = 0; lines < 16; ++lines) {
+      const auto newline = open == 0 ? npos : text_.rfind('\n', open - 1);
+      const auto begin = newline == npos ? 0 : newline + 1;
+      const auto first = text_.find_first_not_of(" \t", begin);
+      if (lines > 0 && (first >= open || text_[first] == '#' ||
+                        std::string_view(";{}:/").find(text_[open - 1]) != npos)) {
+        break;
+      }
+      least = std::min(least, first - begin);
+      if (begin == 0) break;
+      open = newline;
+    }
+    return least;
+  }
+  // While somebody types a block, its braces do not match: a '}' below the declaration's first
+  // letter, with something beside the margin after it, ends the declaration all the same. Else all
+  // functions below would be a part of this one until the next '}' is typed.
+  [[nodiscard]] bool ends_by_layout() const {
+    return outer_ != npos && indent(at_) <= outer_ && margin_follows(text_, at_ + 1, outer_);
+  }
   [[nodiscard]] bool digit_mark() const {  // 1'000
     return text_[at_] == '\'' && cpp_ && at_ + 1 < text_.size() && word_byte(text_[at_ + 1]);
   }
@@ -182,12 +219,28 @@ class Skimmer {
   std::string_view text_;
   std::size_t at_;
   bool cpp_;
+  std::size_t outer_ = npos;  // the declaration's indent, when the block's lines are deeper
   std::vector<ByteSpan>& words_;
   std::vector<MacroLine>& macros_;
   std::vector<std::size_t> branches_;  // depth of braces at each #if
 };
 
 }  // namespace
+
+bool margin_follows(std::string_view text, std::size_t at, std::size_t margin) {
+  if (at < text.size() && text[at] == ';') ++at;
+  for (bool first_line = true;; first_line = false) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    const auto word = text.find_first_not_of(" \t\r", at);
+    if (word < end) {
+      if (!first_line) return word - at <= margin;
+      if (!text.substr(word).starts_with("//") && !text.substr(word).starts_with("/*"))
+        return false;
+    }
+    if (end == text.size()) return true;
+    at = end + 1;
+  }
+}
 
 Directive directive_at(std::string_view text, std::size_t hash) {
   Directive d;

@@ -37,13 +37,18 @@ struct MacroLine {
 void directive_words(std::string_view text, const Directive& directive, bool cpp,
                      std::vector<ByteSpan>& words);
 
-// The place of the '}' that closes the '{' at `open`; identifiers and macros in between are
+// The place of the '}' that closes the '{' at `open`, or that ends its declaration by the look of
+// the lines when braces do not match (somebody is typing); identifiers and macros in between are
 // appended to `words` and `macros`. npos, and both as they were, for a block that has to be parsed:
 // a type is defined in it, or its braces depend on the preprocessor. `seen` is then where that
 // showed.
 [[nodiscard]] std::size_t skim_block(std::string_view text, std::size_t open, bool cpp,
                                      std::vector<ByteSpan>& words, std::vector<MacroLine>& macros,
                                      std::size_t& seen);
+
+// Whether nothing but a ';' or a comment follows on the line, and what comes next stands at most
+// `margin` bytes from the left. True at the end of the text.
+[[nodiscard]] bool margin_follows(std::string_view text, std::size_t at, std::size_t margin);
 
 // Ranges that are left out, and the way back.
 class Cuts {

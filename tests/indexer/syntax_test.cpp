@@ -24,6 +24,13 @@ std::string outline(Language language, const std::string& text) {
   return out;
 }
 
+std::string replaced(std::string_view text, std::string_view what, const std::string& by) {
+  std::string out(text);
+  for (auto at = out.find(what); at != std::string::npos; at = out.find(what, at + by.size()))
+    out.replace(at, what.size(), by);
+  return out;
+}
+
 TEST(Rules, OfEveryLanguageFitItsGrammar) {
   for (const auto& info : all_languages()) {
     if (info.language == Language::kNone) continue;
@@ -240,8 +247,66 @@ int last;
   EXPECT_TRUE(outline->errors.empty());
 }
 
-// Keystrokes in the middle of a file: what is kept and moved must be what a fresh parse says.
-void type_into_a_file(Detail detail) {
+std::string said(const Definition& d) {
+  std::string out = d.owner;
+  for (const auto n : {d.name.begin, d.name.end, d.span.begin, d.span.end, d.declaration,
+                       d.signature_end, d.doc.begin, d.doc.end, d.line, d.column, d.end_line,
+                       static_cast<std::uint32_t>(d.parent), static_cast<std::uint32_t>(d.kind),
+                       std::uint32_t{d.exported}, std::uint32_t{d.declaration_only}})
+    out += " " + std::to_string(n);
+  return out;
+}
+
+// Keystrokes in the middle of a file: what is kept and moved must be what a fresh parse says, in
+// every text without errors, on whatever way it came about.
+void type_into(Language language, Detail detail, std::string text) {
+  std::mt19937 random(11);
+  const auto pick = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  Extractor e;
+  auto live = parse_live(e, language, detail, text);
+  ASSERT_TRUE(live);
+  ASSERT_TRUE(live->facts.errors.empty());
+  const auto check = [&](const LiveFacts& now, const LiveFacts& fresh, const std::string& what) {
+    const auto& a = now.facts.definitions;
+    const auto& b = fresh.facts.definitions;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+      ASSERT_EQ(said(a[i]), said(b[i])) << what << ", definition " << i << " of\n" << text;
+    ASSERT_EQ(a.size(), b.size()) << what;
+    ASSERT_EQ(now.facts.mentions, fresh.facts.mentions) << what;
+    ASSERT_EQ(now.facts.imports, fresh.facts.imports) << what;
+    ASSERT_EQ(now.facts.locals, fresh.facts.locals) << what;
+    ASSERT_EQ(now.facts.errors, fresh.facts.errors) << what;
+  };
+  const std::string typed = "abcx(); {}\n+*/\"#,";
+  const auto step = [&](const std::string& next, const std::string& what) {
+    auto now = follow_live(e, language, detail, *live, text, next);
+    const auto fresh = parse_live(e, language, detail, next);
+    ASSERT_TRUE(now && fresh);
+    text = next;
+    live = std::move(*now);
+    if (fresh->facts.errors.empty()) check(*live, *fresh, what);
+  };
+  for (int episode = 0; episode < 40 && !testing::Test::HasFatalFailure(); ++episode) {
+    std::vector<std::string> way;  // there and back, each step a few bytes at one place
+    auto at = pick(text.size());
+    for (int n = 1 + static_cast<int>(pick(4)); n > 0; --n) {
+      way.push_back(text);
+      auto next = text;
+      if (pick(3) == 0) {
+        next.erase(std::min(at, next.size() - 4), 1 + pick(3));
+      } else {
+        next.insert(std::min(at, next.size()), 1, typed[pick(typed.size())]);
+      }
+      at += pick(3);
+      step(next, "episode " + std::to_string(episode));
+    }
+    for (; !way.empty(); way.pop_back()) step(way.back(), "back, " + std::to_string(episode));
+  }
+}
+
+std::string c_file() {
   std::string text = "#include <a.h>\n// License\n\n";
   for (int i = 0; i < 40; ++i) {
     const auto n = std::to_string(i);
@@ -249,45 +314,56 @@ void type_into_a_file(Detail detail) {
             "(int a, int b) {\n  int c = g(a);\n  return c + b;\n}\n\nstruct s" + n +
             " {\n  int x; // note\n#ifdef A\n  char *y;\n#endif\n};\n#define M" + n + "(v) h(v)\n";
   }
-  std::mt19937 random(11);
-  const auto pick = [&](std::size_t n) {
-    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
-  };
-  Extractor e;
-  auto live = parse_live(e, Language::kC, detail, text);
-  ASSERT_TRUE(live);
-  const std::string typed = "abcx(); {}\n+*/\"#,";
-  std::size_t kept = 0;
-  for (int step = 0; step < 400; ++step) {
-    auto next = text;
-    if (pick(3) == 0) {
-      next.erase(pick(next.size() - 4), 1 + pick(3));
-    } else {
-      next.insert(pick(next.size()), 1, typed[pick(typed.size())]);
-    }
-    auto updated = update_live(e, Language::kC, detail, *live, text, next);
-    auto fresh = parse_live(e, Language::kC, detail, next);
-    ASSERT_TRUE(fresh);
-    if (updated) {
-      ++kept;
-      ASSERT_EQ(updated->facts.definitions, fresh->facts.definitions) << "step " << step;
-      ASSERT_EQ(updated->facts.mentions, fresh->facts.mentions) << "step " << step;
-      ASSERT_EQ(updated->facts.imports, fresh->facts.imports) << "step " << step;
-      ASSERT_EQ(updated->facts.locals, fresh->facts.locals) << "step " << step;
-    }
-    if (step % 8 != 7) continue;  // most steps start from a text without errors
-    if (fresh->facts.errors.empty()) {
-      text = next;
-      live = std::move(updated ? *updated : *fresh);
-    }
-  }
-  EXPECT_GT(kept, 50U);
+  return text;
 }
+// Types of many members: the members are parsed one by one.
+std::string class_file(std::string_view head, std::string_view member, std::string_view tail) {
+  std::string text;
+  for (int t = 0; t < 2; ++t) {
+    text += replaced(head, "N", std::to_string(t));
+    for (int i = 0; i < 12; ++i) text += replaced(member, "N", std::to_string(i));
+    text += tail;
+  }
+  return text;
+}
+
 TEST(Live, TypingGivesTheFactsOfAFreshParse) {
-  type_into_a_file(Detail::kWhole);
+  type_into(Language::kC, Detail::kWhole, c_file());
 }
 TEST(Live, TypingGivesTheOutlineOfAFreshParse) {
-  type_into_a_file(Detail::kOutline);
+  type_into(Language::kC, Detail::kOutline, c_file());
+}
+TEST(Live, TypingIntoAMember) {
+  type_into(Language::kJava, Detail::kWhole,
+            class_file("// The first.\npublic class TN extends B {\n  private int x;\n",
+                       "  /** Adds N. */\n  @Keep\n  public int fN(int a, List<String> b) {\n"
+                       "    int c = a + g(b.size());\n    if (c > N) { return h(c); }\n"
+                       "    return this.x + c;\n  }\n  int vN; // of note\n\n",
+                       "}\n"));
+  type_into(Language::kTypeScript, Detail::kWhole,
+            class_file("import { g } from './g';\nexport class TN implements B {\n",
+                       "  /** Adds N. */\n  fN(a: number, b: string[]): number {\n"
+                       "    const c = a + g(b.length);\n    if (c > N) { return h(c); }\n"
+                       "    return b.map((x) => x + `${c}`).length;\n  }\n  vN?: string;\n\n",
+                       "}\n\nexport const other = (a: string) => a + 1;\n"));
+  type_into(Language::kPython, Detail::kWhole,
+            class_file("import os\n\n\nclass TN(B):\n    \"\"\"Doc.\"\"\"\n\n    x = 1\n\n",
+                       "    @keep\n    def fN(self, a, b=0):\n        'Adds N.'\n"
+                       "        c = a + os.g(b)\n        if c > N:\n            return h(c)\n"
+                       "        return self.x\n\n    # A value.\n    vN = 3\n\n",
+                       "\n\ndef last(a):\n    return a\n\n\n"));
+  type_into(Language::kCpp, Detail::kOutline,
+            class_file("namespace nN {\n// A class.\nclass TN : public B {\n public:\n",
+                       "  // Adds N.\n  int fN(int a, const std::string& b) const {\n"
+                       "    int c = a + g(b.size());\n    if (c > N) { return h(c); }\n"
+                       "    return x_ + c;\n  }\n  int vN_ = 3;  // of note\n\n",
+                       " private:\n  int x_;\n};\n}  // namespace\n"));
+  type_into(Language::kRust, Detail::kWhole,
+            class_file("use a::b;\n\npub struct TN { pub x: i32 }\nimpl TN {\n",
+                       "    /// Adds N.\n    pub fn fN(&self, a: i32, b: &str) -> i32 {\n"
+                       "        let c = a + g(b.len());\n        if c > N { return h(c); }\n"
+                       "        self.x + c\n    }\n    const VN: i32 = 3; // of note\n\n",
+                       "}\n"));
 }
 
 }  // namespace

@@ -106,32 +106,55 @@ void questions(const Snapshot& s, std::mt19937& random) {
   print("regex (the first 100)", regex);
 }
 
-// A word typed into a function and taken back, in the largest file up to 300 KB and in others.
+// `words` typed at `at`, a letter at a time.
+void type(const Snapshot& s, const std::string& path, std::string text, std::size_t at,
+          std::string_view words, std::vector<double>& ms) {
+  (void)s.with_buffers({{path, std::make_shared<const std::string>(text)}});
+  for (const char c : words) {
+    text.insert(at++, 1, c);
+    auto buffer = std::make_shared<const std::string>(text);
+    ms.push_back(timed([&] {
+      const auto with = s.with_buffers({{path, buffer}});
+      (void)with->file(path);
+    }));
+  }
+}
+
+// A statement typed into functions and a function typed between them, in the largest files up to
+// 300 KB and in others.
 void typing(const Snapshot& s, std::mt19937& random) {
   auto files = sources(s);
-  std::erase_if(files, [](const FileInfo& f) { return f.bytes > 300'000; });
+  std::erase_if(files, [](const FileInfo& f) {
+    return f.bytes > 300'000 || f.language == Language::kJson || f.language == Language::kYaml ||
+           f.language == Language::kMarkdown || f.language == Language::kHtml;
+  });
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
-  std::vector<double> largest, others;
+  std::vector<double> largest, others, between;
   for (std::size_t k = 0; k < 40 && k < files.size(); ++k) {
     const auto& f = k < 20 ? files[k] : files[random() % files.size()];
-    auto text = s.text(f.path);
+    const auto text = s.text(f.path);
     if (!text) continue;
-    (void)s.with_buffers({{f.path, std::make_shared<const std::string>(*text)}});
-    std::size_t at = text->find(";\n", text->size() / 4 + random() % (text->size() / 2));
-    if (at == std::string::npos) continue;
-    for (const char c : std::string(" if (count > 1) { call(count); }")) {
-      text->insert(++at, 1, c);
-      auto buffer = std::make_shared<const std::string>(*text);
-      (k < 20 ? largest : others).push_back(timed([&] {
-        const auto with = s.with_buffers({{f.path, buffer}});
-        (void)with->file(f.path);
-      }));
-    }
+    auto symbols = s.symbols_in(f.path);
+    std::erase_if(symbols, [&](const Symbol& d) {
+      return (d.kind != SymbolKind::kFunction && d.kind != SymbolKind::kMethod) ||
+             d.end_line < d.line + 4 || d.span.end > text->size();
+    });
+    if (symbols.empty()) continue;
+    const auto& d = symbols[random() % symbols.size()];
+    auto at = text->rfind('\n', d.name_span.end + (d.span.end - d.name_span.end) / 2);
+    const bool blocks = text->find('{', d.name_span.end) < d.span.end;
+    type(s, f.path, *text, at,
+         blocks ? "\n  if (count > 1) { call(count); }" : "\n  call(count, size)",
+         k < 20 ? largest : others);
+    if (k >= 20 || !blocks) continue;
+    at = text->rfind('\n', d.span.begin);
+    if (at != std::string::npos)
+      type(s, f.path, *text, at, "\nstatic int fresh(int a) { return a; }\n", between);
   }
-  print("keystroke, the 20 largest up to " +
-            std::to_string(files.empty() ? 0 : files.front().bytes / 1000) + " KB",
-        largest);
+  const auto up_to = std::to_string(files.empty() ? 0 : files.front().bytes / 1000) + " KB";
+  print("keystroke, the 20 largest up to " + up_to, largest);
+  print("keystroke, between functions of these", between);
   print("keystroke, other files", others);
 }
 
