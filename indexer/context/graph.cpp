@@ -81,7 +81,15 @@ void split_words(std::string_view s, std::vector<std::string>& out) {
 NameId SymbolGraph::intern(std::string_view name) {
   const auto [it, fresh] =
       name_ids_.try_emplace(std::string(name), static_cast<NameId>(names_.size()));
-  if (fresh) names_.push_back(&it->first);
+  if (!fresh) return it->second;
+  names_.push_back(&it->first);
+  std::vector<std::string> words;
+  split_words(name, words);
+  for (auto& word : words) {
+    const auto id = static_cast<WordId>(word_ids_.size());
+    name_words_.push_back(word_ids_.try_emplace(std::move(word), id).first->second);
+  }
+  word_begin_.push_back(static_cast<std::uint32_t>(name_words_.size()));
   return it->second;
 }
 
@@ -105,6 +113,7 @@ bool SymbolGraph::update(const Snapshot& snapshot, std::stop_token stop) {
   paths_ = std::move(paths);
   facts_ = std::move(facts);
   build_edges();
+  index_words();
   ++version_;
   return true;
 }
@@ -118,6 +127,28 @@ FileNumber SymbolGraph::find(std::string_view path) const {
 NameId SymbolGraph::find_name(std::string_view name) const {
   const auto it = name_ids_.find(std::string(name));
   return it == name_ids_.end() ? kNoName : it->second;
+}
+
+WordId SymbolGraph::find_word(const std::string& word) const {
+  const auto it = word_ids_.find(word);
+  return it == word_ids_.end() ? kNoWord : it->second;
+}
+
+void SymbolGraph::index_words() {
+  with_begin_.assign(word_ids_.size() + 1, 0);
+  defined_names_ = 0;
+  for (NameId n = 0; n < names_.size(); ++n) {
+    if (definers(n).empty()) continue;
+    ++defined_names_;
+    for (const WordId w : words_of(n)) ++with_begin_[w + 1];
+  }
+  for (std::size_t w = 0; w < word_ids_.size(); ++w) with_begin_[w + 1] += with_begin_[w];
+  with_word_.resize(with_begin_.back());
+  auto next = with_begin_;
+  for (NameId n = 0; n < names_.size(); ++n) {
+    if (definers(n).empty()) continue;
+    for (const WordId w : words_of(n)) with_word_[next[w]++] = n;
+  }
 }
 
 std::span<const SymbolGraph::Definer> SymbolGraph::definers(NameId name) const {

@@ -21,6 +21,7 @@
 namespace ambit::indexer::context {
 
 using NameId = std::uint32_t;
+using WordId = std::uint32_t;  // of the words that names are made of
 using FileNumber = std::uint32_t;
 inline constexpr FileNumber kNoFile = 0xFFFFFFFF;
 
@@ -73,6 +74,20 @@ class SymbolGraph {
     return name < users_.size() ? users_[name] : 0;
   }
 
+  static constexpr WordId kNoWord = 0xFFFFFFFF;
+  [[nodiscard]] WordId find_word(const std::string& word) const;  // in lower case
+  // What split_words() makes of the name.
+  [[nodiscard]] std::span<const WordId> words_of(NameId name) const {
+    return std::span(name_words_)
+        .subspan(word_begin_[name], word_begin_[name + 1] - word_begin_[name]);
+  }
+  // Names with definers that have the word, ascending; one that has it twice stands there twice.
+  [[nodiscard]] std::span<const NameId> names_with(WordId word) const {
+    return std::span(with_word_)
+        .subspan(with_begin_[word], with_begin_[word + 1] - with_begin_[word]);
+  }
+  [[nodiscard]] std::size_t defined_names() const { return defined_names_; }
+
   // Personalised PageRank over files: a file passes rank to the files that define what it uses.
   // `seeds` [file_count] is the restart distribution (any scale; all zero means uniform).
   [[nodiscard]] std::vector<float> rank(const std::vector<float>& seeds) const;
@@ -83,12 +98,19 @@ class SymbolGraph {
  private:
   NameId intern(std::string_view name);
   void build_edges();
+  void index_words();
 
   std::uint64_t version_ = 0;
   std::vector<std::string> paths_;                       // sorted
   std::vector<std::shared_ptr<const FileFacts>> facts_;  // by file number
   std::unordered_map<std::string, NameId> name_ids_;
-  std::vector<const std::string*> names_;     // keys of name_ids_
+  std::vector<const std::string*> names_;  // keys of name_ids_
+  std::unordered_map<std::string, WordId> word_ids_;
+  std::vector<std::uint32_t> word_begin_{0};  // [names + 1]
+  std::vector<WordId> name_words_;
+  std::vector<std::uint32_t> with_begin_;  // [words + 1]
+  std::vector<NameId> with_word_;
+  std::size_t defined_names_ = 0;
   std::vector<std::uint32_t> definer_begin_;  // [names + 1]
   std::vector<Definer> definers_;
   std::vector<std::uint32_t> users_;       // [names]

@@ -113,8 +113,8 @@ class PackerImpl final : public Packer {
     if (stop.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
     const std::int64_t task_left = std::min(
         task_budget, request.budget_tokens - stable->tokens - sum_tokens(stream.delta.spans));
-    AMBIT_TRY(updated,
-              stream.task.update(graph_, *stable, snapshot, request, count, task_left, stop));
+    AMBIT_TRY(updated, stream.task.update(graph_, *stable, snapshot, views_, request, count,
+                                          task_left, stop));
     if (updated.anew) stream.before_task = stream.delta.spans.size();
     return assemble(stream, request.budget_tokens);
   }
@@ -240,6 +240,7 @@ class PackerImpl final : public Packer {
   std::mutex mutex_;  // guards everything below
   std::vector<std::shared_ptr<const StablePart>> stable_;
   std::list<Stream> streams_;
+  FileViews views_;
 };
 
 }  // namespace

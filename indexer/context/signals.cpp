@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 namespace ambit::indexer::context {
 namespace {
@@ -140,34 +141,26 @@ void word_overlap(const SymbolGraph& graph, const CursorView& view, Features& f)
   }
   std::vector<std::string> words;
   split_words(view.text.substr(begin, end - begin), words);
-  std::map<std::string, float> weight;
-  for (auto& w : words) {
-    if (w.size() >= 3) weight.try_emplace(std::move(w), 0.0F);
+  // Each by how rare it is among the names that are defined somewhere.
+  std::unordered_map<WordId, float> weight;
+  const float defined = 1.0F + static_cast<float>(graph.defined_names());
+  std::vector<NameId> names;
+  for (const auto& w : words) {
+    if (w.size() < 3) continue;
+    const WordId id = graph.find_word(w);
+    if (id == SymbolGraph::kNoWord || weight.contains(id)) continue;
+    const auto with = graph.names_with(id);
+    weight[id] = std::log(defined / (1.0F + static_cast<float>(with.size())));
+    names.insert(names.end(), with.begin(), with.end());
   }
-  // Document frequency over the names that are defined somewhere.
-  std::vector<std::pair<NameId, std::vector<std::string>>> split;
-  float defined = 1.0F;
-  for (NameId n = 0; n < graph.name_count(); ++n) {
-    if (graph.definers(n).empty()) continue;
-    defined += 1.0F;
-    std::vector<std::string> parts;
-    split_words(graph.name(n), parts);
-    bool any = false;
-    for (const auto& p : parts) {
-      const auto it = weight.find(p);
-      if (it == weight.end()) continue;
-      it->second += 1.0F;
-      any = true;
-    }
-    if (any) split.emplace_back(n, std::move(parts));
-  }
-  for (auto& [word, count] : weight) count = std::log(defined / (1.0F + count));
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   const float scale = std::log(defined) + 1e-6F;
-  for (const auto& [n, parts] : split) {
+  for (const NameId n : names) {
     float hit = 0.0F;
     float all = 0.0F;
-    for (const auto& p : parts) {
-      const auto it = weight.find(p);
+    for (const WordId w : graph.words_of(n)) {
+      const auto it = weight.find(w);
       all += it == weight.end() ? scale : it->second;
       if (it != weight.end()) hit += it->second;
     }

@@ -45,21 +45,45 @@ std::uint32_t symbol_in(const std::vector<Symbol>& all, const Definition& d,
 
 }  // namespace
 
+std::shared_ptr<const FileView> FileViews::of(const Snapshot& snapshot, const std::string& path) {
+  const auto info = snapshot.file(path);
+  const auto known = by_path_.find(path);
+  if (known != by_path_.end() && info && known->second->blob == info->blob) {
+    entries_.splice(entries_.begin(), entries_, known->second);
+    return known->second->view;
+  }
+  auto view = std::make_shared<FileView>();
+  view->symbols = snapshot.symbols_in(path);
+  if (auto text = prompt_text(snapshot, path)) view->text = std::move(*text);
+  if (!info) return view;
+  const auto forget = [&](std::list<Entry>::iterator entry) {
+    bytes_ -= entry->bytes;
+    by_path_.erase(entry->path);
+    entries_.erase(entry);
+  };
+  if (known != by_path_.end()) forget(known->second);
+  const std::size_t bytes = view->text.size() + view->symbols.size() * 2 * sizeof(Symbol);
+  entries_.push_front({path, info->blob, bytes, view});
+  by_path_[path] = entries_.begin();
+  bytes_ += bytes;
+  while (bytes_ > kMostBytes && entries_.size() > 1) forget(std::prev(entries_.end()));
+  return view;
+}
+
 // Definitions of one file.
 struct TaskPart::Chosen {
   std::string path;
-  std::vector<Symbol> all;  // of the file
-  std::string text;
+  std::shared_ptr<const FileView> file;
   std::vector<std::uint32_t> symbols{};  // indices into all, in the order of the ranking
   std::set<std::uint32_t> rich{};        // of those: with doc comment and short bodies
   std::set<std::uint32_t> lines{};       // symbols and what encloses them
   double best = 0;
   std::string reason{};
 
-  Chosen(const Snapshot& snapshot, std::string p)
-      : path(std::move(p)), all(snapshot.symbols_in(path)) {
-    if (auto t = prompt_text(snapshot, path)) text = std::move(*t);
-  }
+  Chosen(const Snapshot& snapshot, FileViews& views, std::string p)
+      : path(std::move(p)), file(views.of(snapshot, path)) {}
+
+  [[nodiscard]] const std::vector<Symbol>& all() const { return file->symbols; }
 
   [[nodiscard]] PackSpan render(const TokenCounter& count) const {
     return render(symbols, rich, count);
@@ -70,12 +94,13 @@ struct TaskPart::Chosen {
     OutlineOptions options;
     options.bodies = true;
     options.rich = &rich_ones;
-    auto span = make_span(path, Region::kTask, Detail::kExcerpt,
-                          render_outline(path, all, which, text, options), count, reason, best);
-    span.start_line = all[which.front()].line;
+    auto span =
+        make_span(path, Region::kTask, Detail::kExcerpt,
+                  render_outline(path, all(), which, file->text, options), count, reason, best);
+    span.start_line = all()[which.front()].line;
     for (const std::uint32_t s : which) {
-      span.start_line = std::min(span.start_line, all[s].line);
-      span.end_line = std::max(span.end_line, all[s].end_line);
+      span.start_line = std::min(span.start_line, all()[s].line);
+      span.end_line = std::max(span.end_line, all()[s].end_line);
     }
     return span;
   }
@@ -102,8 +127,12 @@ TaskPart::Key TaskPart::key_at(const SymbolGraph& graph, const PackRequest& requ
     if (stop > word) {
       const auto found = text.substr(word, stop - word);
       const NameId id = graph.find_name(found);
-      if (id != SymbolGraph::kNoName && !graph.definers(id).empty()) key.names.insert(id);
-      if (stop == cursor && found.size() >= kTypedBytes) key.typed = found.substr(0, kTypedBytes);
+      // A word that is being typed is many names on its way to be one.
+      if (stop == cursor) {
+        if (found.size() >= kTypedBytes) key.typed = found.substr(0, kTypedBytes);
+      } else if (id != SymbolGraph::kNoName && !graph.definers(id).empty()) {
+        key.names.insert(id);
+      }
     }
     word = std::max(stop, word + 1);
   }
@@ -119,17 +148,17 @@ bool TaskPart::still_right(const Key& now) const {
 
 // A file in T has other text now. Mostly the lines that T shows are the same; if not, they are
 // shown again behind the rest.
-bool TaskPart::follow_edits(const Snapshot& snapshot, const TokenCounter& count,
+bool TaskPart::follow_edits(const Snapshot& snapshot, FileViews& views, const TokenCounter& count,
                             std::int64_t budget) {
   std::int64_t used = sum_tokens(spans_);
   for (auto& [path, shown] : files_) {
     const auto info = snapshot.file(path);
     if (info && info->blob == shown.blob) continue;
     if (!info) return false;
-    Chosen chosen(snapshot, path);
+    Chosen chosen(snapshot, views, path);
     for (const std::string& name : shown.names) {
-      for (std::uint32_t i = 0; i < chosen.all.size(); ++i) {
-        if (chosen.all[i].name != name) continue;
+      for (std::uint32_t i = 0; i < chosen.all().size(); ++i) {
+        if (chosen.all()[i].name != name) continue;
         chosen.symbols.push_back(i);
         if (shown.rich.contains(name)) chosen.rich.insert(i);
         break;
@@ -150,13 +179,13 @@ bool TaskPart::follow_edits(const Snapshot& snapshot, const TokenCounter& count,
 }
 
 Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const StablePart& stable,
-                                          const Snapshot& snapshot, const PackRequest& request,
-                                          const TokenCounter& count, std::int64_t budget,
-                                          const std::stop_token& stop) {
+                                          const Snapshot& snapshot, FileViews& views,
+                                          const PackRequest& request, const TokenCounter& count,
+                                          std::int64_t budget, const std::stop_token& stop) {
   AMBIT_TRY(text, snapshot.text(request.path));
   Key key = key_at(graph, request, text);
   const bool fits =
-      key_.path == request.path && !spans_.empty() && follow_edits(snapshot, count, budget);
+      key_.path == request.path && !spans_.empty() && follow_edits(snapshot, views, count, budget);
   if (fits && still_right(key)) return Update{};
 
   CursorView view{request.path,
@@ -185,8 +214,8 @@ Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const Stable
   }
   if (fits && missing.size() <= head / 2) {
     if (!missing.empty()) {
-      choose(graph, stable, snapshot, ranked, missing.front(), head, budget - sum_tokens(spans_),
-             count);
+      choose(graph, stable, snapshot, views, ranked, missing.front(), head,
+             budget - sum_tokens(spans_), count);
     }
     return Update{};
   }
@@ -194,7 +223,7 @@ Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const Stable
   files_.clear();
   shown_.clear();
   // A fifth is kept free for what later cursors need, so that the prefix can stay.
-  choose(graph, stable, snapshot, ranked, 0, ranked.size(),
+  choose(graph, stable, snapshot, views, ranked, 0, ranked.size(),
          request.stream == 0 ? budget : budget * 4 / 5, count);
   return Update{true};
 }
@@ -202,8 +231,9 @@ Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const Stable
 // Appends definitions [begin, end) of the ranking that are not shown yet, best first under the
 // budget, grouped by file, the best file last (nearest to the cursor).
 void TaskPart::choose(const SymbolGraph& graph, const StablePart& stable, const Snapshot& snapshot,
-                      const std::vector<ScoredDefinition>& ranked, std::size_t begin,
-                      std::size_t end, std::int64_t budget, const TokenCounter& count) {
+                      FileViews& views, const std::vector<ScoredDefinition>& ranked,
+                      std::size_t begin, std::size_t end, std::int64_t budget,
+                      const TokenCounter& count) {
   std::map<FileNumber, std::size_t> group_of;
   std::vector<Chosen> groups;
   std::vector<std::size_t> order;  // group of each definition taken
@@ -217,25 +247,25 @@ void TaskPart::choose(const SymbolGraph& graph, const StablePart& stable, const 
     if (i >= kRepeated && stable.shows(path, name)) continue;
     const auto [it, fresh] = group_of.try_emplace(d.file, groups.size());
     if (fresh) {
-      Chosen& g = groups.emplace_back(snapshot, path);
+      Chosen& g = groups.emplace_back(snapshot, views, path);
       g.best = d.score;
       g.reason = d.reason;
     }
     Chosen& g = groups[it->second];
     const std::uint32_t symbol =
-        symbol_in(g.all, graph.facts(d.file).definitions[d.definition], name);
-    if (symbol >= g.all.size()) continue;
+        symbol_in(g.all(), graph.facts(d.file).definitions[d.definition], name);
+    if (symbol >= g.all().size()) continue;
     const bool rich = i < kRich && left > budget * (100 - kRichShare) / 100;
     std::int64_t cost = g.symbols.empty() ? count("### " + path + "\n\n") : 0;
     std::vector<std::uint32_t> lines;
-    for (const std::uint32_t p : enclosing(g.all, symbol)) {
+    for (const std::uint32_t p : enclosing(g.all(), symbol)) {
       if (!g.lines.contains(p)) lines.push_back(p);
     }
-    for (const std::uint32_t p : lines) cost += count("  " + g.all[p].signature + "\n");
+    for (const std::uint32_t p : lines) cost += count("  " + g.all()[p].signature + "\n");
     if (rich) {
       cost += g.render({symbol}, {symbol}, count).tokens;
     } else if (!g.lines.contains(symbol)) {
-      cost += count("    " + g.all[symbol].signature + "\n");
+      cost += count("    " + g.all()[symbol].signature + "\n");
     }
     if (cost > left) {
       ++misses;
@@ -276,17 +306,17 @@ void TaskPart::choose(const SymbolGraph& graph, const StablePart& stable, const 
     Shown& file = files_[g.path];
     if (const auto info = snapshot.file(g.path)) spans[i].blob = file.blob = info->blob;
     for (const std::uint32_t s : g.symbols) {
-      shown_.emplace(g.path, g.all[s].name);
-      file.names.push_back(g.all[s].name);
-      if (g.rich.contains(s)) file.rich.insert(g.all[s].name);
+      shown_.emplace(g.path, g.all()[s].name);
+      file.names.push_back(g.all()[s].name);
+      if (g.rich.contains(s)) file.rich.insert(g.all()[s].name);
     }
     // What follow_edits() would render now: later additions are of the same text.
     Chosen all = g;
     all.symbols.clear();
     all.rich.clear();
     for (const std::string& name : file.names) {
-      for (std::uint32_t s = 0; s < all.all.size(); ++s) {
-        if (all.all[s].name != name) continue;
+      for (std::uint32_t s = 0; s < all.all().size(); ++s) {
+        if (all.all()[s].name != name) continue;
         all.symbols.push_back(s);
         if (file.rich.contains(name)) all.rich.insert(s);
         break;

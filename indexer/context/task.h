@@ -3,7 +3,9 @@
 // stands in it is read by the model already.
 #pragma once
 
+#include <list>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +16,30 @@
 
 namespace ambit::indexer::context {
 
+// What the packer shows of files: read once for each content. One thread.
+struct FileView {
+  std::vector<Symbol> symbols;
+  std::string text;  // with placeholders for secrets; empty when it may not be shown
+};
+class FileViews {
+ public:
+  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+
+  [[nodiscard]] std::shared_ptr<const FileView> of(const Snapshot& snapshot,
+                                                   const std::string& path);
+
+ private:
+  struct Entry {
+    std::string path;
+    BlobId blob;
+    std::size_t bytes = 0;
+    std::shared_ptr<const FileView> view;
+  };
+  std::list<Entry> entries_;  // latest first
+  std::map<std::string, std::list<Entry>::iterator> by_path_;
+  std::size_t bytes_ = 0;
+};
+
 class TaskPart {
  public:
   struct Update {
@@ -21,9 +47,9 @@ class TaskPart {
   };
   // Brings the part up to the cursor under `budget` tokens. kNotFound, kCancelled.
   [[nodiscard]] Result<Update> update(const SymbolGraph& graph, const StablePart& stable,
-                                      const Snapshot& snapshot, const PackRequest& request,
-                                      const TokenCounter& count, std::int64_t budget,
-                                      const std::stop_token& stop);
+                                      const Snapshot& snapshot, FileViews& views,
+                                      const PackRequest& request, const TokenCounter& count,
+                                      std::int64_t budget, const std::stop_token& stop);
   [[nodiscard]] const std::vector<PackSpan>& spans() const { return spans_; }
 
  private:
@@ -39,11 +65,11 @@ class TaskPart {
                                   std::string_view text);
   [[nodiscard]] bool still_right(const Key& now) const;
   // False: it would take more room than there is.
-  [[nodiscard]] bool follow_edits(const Snapshot& snapshot, const TokenCounter& count,
-                                  std::int64_t budget);
+  [[nodiscard]] bool follow_edits(const Snapshot& snapshot, FileViews& views,
+                                  const TokenCounter& count, std::int64_t budget);
   void choose(const SymbolGraph& graph, const StablePart& stable, const Snapshot& snapshot,
-              const std::vector<ScoredDefinition>& ranked, std::size_t begin, std::size_t end,
-              std::int64_t budget, const TokenCounter& count);
+              FileViews& views, const std::vector<ScoredDefinition>& ranked, std::size_t begin,
+              std::size_t end, std::int64_t budget, const TokenCounter& count);
 
   Key key_;
   std::vector<PackSpan> spans_;

@@ -6,7 +6,7 @@
 //         "open": [paths], "budgets": [tokens], "methods": [names], "moved": the tree has changed}
 //   out: {"needed": n, "novel": n, "results": {method: {budget: {"needed", "novel", "missed",
 //   "tokens",
-//         "ms", "recompute", "regions"}}}}
+//         "ms", "key_ms", "warm_ms", "recompute", "regions"}}}}
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -174,9 +174,14 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
       for (const auto& b : c["budgets"]) {
         const auto budget = b.get<std::int64_t>();
         const auto start = std::chrono::steady_clock::now();
+        const auto ms_since = [](std::chrono::steady_clock::time_point from) {
+          return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - from)
+              .count();
+        };
         std::vector<Shown> shown;
         std::int64_t tokens = -1;
         std::int64_t recompute = -1;
+        double took = -1, key_ms = -1, warm_ms = -1;
         if (method == "reranked" || method == "frozen") {
           indexer::PackRequest request;
           request.path = view.path;
@@ -186,6 +191,18 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
           request.stream = method == "frozen" ? ++stream : 0;
           const auto pack = (method == "frozen" ? frozen : reranked)->pack(*tree, request, count);
           if (!pack) return std::fprintf(stderr, "%s\n", pack.error().message.c_str()), 2;
+          took = ms_since(start);
+          // The next key at this place, and another place of the same tree.
+          const auto again = [&](const indexer::Snapshot& now, std::uint32_t at) {
+            request.cursor = at;
+            const auto then = std::chrono::steady_clock::now();
+            (void)(method == "frozen" ? frozen : reranked)->pack(now, request, count);
+            return ms_since(then);
+          };
+          auto typed = std::make_shared<std::string>(*text);
+          typed->insert(cursor, "x");
+          key_ms = again(*tree->with_buffers({{view.path, typed}}), cursor + 1);
+          warm_ms = again(*tree, static_cast<std::uint32_t>(text->size() / 2));
           for (const auto& s : pack->spans) {
             const bool whole = s.detail == indexer::Detail::kOutline;
             shown.push_back(
@@ -206,10 +223,10 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
                                                      : baselines.recent(view, budget);
           for (const auto& p : pieces) shown.push_back({p.path, p.first_line, p.last_line, p.text});
         }
-        const std::chrono::duration<double, std::milli> ms =
-            std::chrono::steady_clock::now() - start;
+        if (took < 0) took = ms_since(start);
         Json result = score(needed, shown);
-        result["ms"] = ms.count();
+        result["ms"] = took;
+        if (warm_ms >= 0) result["key_ms"] = key_ms, result["warm_ms"] = warm_ms;
         if (tokens > budget) return std::fprintf(stderr, "a pack is over its budget\n"), 1;
         if (tokens >= 0) result["tokens"] = tokens;
         if (recompute >= 0) result["recompute"] = recompute;

@@ -157,13 +157,16 @@ def report(results, args):
                 spread = sorted(recall(s, method, budget, key) for s in samples)
                 row += f"  {recall(by_repo, method, budget, key):5.1f} [{spread[7]:5.1f} {spread[-8]:5.1f}]"
             print(row)
-    print("\npack time, ms, p50 / p95; " + "tokens over budget: none")
-    for method in args.methods:
-        row = f"  {method:10}"
-        for budget in map(str, args.budgets):
-            ms = sorted(c["results"][method][budget]["ms"] for c in results)
-            row += f"  {ms[len(ms) // 2]:7.1f} / {ms[int(len(ms) * 0.95)]:7.1f}"
-        print(row)
+    for key, what in (("ms", "the first pack of a tree"), ("warm_ms", "another place of it"), ("key_ms", "the next key")):
+        print(f"\npack time of {what}, ms, p50 / p95" + ("; tokens over budget: none" if key == "ms" else ""))
+        for method in args.methods:
+            row = f"  {method:10}"
+            for budget in map(str, args.budgets):
+                ms = sorted(c["results"][method][budget][key] for c in results if key in c["results"][method][budget])
+                if ms:
+                    row += f"  {ms[len(ms) // 2]:7.1f} / {ms[int(len(ms) * 0.95)]:7.1f}"
+            if "/" in row:
+                print(row)
 
 
 def main():
