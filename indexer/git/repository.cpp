@@ -71,6 +71,25 @@ void walk_folder(const fs::path& root, const std::string& base, int depth, std::
   }
 }
 
+struct Descriptor {
+  int fd;
+  ~Descriptor() { ::close(fd); }
+};
+
+// Less when the file ends before.
+std::string read_at(int fd, std::uint64_t offset, std::size_t size) {
+  std::string out(size, '\0');
+  std::size_t got = 0;
+  while (got < size) {
+    const auto n = ::pread(fd, out.data() + got, size - got, static_cast<off_t>(offset + got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    got += static_cast<std::size_t>(n);
+  }
+  out.resize(got);
+  return out;
+}
+
 struct TreeWalk {
   git_repository* repo;
   std::vector<WorkFile>* out;
@@ -337,65 +356,62 @@ Result<WorkFile> Repository::look(const std::string& path, bool listed) const {
   return f;
 }
 
-Result<std::string> Repository::read(std::string_view path, std::uint64_t max_bytes) const {
-  if (path.empty() || path.front() == '/' || path.find('\0') != std::string_view::npos) {
+Result<int> Repository::open_below(std::string_view path) const {
+  const auto outside = [&] {
     return make_error(Code::kPermission,
                       "'" + std::string(path) + "' is not a path below the root");
-  }
-  // Component by component, so that no link on the way leads elsewhere.
+  };
+  if (path.empty() || path.front() == '/' || path.find('\0') != std::string_view::npos)
+    return outside();
   int dir = root_fd_;
-  bool own = false;
-  Result<std::string> out = make_error(Code::kNotFound, "there is no file " + std::string(path));
-  for (std::size_t at = 0; at <= path.size();) {
+  for (std::size_t at = 0;;) {
     const auto slash = std::min(path.find('/', at), path.size());
     const std::string part(path.substr(at, slash - at));
     const bool last = slash == path.size();
-    if (part.empty() || part == "." || part == "..") {
-      out =
-          make_error(Code::kPermission, "'" + std::string(path) + "' is not a path below the root");
-      break;
-    }
+    const bool odd = part.empty() || part == "." || part == "..";
     const int fd =
-        ::openat(dir, part.c_str(),
-                 O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (last ? 0 : O_DIRECTORY));
+        odd ? -1
+            : ::openat(dir, part.c_str(),
+                       O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (last ? 0 : O_DIRECTORY));
+    const int error = errno;
+    if (dir != root_fd_) ::close(dir);
+    if (odd) return outside();
     if (fd < 0) {
-      if (errno == ELOOP || (errno == ENOTDIR && !last)) {
-        out = make_error(Code::kPermission, "'" + std::string(path) + "' leads through a link");
-      } else if (errno != ENOENT && errno != ENOTDIR) {
-        out =
-            make_error(Code::kIo, "cannot open " + std::string(path) + ": " + std::strerror(errno));
-      }
-      break;
+      if (error == ELOOP || (error == ENOTDIR && !last))
+        return make_error(Code::kPermission, "'" + std::string(path) + "' leads through a link");
+      if (error == ENOENT || error == ENOTDIR)
+        return make_error(Code::kNotFound, "there is no file " + std::string(path));
+      return make_error(Code::kIo,
+                        "cannot open " + std::string(path) + ": " + std::strerror(error));
     }
-    if (own) ::close(dir);
+    if (last) return fd;
     dir = fd;
-    own = true;
-    if (!last) {
-      at = slash + 1;
-      continue;
-    }
-    struct stat st {};
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) break;
-    const auto size = static_cast<std::uint64_t>(st.st_size);
-    if (size > max_bytes) {
-      out = make_error(Code::kResourceExhausted, std::string(path) + " is larger than " +
-                                                     std::to_string(max_bytes) + " bytes");
-      break;
-    }
-    std::string content(static_cast<std::size_t>(size), '\0');
-    std::size_t got = 0;
-    while (got < content.size()) {
-      const auto n = ::read(fd, content.data() + got, content.size() - got);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      got += static_cast<std::size_t>(n);
-    }
-    content.resize(got);
-    out = std::move(content);
-    break;
+    at = slash + 1;
   }
-  if (own) ::close(dir);
-  return out;
+}
+
+Result<std::string> Repository::read(std::string_view path, std::uint64_t max_bytes) const {
+  AMBIT_TRY(fd, open_below(path));
+  const Descriptor closing{fd};
+  struct stat st {};
+  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+    return make_error(Code::kNotFound, "there is no file " + std::string(path));
+  const auto size = static_cast<std::uint64_t>(st.st_size);
+  if (size > max_bytes) {
+    return make_error(Code::kResourceExhausted, std::string(path) + " is larger than " +
+                                                    std::to_string(max_bytes) + " bytes");
+  }
+  return read_at(fd, 0, static_cast<std::size_t>(size));
+}
+
+Result<std::string> Repository::read_part(std::string_view path, std::uint64_t stamp,
+                                          ByteSpan part) const {
+  AMBIT_TRY(fd, open_below(path));
+  const Descriptor closing{fd};
+  struct stat st {};
+  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || stamp_of(st) != stamp)
+    return make_error(Code::kNotFound, std::string(path) + " is not what it was");
+  return read_at(fd, part.begin, part.size());
 }
 
 Result<std::string> Repository::read_blob(const BlobId& blob, std::uint64_t max_bytes) const {

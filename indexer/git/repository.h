@@ -59,6 +59,9 @@ class Repository {
   // Work tree bytes of a path below the root. kPermission when a component of it is a symlink or it
   // leaves the root; kResourceExhausted above max_bytes.
   [[nodiscard]] Result<std::string> read(std::string_view path, std::uint64_t max_bytes) const;
+  // Its bytes [part.begin, part.end) while its stamp is still this one, else kNotFound.
+  [[nodiscard]] Result<std::string> read_part(std::string_view path, std::uint64_t stamp,
+                                              ByteSpan part) const;
   // From the object store. kNotFound: not there (a partial clone; nothing is fetched).
   [[nodiscard]] Result<std::string> read_blob(const BlobId& blob, std::uint64_t max_bytes) const;
 
@@ -66,6 +69,8 @@ class Repository {
 
  private:
   Repository() = default;
+  // Opened component by component, so that no link on the way leads elsewhere. The caller closes.
+  [[nodiscard]] Result<int> open_below(std::string_view path) const;
   git_repository* git_ = nullptr;
   std::filesystem::path root_, common_dir_, git_dir_;
   bool bare_ = false;

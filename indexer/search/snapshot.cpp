@@ -9,6 +9,7 @@ namespace ambit::indexer {
 namespace {
 
 constexpr std::size_t kRecentTexts = 64;
+constexpr std::uint32_t kMaxPart = 32U << 10;
 
 std::string_view skip_reason(const FileEntry& f) {
   return is_indexed(f.file_class) ? std::string_view{} : to_string(f.file_class);
@@ -27,6 +28,22 @@ FileInfo info_of(const BaseView& view, const FileEntry& f) {
 Result<std::string> as_utf8(Result<std::string> content) {
   if (content && is_utf16(*content)) return utf8_of_utf16(*content);
   return content;
+}
+
+// The bytes from which the wanted definitions are described.
+ByteSpan described(const std::vector<StoredDefinition>& all,
+                   const std::vector<std::uint32_t>& wanted) {
+  ByteSpan out{0xFFFFFFFF, 0};
+  const auto add = [&](std::uint32_t begin, std::uint32_t end) {
+    out = {std::min(out.begin, begin), std::max(out.end, end)};
+  };
+  for (const auto i : wanted) {
+    if (i >= all.size()) continue;
+    const auto& d = all[i].d;
+    add(d.declaration, std::max(d.signature_end, d.name.end));
+    if (d.doc.end != 0) add(d.doc.begin, d.doc.end);
+  }
+  return out.begin < out.end ? out : ByteSpan{};
 }
 
 void body_first(std::vector<Symbol>& v) {
@@ -55,6 +72,12 @@ Result<std::string> TextSource::text(const FileEntry& f) const {
   }
   if (f.on_disk) return as_utf8(repository_.read(f.path, kMax));
   return make_error(Code::kNotFound, "the content of " + f.path + " is not on this machine");
+}
+
+Result<std::string> TextSource::part(const FileEntry& f, ByteSpan span) const {
+  if (!f.on_disk || !f.settled)
+    return make_error(Code::kNotFound, f.path + " has to be read whole");
+  return repository_.read_part(f.path, f.stamp, span);
 }
 
 std::shared_ptr<const ParsedText> TextSource::outline(
@@ -211,13 +234,26 @@ std::shared_ptr<const ParsedText> SnapshotImpl::parsed(std::string_view path) co
 
 void SnapshotImpl::stored_symbols(const FileEntry& f, const std::vector<std::uint32_t>* wanted,
                                   std::vector<Symbol>& out) const {
-  const auto stored = base_->segments[f.segment]->definitions(f.record);
+  const auto& segment = *base_->segments[f.segment];
+  const auto stored =
+      wanted == nullptr ? segment.definitions(f.record) : segment.definitions(f.record, *wanted);
   if (stored.empty()) return;
-  auto content = base_->source->text(f);
-  const std::string text =
-      content && content->size() == base_->segments[f.segment]->record(f.record).bytes
-          ? std::move(*content)
-          : std::string();
+  const auto bytes = segment.record(f.record).bytes;
+  // What signatures and comments are made of, at `base` in the file.
+  std::uint32_t base = 0;
+  std::string text;
+  if (const auto near =
+          wanted == nullptr || f.bytes != bytes ? ByteSpan{0, bytes} : described(stored, *wanted);
+      near.size() <= kMaxPart) {
+    if (auto part = base_->source->part(f, near)) {
+      base = near.begin;
+      text = std::move(*part);
+    }
+  }
+  if (text.empty()) {
+    auto content = base_->source->text(f);
+    if (content && content->size() == bytes) text = std::move(*content);
+  }
   const auto separator = language_info(f.language).separator;
   const auto one = [&](std::uint32_t i) {
     const auto& d = stored[i].d;
@@ -246,8 +282,12 @@ void SnapshotImpl::stored_symbols(const FileEntry& f, const std::vector<std::uin
       if (!s.scope.empty()) s.scope += separator;
       s.scope += *it;
     }
-    s.signature = signature_of(text, d);
-    s.doc = doc_line_of(text, d);
+    auto here = d;
+    for (auto* at : {&here.declaration, &here.signature_end, &here.name.begin, &here.name.end})
+      *at -= std::min(*at, base);
+    if (d.doc.end != 0) here.doc = {d.doc.begin - base, d.doc.end - base};
+    s.signature = signature_of(text, here);
+    s.doc = doc_line_of(text, here);
     s.kind = d.kind;
     s.span = d.span;
     s.name_span = d.name;
@@ -376,7 +416,7 @@ std::vector<Reference> SnapshotImpl::references(std::string_view name, std::size
     if (!content) continue;
     std::vector<std::uint32_t> own;
     if (const auto it = defined.find(i); it != defined.end()) {
-      const auto stored = base_->segments[f.segment]->definitions(f.record);
+      const auto stored = base_->segments[f.segment]->definitions(f.record, it->second);
       for (const auto index : it->second) {
         if (index < stored.size()) own.push_back(stored[index].d.name.begin);
       }

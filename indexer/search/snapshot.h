@@ -60,6 +60,8 @@ class TextSource {
       : repository_(std::move(repository)), max_bytes_(max_bytes) {}
   // The bytes that the entry's blob names: from disk while the file is unchanged, else from git.
   [[nodiscard]] Result<std::string> text(const FileEntry& f) const;
+  // Bytes of it, when they can be had without reading all: from an unchanged file on disk.
+  [[nodiscard]] Result<std::string> part(const FileEntry& f, ByteSpan span) const;
   [[nodiscard]] std::shared_ptr<const ParsedText> parse(
       const std::string& path, Language language, std::shared_ptr<const std::string> text) const {
     return whole_.parse(path, language, std::move(text), max_bytes_);

@@ -119,12 +119,8 @@ std::vector<Symbol> SnapshotImpl::find_symbols(std::string_view query, std::size
     best.insert({score, std::string(name)});
     if (best.size() > limit) best.erase(std::prev(best.end()));
   };
-  for (const auto& s : base_->segments) {
-    s->for_each_name([&](std::string_view name, const NamePostings& p) {
-      if (!p.definitions.empty()) offer(name);
-      return true;
-    });
-  }
+  const auto letters = Segment::letters_of(query);
+  for (const auto& s : base_->segments) s->for_each_defined(letters, offer);
   for (const auto& [path, p] : buffers_) {
     for (const auto& d : p->facts().definitions)
       offer(std::string_view(*p->text).substr(d.name.begin, d.name.size()));

@@ -13,6 +13,7 @@ namespace ambit::indexer {
 namespace {
 
 constexpr std::uint32_t kMaxDefinitionsPerRecord = 4'000'000;
+constexpr std::uint32_t kIsDefined = 1U << 31;
 
 // Reads past the mapping's page cache accounting, so that checking does not make the file resident.
 Result<std::uint64_t> hash_file_from(const std::filesystem::path& file, std::size_t begin) {
@@ -44,6 +45,8 @@ bool varint(std::string_view s, std::size_t& at, std::uint64_t& out) {
   }
   return false;
 }
+
+static_assert(kNamesPerBlock == 32);  // for_each_defined() has a bit for each
 
 struct BlockEntry {
   std::uint64_t names, definitions, references;
@@ -191,7 +194,8 @@ void Segment::find(const BlobId& blob, std::vector<std::uint32_t>& out) const {
   }
 }
 
-std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
+std::vector<StoredDefinition> Segment::decode(std::uint32_t index, std::size_t limit,
+                                              std::vector<std::uint32_t>& name_ids) const {
   std::vector<StoredDefinition> out;
   if (index >= header_.records) return out;
   const auto& r = record(index);
@@ -200,18 +204,17 @@ std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
   ByteReader in(facts_at(section(kFacts), r.facts, holder));
   out.reserve(std::min<std::uint32_t>(r.definitions, 65536));
   std::uint32_t last_id = 0, last_name = 0, last_line = 0;
-  for (std::uint32_t i = 0; i < r.definitions && in.ok(); ++i) {
+  for (std::uint32_t i = 0; i < r.definitions && i < limit && in.ok(); ++i) {
     StoredDefinition s;
     auto& d = s.d;
     const auto u32 = [&] { return static_cast<std::uint32_t>(in.varint()); };
     last_id = static_cast<std::uint32_t>(last_id + unzigzag(in.varint()));
-    s.name = name(last_id);
     const auto bits = u32();
     d.kind = static_cast<SymbolKind>(bits & 31);
     d.exported = (bits & 32) != 0;
     d.declaration_only = (bits & 64) != 0;
     d.name.begin = static_cast<std::uint32_t>(last_name + unzigzag(in.varint()));
-    d.name.end = d.name.begin + static_cast<std::uint32_t>(s.name.size());
+    d.name.end = d.name.begin;
     d.line = static_cast<std::uint32_t>(last_line + unzigzag(in.varint()));
     last_name = d.name.begin;
     last_line = d.line;
@@ -230,7 +233,46 @@ std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
       if (d.doc.end == d.doc.begin) d.doc = {};
       if (d.parent < -1) d.parent = -1;
     }
-    if (in.ok()) out.push_back(std::move(s));
+    if (!in.ok()) break;
+    out.push_back(std::move(s));
+    name_ids.push_back(last_id);
+  }
+  return out;
+}
+
+std::vector<StoredDefinition> Segment::definitions(std::uint32_t index) const {
+  std::vector<std::uint32_t> ids;
+  auto out = decode(index, kMaxDefinitionsPerRecord, ids);
+  // Each block of names is read once.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> order;
+  order.reserve(out.size());
+  for (std::uint32_t i = 0; i < out.size(); ++i) order.emplace_back(ids[i], i);
+  std::sort(order.begin(), order.end());
+  for (std::size_t k = 0; k < order.size();) {
+    const auto block = order[k].first / kNamesPerBlock;
+    if (order[k].first >= header_.names) break;
+    BlockCursor c(*this, block);
+    for (std::uint32_t id = block * kNamesPerBlock; c.next(); ++id) {
+      for (; k < order.size() && order[k].first == id; ++k) out[order[k].second].name = c.name;
+    }
+    while (k < order.size() && order[k].first / kNamesPerBlock == block) ++k;  // damaged
+  }
+  for (auto& s : out) s.d.name.end += static_cast<std::uint32_t>(s.name.size());
+  return out;
+}
+
+std::vector<StoredDefinition> Segment::definitions(std::uint32_t index,
+                                                   const std::vector<std::uint32_t>& wanted) const {
+  if (wanted.empty()) return {};
+  std::vector<std::uint32_t> ids;
+  auto out = decode(index, std::size_t{*std::max_element(wanted.begin(), wanted.end())} + 1, ids);
+  for (auto i : wanted) {
+    while (i < out.size() && out[i].name.empty()) {
+      out[i].name = name(ids[i]);
+      out[i].d.name.end += static_cast<std::uint32_t>(out[i].name.size());
+      if (out[i].d.parent < 0 || static_cast<std::uint32_t>(out[i].d.parent) >= i) break;
+      i = static_cast<std::uint32_t>(out[i].d.parent);
+    }
   }
   return out;
 }
@@ -278,13 +320,41 @@ std::optional<NamePostings> Segment::lookup(std::string_view wanted) const {
   return std::nullopt;
 }
 
-void Segment::for_each_name(
-    const std::function<bool(std::string_view, const NamePostings&)>& f) const {
+std::uint32_t Segment::letters_of(std::string_view name) {
+  std::uint32_t out = 0;
+  for (const char c : name) {
+    const auto letter = static_cast<unsigned>(c | 0x20) - 'a';
+    if (letter < 26) {
+      out |= 1U << letter;
+    } else if (c >= '0' && c <= '9') {
+      out |= 1U << (26 + (c - '0') % 5);
+    }
+  }
+  return out;
+}
+
+void Segment::for_each_defined(std::uint32_t letters,
+                               const std::function<void(std::string_view)>& f) const {
   const std::size_t blocks = (header_.names + kNamesPerBlock - 1) / kNamesPerBlock;
+  std::call_once(letters_once_, [&] {
+    letters_.resize(blocks * kNamesPerBlock);
+    for (std::size_t b = 0; b < blocks; ++b) {
+      BlockCursor c(*this, b);
+      for (auto at = b * kNamesPerBlock; c.next(); ++at) {
+        if (!c.postings.definitions.empty()) letters_[at] = letters_of(c.name) | kIsDefined;
+      }
+    }
+  });
+  letters |= kIsDefined;
   for (std::size_t b = 0; b < blocks; ++b) {
+    const auto* of = letters_.data() + b * kNamesPerBlock;
+    std::uint32_t fits = 0;
+    for (std::size_t i = 0; i < kNamesPerBlock; ++i)
+      fits |= static_cast<std::uint32_t>((of[i] & letters) == letters) << i;
+    if (fits == 0) continue;
     BlockCursor c(*this, b);
-    while (c.next()) {
-      if (!f(c.name, c.postings)) return;
+    for (; fits != 0 && c.next(); fits >>= 1) {
+      if ((fits & 1) != 0) f(c.name);
     }
   }
 }

@@ -24,6 +24,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -113,12 +114,20 @@ class Segment {
   void find(const BlobId& blob, std::vector<std::uint32_t>& out) const;
 
   [[nodiscard]] std::vector<StoredDefinition> definitions(std::uint32_t record) const;
+  // The same up to the last of `wanted` (indexes); only these and what encloses them have names.
+  [[nodiscard]] std::vector<StoredDefinition> definitions(
+      std::uint32_t record, const std::vector<std::uint32_t>& wanted) const;
   [[nodiscard]] std::vector<std::string> imports(std::uint32_t record) const;
 
   [[nodiscard]] std::optional<NamePostings> lookup(std::string_view name) const;
   [[nodiscard]] std::string name(std::uint32_t id) const;
-  // Every name in order, with its postings; stops when f returns false.
-  void for_each_name(const std::function<bool(std::string_view, const NamePostings&)>& f) const;
+  // The names of definitions that have all of these letters somewhere, in order. The letters of all
+  // names are gathered by the first call (4 bytes a name, 20 ms a million) and then looked at
+  // first.
+  void for_each_defined(std::uint32_t letters,
+                        const std::function<void(std::string_view)>& f) const;
+  // One bit for each letter, whatever its case, and some for digits.
+  [[nodiscard]] static std::uint32_t letters_of(std::string_view name);
   // For merging: the names of one block with their postings; the facts of a record with name ids
   // translated (entry's offset and import length are set).
   void block(std::size_t index, std::vector<std::string>& names,
@@ -139,11 +148,15 @@ class Segment {
  private:
   [[nodiscard]] static Result<std::shared_ptr<const Segment>> adopt(std::shared_ptr<Segment> s,
                                                                     bool verify_body);
+  [[nodiscard]] std::vector<StoredDefinition> decode(std::uint32_t record, std::size_t limit,
+                                                     std::vector<std::uint32_t>& name_ids) const;
   SegmentHeader header_{};
   std::string_view bytes_;
   std::string memory_;
   MappedFile mapped_;
   std::filesystem::path file_;
+  mutable std::once_flag letters_once_;
+  mutable std::vector<std::uint32_t> letters_;  // by name
 };
 
 // Collects facts and writes a segment. Not thread-safe: one per thread.
