@@ -23,10 +23,14 @@ struct Extraction {
                                                   indexer::ByteSpan selection);
 
 // The selection is a run of whole statements of one function without jumps out of it. What they
-// read becomes parameters, what they leave for later is returned. Python and JavaScript: languages
-// with declared types would need the types of the parameters, which no index knows.
+// read becomes parameters, what they leave for later is returned. Python and JavaScript; C, C++ and
+// TypeScript where the types of these variables are written down. kUnsupported for other languages.
 [[nodiscard]] Result<Extraction> extract_function(indexer::Language language, std::string_view text,
                                                   indexer::ByteSpan selection);
+// Its part for C and C++: free functions that are no templates. `selection` is trimmed.
+[[nodiscard]] Result<Extraction> extract_c_function(indexer::Language language,
+                                                    std::string_view text,
+                                                    indexer::ByteSpan selection);
 
 // Shared by the two: a name that stands nowhere in the text.
 [[nodiscard]] std::string unused_name(std::string_view text, std::string_view wanted);

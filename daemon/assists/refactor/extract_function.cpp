@@ -183,6 +183,35 @@ class Taker {
     return out;
   }
 
+  // TypeScript: what is written behind the name where the function declares it, or what a plain
+  // value makes it.
+  Result<std::string> type_of(const Part& p, const std::string& name) const {
+    std::string out;
+    for (auto i = p.function + 1; i < tree_[p.function].after; ++i) {
+      const auto& n = tree_[i];
+      const bool parameter = n.type == "required_parameter" || n.type == "optional_parameter";
+      if (!parameter && n.type != "variable_declarator") continue;
+      const auto label = tree_.child(i, parameter ? "pattern" : "name");
+      if (label == kNoNode || slice(label) != name) continue;
+      if (!out.empty()) return no(name + " is declared more than once");
+      const auto type = tree_.child(i, "type");
+      const auto value = tree_.child(i, "value");
+      if (type != kNoNode) {
+        out = slice(type).substr(1);
+        out.erase(0, out.find_first_not_of(' '));
+        if (n.type == "optional_parameter") out += " | undefined";
+      } else if (value != kNoNode && slice(tree_[i].parent).starts_with("let")) {
+        const auto& kind = tree_[value].type;
+        if (kind == "number" || kind == "string") out = kind;
+        if (kind == "true" || kind == "false") out = "boolean";
+        if (kind == "template_string") out = "string";
+      }
+      if (out.empty()) return no("the type of " + name + " is not written");
+    }
+    if (out.empty()) return no("the type of " + name + " is not written");
+    return out;
+  }
+
   [[nodiscard]] std::string_view slice(std::uint32_t i) const {
     return text_.substr(tree_[i].span.begin, tree_[i].span.size());
   }
@@ -282,13 +311,17 @@ std::string joined(const std::vector<std::string>& words) {
 
 Result<Extraction> extract_function(Language language, std::string_view text, ByteSpan selection) {
   const bool python = language == Language::kPython;
-  if (!python && language != Language::kJavaScript) {
+  const bool typed = language == Language::kTypeScript || language == Language::kTsx;
+  const bool c_like =
+      language == Language::kC || language == Language::kCpp || language == Language::kCuda;
+  if (!python && language != Language::kJavaScript && !typed && !c_like) {
     return make_error(Code::kUnsupported,
-                      "extract to a function is exact in Python and JavaScript only: elsewhere it "
-                      "needs the types of the variables");
+                      "extract to a function is exact in Python, JavaScript, TypeScript, C and C++ "
+                      "only: elsewhere the types of the variables cannot be told");
   }
   selection = trimmed(text, selection);
   if (selection.size() == 0) return no("select whole statements first");
+  if (c_like) return extract_c_function(language, text, selection);
   AMBIT_TRY(tree, SyntaxTree::parse(language, text));
   indexer::Extractor extractor;
   AMBIT_TRY(facts, extractor.extract(language, text));
@@ -322,9 +355,16 @@ Result<Extraction> extract_function(Language language, std::string_view text, By
   const std::string stop = python ? "" : ";";
   if (!returned.empty()) body += body_indent + "return " + returned + stop + end;
   const auto call = out.name + "(" + joined(variables.in) + ")";
-  const auto definition = python
-                              ? "def " + call + ":" + end + body + end + end
-                              : "function " + call + " {" + end + body + *outer + "}" + end + end;
+  auto parameters = variables.in;
+  if (typed) {
+    for (auto& name : parameters) {
+      AMBIT_TRY(type, taker.type_of(part, name));
+      name += ": " + type;
+    }
+  }
+  const auto definition = python ? "def " + call + ":" + end + body + end + end
+                                 : "function " + out.name + "(" + joined(parameters) + ") {" + end +
+                                       body + *outer + "}" + end + end;
   // In front of what stands around it, with the comment that belongs to that.
   auto place = tree[part.top].span.begin;
   for (auto i = part.top; i > 1;) {

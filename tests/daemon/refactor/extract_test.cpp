@@ -142,7 +142,78 @@ TEST(ExtractFunction, RefusesJumpsAndWhatMeansSomethingElseThere) {
   script("  [[const b = 1;\n  const c = 2;]]\n  g(b, c);\n");
   script("  [[await a;]]\n");
   script("  [[g(arguments);]]\n");
-  refused(Language::kCpp, "int f(int a) {\n  [[g(a);]]\n  return a;\n}\n");
+  const auto typed = [&](const std::string& lines) {
+    refused(Language::kTypeScript, "function f<T>(a: T, b) {\n" + lines + "  return a;\n}\n");
+  };
+  typed("  [[g(b);]]\n");
+  typed("  let n = g();\n  [[h(n);]]\n");
+  refused(Language::kGo, "package p\n\nfunc f(a int) {\n\t[[g(a)]]\n}\n");
+}
+
+TEST(ExtractFunction, GivesParametersTheTypesThatAreWritten) {
+  EXPECT_EQ(function(Language::kTypeScript,
+                     "function f(a: Map<string, A>, b?: B) {\n  let n = 0;\n"
+                     "  [[n += a.size;\n  g(b);]]\n  return n;\n}\n"),
+            "function extracted(n: number, a: Map<string, A>, b: B | undefined) {\n"
+            "  n += a.size;\n  g(b);\n  return n;\n}\n\n"
+            "function f(a: Map<string, A>, b?: B) {\n  let n = 0;\n"
+            "  n = extracted(n, a, b);\n  return n;\n}\n");
+  EXPECT_EQ(function(Language::kC,
+                     "/* Sums. */\nint f(const struct a *p, int n)\n{\n\tint sum = 0;\n"
+                     "\t[[for (int i = 0; i < n; i++)\n\t\tsum += p->v[i];]]\n\treturn sum;\n}\n"),
+            "static int extracted(int n, int sum, const struct a *p)\n{\n"
+            "\tfor (int i = 0; i < n; i++)\n\t\tsum += p->v[i];\n\treturn sum;\n}\n\n"
+            "/* Sums. */\nint f(const struct a *p, int n)\n{\n\tint sum = 0;\n"
+            "\tsum = extracted(n, sum, p);\n\treturn sum;\n}\n");
+  EXPECT_EQ(function(Language::kC, "void f(char *s) {\n  [[char *end = s + 1;]]\n  g(end);\n}\n"),
+            "static char *extracted(char *s) {\n  char *end = s + 1;\n  return end;\n}\n\n"
+            "void f(char *s) {\n  char *end = extracted(s);\n  g(end);\n}\n");
+  EXPECT_EQ(function(Language::kCpp,
+                     "namespace n {\n\nint f(const std::string& s, std::vector<int> v) {\n"
+                     "  int k = 0;\n  [[v.push_back(1);\n  k += v.size() + s.size();]]\n"
+                     "  return k;\n}\n\n}\n"),
+            "namespace n {\n\nstatic void extracted(std::vector<int>& v, int& k, "
+            "const std::string& s) {\n  v.push_back(1);\n  k += v.size() + s.size();\n}\n\n"
+            "int f(const std::string& s, std::vector<int> v) {\n  int k = 0;\n"
+            "  extracted(v, k, s);\n  return k;\n}\n\n}\n");
+}
+
+TEST(ExtractFunction, RefusesInCWhereTheTypesOrTheMeaningAreNotKnown) {
+  const auto why = [](Language language, const std::string& lines) {
+    return function(language, "int f(int a, int *p) {\n" + lines + "  return a;\n}\n");
+  };
+  const auto c = [&](const std::string& lines, const std::string& words) {
+    EXPECT_NE(why(Language::kC, lines).find(words), std::string::npos) << why(Language::kC, lines);
+  };
+  const auto cpp = [&](const std::string& lines, const std::string& words) {
+    EXPECT_NE(why(Language::kCpp, lines).find(words), std::string::npos)
+        << why(Language::kCpp, lines);
+  };
+  c("  [[if (a)\n    return 1;]]\n", "return statement");
+  c("  [[goto out;]]\nout:\n", "goto statement");
+  c("  while (a) {\n    [[if (a) break;]]\n  }\n", "jumps out of itself");
+  c("  [[g(&a);]]\n", "takes the address of a");
+  c("  int b = 1, d = 2;\n  [[b++; d++;]]\n  g(b, d);\n", "more than one variable");
+  c("  int b[4];\n  [[g(sizeof(b), b);]]\n", "b is an array");
+  c("  [[TRY(g(a));]]\n", "TRY looks like a macro");
+  c("  static int k;\n  [[k++;]]\n", "k is static");
+  c("  struct s { int x; };\n  [[g(a);]]\n", "declares names of its own");
+  c("  [[g(__func__);]]\n", "__func__ means something else");
+  c("  for_each(p, b) {\n    [[g(b);]]\n  }\n", "where b is declared");
+  cpp("  [[B b(a);]]\n  b.h();\n", "looks like one");
+  cpp("  auto b = g();\n  [[h(b);]]\n", "the type of b is not written");
+  cpp("  [[int& r = a;]]\n  r = 1;\n", "is a reference");
+  cpp("  auto l = [&] {\n    [[g(a);]]\n  };\n", "lambda");
+  EXPECT_NE(function(Language::kCpp, "struct S {\n  int f(int a) {\n    [[g(a);]]\n  }\n};\n")
+                .find("is a member"),
+            std::string::npos);
+  EXPECT_NE(function(Language::kCpp, "int S::f(int a) {\n  [[g(a);]]\n  return 1;\n}\n")
+                .find("is a member"),
+            std::string::npos);
+  EXPECT_NE(
+      function(Language::kCpp, "template <class T>\nint f(T a) {\n  [[g(a);]]\n  return 1;\n}\n")
+          .find("is a template"),
+      std::string::npos);
 }
 
 }  // namespace

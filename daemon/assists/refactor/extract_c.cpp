@@ -1,0 +1,492 @@
+// Extract to a function in C and C++, where the types of all variables that the statements share
+// with the rest are written down. In C++ what could be changed goes by reference, so that every use
+// means what it meant; in C values go in, and at most one comes back.
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "daemon/assists/refactor/extract.h"
+#include "daemon/assists/refactor/site_text.h"
+#include "indexer/syntax/extract.h"
+#include "indexer/syntax/tree.h"
+
+namespace ambit::daemon {
+
+using indexer::ByteSpan;
+using indexer::kNoNode;
+using indexer::Language;
+using indexer::Local;
+using indexer::SyntaxTree;
+
+namespace {
+
+Error no(std::string why) {
+  return make_error(Code::kInvalidArgument, std::move(why));
+}
+
+struct Type {
+  std::string base;                                      // "const struct a"
+  std::string stars;                                     // "**"
+  bool reference = false, array = false, plain = false;  // plain: a number or a pointer
+};
+
+class CExtractor {
+ public:
+  CExtractor(const SyntaxTree& tree, std::string_view text, bool cpp, const indexer::Facts& facts,
+             ByteSpan selection)
+      : tree_(tree), text_(text), cpp_(cpp), facts_(facts), span_(selection) {}
+
+  Result<Extraction> run() {
+    AMBIT_CHECK_OK(find_statements());
+    AMBIT_CHECK_OK(find_function());
+    AMBIT_CHECK_OK(check());
+    AMBIT_CHECK_OK(collect());
+    return write();
+  }
+
+ private:
+  [[nodiscard]] std::string_view slice(std::uint32_t i) const {
+    return text_.substr(tree_[i].span.begin, tree_[i].span.size());
+  }
+  [[nodiscard]] bool is(std::uint32_t i, std::string_view type) const {
+    return i != kNoNode && tree_[i].type == type;
+  }
+  [[nodiscard]] bool selected(ByteSpan s) const {
+    return span_.begin <= s.begin && s.end <= span_.end;
+  }
+  [[nodiscard]] static bool is_loop(std::string_view type) {
+    return type == "for_statement" || type == "while_statement" || type == "do_statement" ||
+           type == "for_range_loop";
+  }
+
+  Result<void> find_statements() {
+    block_ = tree_.around(span_);
+    while (block_ != kNoNode && tree_[block_].type != "compound_statement") {
+      block_ = tree_[block_].parent;
+    }
+    if (block_ == kNoNode) return no("select whole statements");
+    bool begun = false, ended = false;
+    for (const auto c : tree_.children(block_)) {
+      if (tree_[c].span.begin == span_.begin && tree_[c].named) {
+        first_ = c;
+        begun = true;
+      }
+      if (begun && tree_[c].span.end == span_.end) {
+        last_ = c;
+        ended = true;
+      }
+    }
+    if (!begun || !ended) return no("select whole statements");
+    return {};
+  }
+
+  Result<void> find_function() {
+    for (auto at = block_; at != kNoNode; at = tree_[at].parent) {
+      if (is(at, "lambda_expression")) return no("the selection is inside of a lambda");
+      if (!is(at, "function_definition")) continue;
+      function_ = at;
+      break;
+    }
+    if (function_ == kNoNode) return no("the selection is in no function");
+    for (auto at = tree_[function_].parent; at != kNoNode; at = tree_[at].parent) {
+      const auto& type = tree_[at].type;
+      if (type == "template_declaration") return no("the function is a template");
+      if (type == "field_declaration_list") return no("the function is a member");
+      if (type.starts_with("preproc_") && at != kNoNode && tree_[at].parent != 0) {
+        return no("the function stands inside of an #if");
+      }
+    }
+    for (auto i = function_ + 1; i < block_; ++i) {
+      if (is(i, "qualified_identifier") && is(tree_[i].parent, "function_declarator")) {
+        return no("the function is a member");
+      }
+    }
+    for (auto i = function_; i < tree_[function_].after; ++i) {
+      const auto& n = tree_[i];
+      const bool body = (n.type == "struct_specifier" || n.type == "class_specifier" ||
+                         n.type == "union_specifier" || n.type == "enum_specifier") &&
+                        tree_.child(i, "body") != kNoNode;
+      if (body || n.type == "type_definition" || n.type == "using_declaration" ||
+          n.type == "alias_declaration" || n.type == "namespace_alias_definition") {
+        return no("the function declares names of its own: " +
+                  std::string(slice(i).substr(0, slice(i).find('\n'))));
+      }
+    }
+    return {};
+  }
+
+  // Jumps, and words that mean something else in another function.
+  Result<void> check() const {
+    static const std::set<std::string_view> kNever{
+        "return_statement",         "goto_statement",     "labeled_statement",   "case_statement",
+        "co_await_expression",      "co_yield_statement", "co_return_statement", "this",
+        "static_assert_declaration"};
+    for (auto i = first_; i < tree_[last_].after; ++i) {
+      const auto& n = tree_[i];
+      if (n.broken) return no("the selection does not parse");
+      if (n.type.starts_with("preproc_"))
+        return no("the selection holds a line that begins with #");
+      if (kNever.contains(n.type)) {
+        std::string words(n.type);
+        std::replace(words.begin(), words.end(), '_', ' ');
+        return no("the selection holds a " + words);
+      }
+      if (n.type == "break_statement" || n.type == "continue_statement") {
+        bool inside = false;
+        for (auto at = tree_[i].parent; at != kNoNode && at >= first_; at = tree_[at].parent) {
+          inside = inside || is_loop(tree_[at].type) ||
+                   (n.type == "break_statement" && is(at, "switch_statement"));
+        }
+        if (!inside) return no("the selection jumps out of itself");
+      }
+      if (n.type == "function_declarator") {
+        return no("the selection declares a function, or a variable that looks like one");
+      }
+      if (n.type == "storage_class_specifier")
+        return no("the selection declares a static variable");
+      const auto words = slice(i);
+      if (n.type == "identifier" && (words == "__func__" || words == "alloca" ||
+                                     words.starts_with("va_") || words == "setjmp")) {
+        return no(std::string(words) + " means something else in another function");
+      }
+      // TRY(x); what it expands to may return.
+      if (n.type == "call_expression" && is(tree_[i].parent, "expression_statement")) {
+        const auto callee = tree_.child(i, "function");
+        const auto name = callee == kNoNode ? std::string_view() : slice(callee);
+        if (!name.empty() &&
+            std::none_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
+          return no(std::string(name) + " looks like a macro, which could return");
+        }
+      }
+      if ((n.type == "string_literal" || n.type == "raw_string_literal" || n.type == "comment") &&
+          words.find('\n') != std::string_view::npos) {
+        return no("the selection holds text over several lines, which would be indented");
+      }
+    }
+    return {};
+  }
+
+  // for_each(list, NAME) { … }: a macro declares a variable in front of a block.
+  [[nodiscard]] bool declared_by_macro(std::string_view name) const {
+    static constexpr std::array<std::string_view, 5> kControl{"if", "for", "while", "switch",
+                                                              "catch"};
+    const auto begin = tree_[tree_.child(function_, "body")].span.begin;
+    const auto code = text_.substr(begin, span_.begin - begin);
+    for (auto open = code.find('('); open != std::string_view::npos;
+         open = code.find('(', open + 1)) {
+      auto word = open;
+      while (word > 0 && word_byte(code[word - 1])) --word;
+      const auto callee = code.substr(word, open - word);
+      const auto close = code.find_first_of("();{}", open + 1);
+      if (callee.empty() || close == std::string_view::npos || code[close] != ')' ||
+          std::find(kControl.begin(), kControl.end(), callee) != kControl.end()) {
+        continue;
+      }
+      const auto next = code.find_first_not_of(" \t\r\n", close + 1);
+      if (next != std::string_view::npos && code[next] == '{' &&
+          has_word(code.substr(open, close - open), name)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  // What a macro of this file stands for, "" for other names.
+  [[nodiscard]] std::string macro_of(std::string_view name) const {
+    std::string out;
+    for (auto at = text_.find("define "); at != std::string_view::npos;
+         at = text_.find("define ", at + 1)) {
+      if (!text_.substr(at + 7).starts_with(name) ||
+          word_byte(text_[std::min(text_.size() - 1, at + 7 + name.size())])) {
+        continue;
+      }
+      auto end = std::min(text_.find('\n', at), text_.size());
+      while (end < text_.size() && text_[end - 1] == '\\') {
+        end = std::min(text_.find('\n', end + 1), text_.size());
+      }
+      out += text_.substr(at, end - at);
+    }
+    return out;
+  }
+  // Names that are no variables which can be seen.
+  Result<void> check_other(std::uint32_t i) const {
+    const auto name = slice(i);
+    if (selected(tree_[i].span) && declared_by_macro(name)) {
+      return no("it cannot be seen where " + std::string(name) + " is declared");
+    }
+    const auto macro = macro_of(name);
+    if (macro.empty()) return {};
+    for (const auto& l : facts_.locals) {
+      const auto local = text_.substr(l.name.begin, l.name.size());
+      if (tree_[function_].span.begin <= l.name.begin && l.name.end <= tree_[function_].span.end &&
+          has_word(macro, local)) {
+        return no(std::string(name) + " is a macro that may mean the variable " +
+                  std::string(local));
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] const Local* local_of(std::uint32_t node) const {
+    const Local* best = nullptr;
+    const auto& n = tree_[node];
+    for (const auto& l : facts_.locals) {
+      if (l.within.begin > n.span.begin || l.within.end < n.span.end) continue;
+      if (text_.substr(l.name.begin, l.name.size()) != slice(node)) continue;
+      if (best == nullptr || l.within.size() < best->within.size()) best = &l;
+    }
+    return best;
+  }
+
+  Result<Type> type_of(const Local& local) const {
+    const auto name = std::string(text_.substr(local.name.begin, local.name.size()));
+    const auto unknown = [&](const std::string& why) {
+      return no("the type of " + name + " " + why);
+    };
+    Type out;
+    auto at = tree_.around(local.name);
+    for (at = tree_[at].parent; at != kNoNode; at = tree_[at].parent) {
+      const auto& type = tree_[at].type;
+      if (type == "pointer_declarator") {
+        for (const auto c : tree_.children(at)) {
+          if (is(c, "type_qualifier")) return unknown("is a pointer that is const itself");
+        }
+        out.stars += '*';
+      } else if (type == "reference_declarator") {
+        if (slice(at).starts_with("&&")) return unknown("is an rvalue reference");
+        out.reference = true;
+      } else if (type == "array_declarator") {
+        if (out.array) return unknown("is an array of arrays");
+        out.array = true;
+      } else if (type != "init_declarator") {
+        break;
+      }
+    }
+    if (at == kNoNode || (tree_[at].type != "declaration" && tree_[at].type != "for_range_loop" &&
+                          !tree_[at].type.ends_with("parameter_declaration"))) {
+      return unknown("is not written in a plain way");
+    }
+    for (const auto c : tree_.children(at)) {
+      const auto& n = tree_[c];
+      if (n.type == "storage_class_specifier") return no(name + " is " + std::string(slice(c)));
+      if (n.type == "type_qualifier" && slice(c) == "constexpr") return no(name + " is constexpr");
+      if (n.field == "type" && (n.type == "placeholder_type_specifier" ||
+                                has_word(slice(c), "auto") || n.type == "decltype")) {
+        return unknown("is not written: " + std::string(slice(c)));
+      }
+      if (n.type != "type_qualifier" && n.field != "type") continue;
+      if (n.field == "type") {
+        out.plain = n.type == "primitive_type" || n.type == "sized_type_specifier";
+      }
+      out.base += (out.base.empty() ? "" : " ") + std::string(slice(c));
+    }
+    if (out.base.empty()) return unknown("is not written");
+    out.plain = out.plain || !out.stars.empty();
+    return out;
+  }
+
+  // The name at i may get another value there, or somebody may keep its address.
+  [[nodiscard]] bool changes(std::uint32_t i) const {
+    auto child = i;
+    for (auto at = tree_[i].parent; at != kNoNode; at = tree_[at].parent) {
+      const auto& n = tree_[at];
+      const auto field = tree_[child].field;
+      if (n.type == "parenthesized_expression") {
+      } else if (n.type == "field_expression" && field == "argument") {
+        if (slice(at).substr(tree_[child].span.end - n.span.begin).find("->") == 0) return false;
+        if (cpp_) return true;  // a member function may change it
+      } else if (n.type == "assignment_expression") {
+        return field == "left";
+      } else if (n.type == "update_expression") {
+        return true;
+      } else if (n.type == "pointer_expression") {
+        return slice(at).starts_with('&');
+      } else if (n.type == "argument_list" || n.type == "initializer_list" ||
+                 n.type == "lambda_capture_specifier" || n.type == "init_declarator") {
+        return cpp_;  // may be taken by reference
+      } else if (n.type == "binary_expression") {
+        return cpp_ && slice(at).find(">>") != std::string_view::npos;
+      } else {
+        return false;
+      }
+      child = at;
+    }
+    return false;
+  }
+
+  Result<void> collect() {
+    struct Use {
+      bool inside = false, after = false, changed = false, sized = false;
+    };
+    std::vector<std::pair<const Local*, Use>> uses;
+    // In a loop what stands before may run after.
+    std::uint32_t loop = kNoNode;
+    for (auto at = block_; at != function_; at = tree_[at].parent) {
+      if (is_loop(tree_[at].type)) loop = at;
+    }
+    for (auto i = function_ + 1; i < tree_[function_].after; ++i) {
+      if (!is(i, "identifier")) continue;
+      const auto* local = local_of(i);
+      if (local == nullptr) AMBIT_CHECK_OK(check_other(i));
+      if (local == nullptr || local->name == tree_[i].span) continue;
+      auto it =
+          std::find_if(uses.begin(), uses.end(), [&](const auto& u) { return u.first == local; });
+      if (it == uses.end()) it = uses.insert(uses.end(), {local, Use{}});
+      auto& use = it->second;
+      if (selected(tree_[i].span)) {
+        use.inside = true;
+        use.changed = use.changed || changes(i);
+        for (auto at = tree_[i].parent; at != kNoNode && at >= first_; at = tree_[at].parent) {
+          use.sized = use.sized || is(at, "sizeof_expression");
+        }
+        if (!cpp_ && is(tree_[i].parent, "pointer_expression") &&
+            slice(tree_[i].parent).starts_with('&')) {
+          return no("the selection takes the address of " + std::string(slice(i)));
+        }
+      } else {
+        const bool around = loop != kNoNode && tree_[loop].span.begin <= tree_[i].span.begin &&
+                            tree_[i].span.end <= tree_[loop].span.end;
+        use.after = use.after || tree_[i].span.begin >= span_.end || around;
+      }
+    }
+    // A variable that is changed in a loop comes round again even if nothing else uses it there.
+    for (auto& [local, use] : uses) {
+      if (loop != kNoNode && use.inside && local->name.begin < tree_[loop].span.begin)
+        use.after = true;
+    }
+    for (const auto& [local, use] : uses) {
+      const auto name = std::string(text_.substr(local->name.begin, local->name.size()));
+      const bool own = selected(local->name);
+      if (own ? !use.after : !use.inside) continue;
+      AMBIT_TRY(type, type_of(*local));
+      if (own) {
+        if (type.reference || type.array) {
+          return no(name + " is used afterwards, and is " +
+                    (type.array ? "an array" : "a reference"));
+        }
+        AMBIT_CHECK_OK(give_back(name, type, true));
+        continue;
+      }
+      if (type.array && (cpp_ || use.sized)) return no(name + " is an array");
+      if (type.array) type.stars += '*';
+      const bool by_reference = cpp_ && (!type.plain || use.changed);
+      if (!parameters_.empty()) {
+        parameters_ += ", ";
+        arguments_ += ", ";
+      }
+      // "T x", "T *x", "T& x"
+      parameters_ += type.base + (type.stars.empty() ? "" : " ") + type.stars;
+      parameters_ += by_reference ? "& " : type.stars.empty() ? " " : "";
+      parameters_ += name;
+      arguments_ += name;
+      if (!cpp_ && use.changed && use.after && !type.array) {
+        AMBIT_CHECK_OK(give_back(name, type, false));
+      }
+    }
+    return {};
+  }
+
+  Result<void> give_back(const std::string& name, const Type& type, bool declares) {
+    if (!returned_.empty()) {
+      return no("more than one variable is used afterwards: " + returned_ + ", " + name);
+    }
+    returned_ = name;
+    declares_ = declares;
+    return_type_ = type.base;
+    if (return_type_.starts_with("const ") && type.stars.empty()) return_type_.erase(0, 6);
+    declared_type_ = type.base + ' ' + type.stars;
+    return_type_ += ' ' + type.stars;
+    return {};
+  }
+
+  Result<Extraction> write() const {
+    const auto indent = indent_before(text_, span_.begin);
+    const auto outer = indent_before(text_, tree_[function_].span.begin);
+    const auto line_end = std::min(text_.find('\n', span_.end), text_.size());
+    const auto behind = text_.substr(span_.end, line_end - span_.end);
+    if (!indent || !outer || behind.find_first_not_of(" \t\r") != std::string_view::npos) {
+      return no("the selection must begin and end with its lines");
+    }
+    Extraction out;
+    out.name = unused_name(text_, "extracted");
+    const auto end = std::string(line_end_of(text_));
+    const auto body = tree_.child(function_, "body");
+    const auto inner = indent_before(text_, tree_[tree_.children(body)[1]].span.begin);
+    const auto body_indent = inner ? *inner : *outer + "  ";
+    std::string code;
+    for (std::size_t at = span_.begin; at < span_.end;) {
+      auto next = text_.find('\n', at);
+      next = next == std::string_view::npos || next >= span_.end ? span_.end : next;
+      auto line = text_.substr(at, next - at);
+      if (at != span_.begin && line.starts_with(*indent)) line.remove_prefix(indent->size());
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      code += (line.empty() ? "" : body_indent + std::string(line)) + end;
+      at = next + 1;
+    }
+    if (!returned_.empty()) code += body_indent + "return " + returned_ + ";" + end;
+    const bool own_line = indent_before(text_, tree_[body].span.begin).has_value();
+    const auto head = *outer + "static " + (returned_.empty() ? "void " : return_type_) + out.name +
+                      "(" + (parameters_.empty() && !cpp_ ? "void" : parameters_) + ")";
+    const auto definition =
+        head + (own_line ? end + *outer + "{" : " {") + end + code + *outer + "}" + end + end;
+    const auto place = place_before();
+    const auto front = text_.find_last_not_of(" \t\r\n", place == 0 ? 0 : place - 1);
+    const auto line =
+        front == std::string_view::npos || front >= place
+            ? std::string_view()
+            : text_.substr(text_.rfind('\n', front) + 1, front - text_.rfind('\n', front));
+    if (!line.empty() && std::string_view(";{}/").find(line.back()) == std::string_view::npos &&
+        !line.starts_with('#') && line.find("//") == std::string_view::npos) {
+      return no("the function stands behind something else");
+    }
+    if (line.starts_with("#endif")) {
+      return no("the function stands behind an #endif, which may hold a part of it");
+    }
+    out.edits.push_back({{place, place}, definition, 0});
+    auto call = out.name + "(" + arguments_ + ");";
+    if (!returned_.empty()) {
+      call = (declares_ ? declared_type_ : "") + returned_ + " = " + call;
+    }
+    out.edits.push_back({span_, call, 0});
+    return out;
+  }
+
+  // The line where the function begins, with the comment that belongs to it.
+  [[nodiscard]] std::uint32_t place_before() const {
+    auto place = tree_[function_].span.begin;
+    const auto siblings = tree_.children(tree_[function_].parent);
+    auto at = static_cast<std::size_t>(std::find(siblings.begin(), siblings.end(), function_) -
+                                       siblings.begin());
+    while (at > 0 && is(siblings[at - 1], "comment")) {
+      const auto& n = tree_[siblings[at - 1]];
+      const auto between = text_.substr(n.span.end, place - n.span.end);
+      if (std::count(between.begin(), between.end(), '\n') != 1) break;
+      if (!indent_before(text_, n.span.begin)) break;
+      place = n.span.begin;
+      --at;
+    }
+    while (place > 0 && text_[place - 1] != '\n') --place;
+    return place;
+  }
+
+  const SyntaxTree& tree_;
+  const std::string_view text_;
+  const bool cpp_;
+  const indexer::Facts& facts_;
+  const ByteSpan span_;
+  std::uint32_t block_ = kNoNode, first_ = 0, last_ = 0, function_ = kNoNode;
+  std::string parameters_, arguments_;
+  std::string returned_, return_type_, declared_type_;
+  bool declares_ = false;
+};
+
+}  // namespace
+
+Result<Extraction> extract_c_function(Language language, std::string_view text,
+                                      ByteSpan selection) {
+  AMBIT_TRY(tree, SyntaxTree::parse(language, text));
+  indexer::Extractor extractor;
+  AMBIT_TRY(facts, extractor.extract(language, text));
+  return CExtractor(tree, text, language != Language::kC, facts, selection).run();
+}
+
+}  // namespace ambit::daemon
