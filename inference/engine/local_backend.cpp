@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
+#include <unordered_set>
 
 #include "daemon/support/clock.h"
 #include "daemon/support/file.h"
@@ -45,6 +46,8 @@ struct Job {
   std::size_t pages = 0;          // of the cache, when memory was last looked at
 };
 using JobPtr = std::unique_ptr<Job>;
+
+constexpr std::size_t kWarmPages = 16;  // behind the end of a live sequence: 2048 tokens
 
 class LocalBackend final : public Backend {
  public:
@@ -257,7 +260,6 @@ class LocalBackend final : public Backend {
       grew = true;
     }
     if (!grew) return;
-    constexpr std::size_t kWarmPages = 16;  // 2048 tokens
     const auto is_over = [&] {
       std::uint64_t sum = tree_.bytes();
       for (const JobPtr& job : active_) {
@@ -267,12 +269,27 @@ class LocalBackend final : public Backend {
       kv_bytes_.store(sum, std::memory_order_relaxed);
       return sum > options_.state_bytes;
     };
-    if (is_over()) tree_.trim();
+    if (is_over()) trim_tree();
     for (const auto free : {&KvCache::cool, &KvCache::strip}) {
       for (const JobPtr& job : active_) {
         if (job->cache && is_over()) ((*job->cache).*free)(kWarmPages);
       }
     }
+  }
+
+  // What live sequences can go back to, and what is still to be written, keeps all its parts.
+  void trim_tree() {
+    std::unordered_set<const Page*> needed;
+    for (const JobPtr& job : active_) {
+      if (!job || !job->cache) continue;
+      const auto& pages = job->cache->pages();
+      for (std::size_t i = pages.size() - std::min(pages.size(), kWarmPages); i < pages.size();
+           ++i) {
+        needed.insert(pages[i].get());
+      }
+    }
+    for (const Write& w : writes_) needed.insert(w.page.get());
+    tree_.trim(needed);
   }
 
   // A step could not be computed: its members end, their state goes, and when the device is gone so
@@ -289,7 +306,7 @@ class LocalBackend final : public Backend {
       done(*job, Finish::kError);
     }
     std::erase(active_, nullptr);
-    tree_.trim();
+    trim_tree();
   }
 
   void start(Job& job) {
@@ -393,7 +410,9 @@ class LocalBackend final : public Backend {
     const std::size_t left = job.request.prompt.size() - done;
     std::size_t chunk = options_.max_chunk;
     if (tokens_per_ms_ > 0) {
-      chunk = static_cast<std::size_t>(tokens_per_ms_ * options_.chunk_ms * (shared ? 0.5 : 1.0));
+      const double ms = job.request.priority == Priority::kBackground ? options_.background_chunk_ms
+                                                                      : options_.chunk_ms;
+      chunk = static_cast<std::size_t>(tokens_per_ms_ * ms * (shared ? 0.5 : 1.0));
     } else {
       chunk = 32;  // until the speed is known
     }
@@ -531,7 +550,7 @@ class LocalBackend final : public Backend {
       tree_.insert(*job.cache);
       persist(*job.cache);
       job.cache.reset();
-      tree_.trim();
+      trim_tree();
       kv_bytes_.store(tree_.bytes(), std::memory_order_relaxed);
     }
     const JobPtr last = std::move(slot);

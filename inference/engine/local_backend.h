@@ -27,10 +27,11 @@ struct LocalOptions {
   // Warm prefixes are kept here over restarts, written when the engine is idle. Empty: nowhere.
   std::filesystem::path state_directory{};
   std::uint64_t state_disk_bytes = std::uint64_t{4} << 30U;
-  std::size_t max_chunk = 512;  // tokens of a prefill step, at most
-  double chunk_ms = 40;         // a chunk is cut so that it takes about this long
-  std::size_t max_queue = 64;   // requests waiting or running; more are refused
-  bool speculate = true;        // verify drafts (look-up and MTP); never changes an answer
+  std::size_t max_chunk = 512;      // tokens of a prefill step, at most
+  double chunk_ms = 40;             // a chunk is cut so that it takes about this long
+  double background_chunk_ms = 12;  // likewise of background work: what a keystroke may wait for
+  std::size_t max_queue = 64;       // requests waiting or running; more are refused
+  bool speculate = true;            // verify drafts (look-up and MTP); never changes an answer
   // Null: tokenizer.json beside the checkpoint.
   std::shared_ptr<const Tokenizer> tokenizer{};
 };

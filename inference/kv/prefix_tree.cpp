@@ -8,6 +8,7 @@ struct PrefixTree::Node {
   PagePtr page;  // null in the root
   Node* parent = nullptr;
   std::uint64_t used = 0;
+  std::size_t to_end = 0;  // pages to the nearest leaf below; of trim()
   std::vector<std::unique_ptr<Node>> children;
 };
 
@@ -152,29 +153,39 @@ std::size_t PrefixTree::page_count() const {
   return n;
 }
 
-void PrefixTree::trim() {
+void PrefixTree::trim(const std::unordered_set<const Page*>& needed) {
   std::uint64_t total = bytes();
   if (total <= budget_) return;
-  std::vector<Node*> nodes;
-  visit(*root_, [&](Node& n) { nodes.push_back(&n); });
+  std::vector<Node*> nodes;  // parents before children
+  visit(*root_, [&](Node& n) {
+    n.to_end = n.children.empty() ? 0 : ~std::size_t{0};
+    nodes.push_back(&n);
+  });
+  for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
+    (*n)->parent->to_end = std::min((*n)->parent->to_end, (*n)->to_end + 1);
+  }
   // Longest unused first; of one use the deepest last, since a continuation starts at the end.
   std::stable_sort(nodes.begin(), nodes.end(),
                    [](const Node* a, const Node* b) { return a->used < b->used; });
   const auto idle = [](const Node& n) { return n.page.use_count() == 1; };
-  const auto change = [&](Page& page, const auto& f) {
-    total -= page.bytes();
-    f(page);
-    total += page.bytes();
+  const auto far = [&](const Node& n) {
+    return n.to_end > kFarPages && !needed.contains(n.page.get());
   };
-  for (Node* n : nodes) {
-    if (total <= budget_) return;
-    if (idle(*n)) change(*n->page, [&](Page& page) { maker_->cool(page); });
-  }
-  for (Node* n : nodes) {
-    if (total <= budget_) return;
-    if (!idle(*n) || n->children.empty()) continue;
-    change(*n->page, [](Page& page) { page.strip(); });
-  }
+  const auto cool = [&](Page& page) { maker_->cool(page); };
+  const auto strip = [](Page& page) { page.strip(); };
+  const auto each = [&](const auto& which, const auto& thin) {
+    for (Node* n : nodes) {
+      if (total <= budget_) return;
+      if (!which(*n)) continue;
+      total -= n->page->bytes();
+      thin(*n->page);
+      total += n->page->bytes();
+    }
+  };
+  each(far, cool);
+  each(far, strip);
+  each(idle, cool);
+  each([&](const Node& n) { return idle(n) && !n.children.empty(); }, strip);
   // Leaves, until enough has gone or nothing more can go.
   bool removed = true;
   while (total > budget_ && removed) {

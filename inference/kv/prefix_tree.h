@@ -2,14 +2,18 @@
 // the pages that follow it in one sequence or another. A request finds the longest warm prefix of
 // its tokens here, to the token: inside a page the shared part is used by copying it.
 //
-// Memory is bounded: beyond the budget the longest unused pages are first cooled (after which one
-// can go on only from their end), then stripped to their rows (after which one cannot go on from
-// there at all, only pass through), and last the leaves go. Threads: the model thread only.
+// Memory is bounded. Beyond the budget the pages far behind every end go first, whoever used them
+// last: a repository of a million tokens must not push out the short sequences of the keystrokes
+// that came in between. They are cooled (after which one can go on only from their end), then
+// stripped to their rows (after which one cannot go on from there at all, only pass through). After
+// them, by when they were last used, the others likewise, and last the leaves go. Threads: the
+// model thread only.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "inference/kv/cache.h"
@@ -28,8 +32,12 @@ class PrefixTree {
   [[nodiscard]] KvCache find(std::span<const TokenId> ids, std::int64_t limit);
   // Remembers a sequence. A partly filled last page replaces one that it extends.
   void insert(const KvCache& cache);
-  // Drops what the budget does not allow. Pages in use by a live sequence lose nothing.
-  void trim();
+  // A page from which no sequence ends within so many pages is far behind.
+  static constexpr std::size_t kFarPages = 16;
+
+  // Drops what the budget does not allow. Pages in use outside of the tree lose nothing; of those
+  // far behind, which live sequences pass through, the ones that are named.
+  void trim(const std::unordered_set<const Page*>& needed = {});
 
   [[nodiscard]] std::uint64_t bytes() const;
   [[nodiscard]] std::size_t page_count() const;

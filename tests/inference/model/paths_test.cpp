@@ -189,6 +189,50 @@ TEST_P(Paths, ThePrefixTreeRestoresToTheToken) {
   }
 }
 
+// A repository is read in pieces while keystrokes come: their short sequence stays whole, and the
+// long one can still go on from its end.
+TEST_P(Paths, ALongSequenceIsThinnedBeforeAShortOneIs) {
+  if (GetParam().name != "f32-a") GTEST_SKIP() << "one shape is enough; the others take long";
+  OPEN_OR_SKIP(3);
+  const std::size_t pages = PrefixTree::kFarPages + 5;
+  const auto long_ids = random_ids(pages * 128 + 20);
+  auto short_ids = random_ids(200);
+  short_ids[0] = (long_ids[0] + 1) % static_cast<TokenId>(vocab_);
+  KvCache brief(model_->pages());
+  step(brief, short_ids);
+  KvCache cache(model_->pages());
+  for (std::size_t at = 0; at < pages * 128; at += 256) {
+    step(cache, std::span(long_ids).subspan(at, std::min<std::size_t>(256, pages * 128 - at)));
+  }
+  std::vector<float> want;
+  {
+    KvCache fork = cache;
+    want = step(fork, std::span(long_ids).subspan(pages * 128));
+  }
+  // So little too much that thinning one far page is enough.
+  std::uint64_t budget = 0;
+  {
+    PrefixTree all(model_->pages(), std::uint64_t{1} << 40U);
+    all.insert(brief);
+    all.insert(cache);
+    budget = all.bytes() - 1;
+  }
+  PrefixTree tree(model_->pages(), budget);
+  tree.insert(brief);
+  tree.insert(cache);
+  brief = KvCache(model_->pages());
+  const Page* first = cache.pages()[0].get();
+  tree.trim({first});
+  EXPECT_TRUE(first->window) << "it was said to be needed";
+  EXPECT_LE(tree.bytes(), budget);
+  EXPECT_EQ(tree.find(short_ids, 199).length(), 199);
+  cache = KvCache(model_->pages());
+  KvCache on = tree.find(long_ids, static_cast<std::int64_t>(long_ids.size()) - 1);
+  ASSERT_EQ(on.length(), static_cast<std::int64_t>(pages * 128));
+  EXPECT_FALSE(on.pages()[1]->window) << "nothing was thinned";
+  EXPECT_TRUE(step(on, std::span(long_ids).subspan(pages * 128)) == want);
+}
+
 // Long enough that a lone token's scan of the index keys is shared between threads.
 TEST_P(Paths, DeepSequencesGiveTheSameBitsCooledAndOneByOne) {
   if (GetParam().name != "f32-a") GTEST_SKIP() << "one shape is enough; the others take long";
