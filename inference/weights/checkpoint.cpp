@@ -35,7 +35,9 @@ Result<std::optional<fs::path>> gguf_of(const fs::path& path) {
     const std::string name = i->path().filename().string();
     const auto of = name.rfind("-of-");
     const bool later_part = of != std::string::npos && of >= 5 && name.substr(of - 5, 5) != "00001";
-    if (is_gguf(i->path()) && !later_part) found.push_back(i->path());
+    if (is_gguf(i->path()) && !later_part && !name.ends_with("-mtp.gguf")) {
+      found.push_back(i->path());
+    }
   }
   if (found.empty()) return std::optional<fs::path>();
   if (found.size() > 1) {
@@ -52,6 +54,23 @@ fs::path folder_of(const fs::path& path) {
   return fs::is_directory(path, ec) ? path : path.parent_path();
 }
 
+// The tensors of the MTP block's own file, if it is there. Returns what keeps all files open.
+Result<std::shared_ptr<const void>> add_draft_block(const fs::path& model,
+                                                    std::shared_ptr<Gguf> file, Checkpoint& c) {
+  const fs::path path = gguf_draft_file(model);
+  std::error_code ec;
+  if (!fs::exists(path, ec)) return std::shared_ptr<const void>(std::move(file));
+  AMBIT_TRY(draft, Gguf::open(path));
+  AMBIT_TRY(tensors, gguf_tensors(draft));
+  for (auto& [name, tensor] : tensors) {
+    if (name.starts_with("mtp.")) c.tensors.insert_or_assign(name, tensor);
+  }
+  c.bytes += draft.bytes();
+  auto both =
+      std::make_shared<std::pair<std::shared_ptr<Gguf>, Gguf>>(std::move(file), std::move(draft));
+  return std::shared_ptr<const void>(std::move(both));
+}
+
 }  // namespace
 
 Result<Checkpoint> open_checkpoint(const fs::path& path) {
@@ -66,7 +85,8 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     AMBIT_TRY(tensors, gguf_tensors(*file));
     c.tensors = std::move(tensors);
     c.bytes = file->bytes();
-    c.files = std::move(file);
+    AMBIT_TRY(with_draft, add_draft_block(*gguf, file, c));
+    c.files = std::move(with_draft);
   } else {
     c.format = "safetensors";
     AMBIT_TRY(text, read_file(folder_of(path) / "config.json", kLongestConfig));

@@ -178,14 +178,14 @@ Result<std::string> gguf_data(const TensorMap& tensors, const std::string& name,
 }
 
 Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::path& out) {
-  GgufWriter writer;
-  AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, writer));
-  std::size_t draft = 0;
+  GgufWriter model;
+  AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, model));
+  GgufWriter draft;
+  draft.text("general.architecture", "deepseek4");
+  const bool dspark = c.tensors.contains("mtp.0.main_proj.weight");
   for (const auto& [name, t] : c.tensors) {
-    if (name.starts_with("mtp.")) {
-      ++draft;
-      continue;
-    }
+    if (dspark && name.starts_with("mtp.")) continue;
+    GgufWriter& writer = name.starts_with("mtp.") ? draft : model;
     if (ends(name, ".scale") && c.tensors.contains(name.substr(0, name.size() - 5) + "weight")) {
       continue;  // goes with its weight
     }
@@ -221,12 +221,13 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
     writer.add(std::move(one));
   }
   Conversion done;
-  done.tensors = writer.size();
-  AMBIT_TRY(bytes, writer.write(out));
+  done.tensors = model.size() + draft.size();
+  AMBIT_TRY(bytes, model.write(out));
   done.bytes = bytes;
-  if (draft > 0) {
-    done.left_out = "the draft block (" + std::to_string(draft) +
-                    " tensors) was left out: GGUF files keep it apart";
+  if (dspark) done.left_out = "the DSpark drafter was left out: it is of use in safetensors alone";
+  if (draft.size() > 0) {
+    AMBIT_TRY(more, draft.write(gguf_draft_file(out)));
+    done.bytes += more;
   }
   return done;
 }

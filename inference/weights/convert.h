@@ -1,6 +1,7 @@
 // Checkpoints from one container to the other, value for value: FP8 matrices become BF16 and FP4
 // ones MXFP4 on the way to GGUF, both without loss; block formats of GGUF files become FP4 (MXFP4)
-// or F32 on the way to safetensors. Nothing is held in memory but one tensor.
+// or F32 on the way to safetensors. An MTP block goes to a GGUF file of its own (gguf_draft_file).
+// Nothing is held in memory but one tensor.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +15,7 @@ enum class Container : std::uint8_t { kSafetensors, kGguf };
 
 struct Conversion {
   std::uint64_t tensors = 0;
-  std::uint64_t bytes = 0;  // of the file that was written
+  std::uint64_t bytes = 0;  // of the files that were written
   std::string left_out;     // one line for people, empty when everything was converted
 };
 

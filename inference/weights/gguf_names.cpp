@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -94,6 +95,13 @@ constexpr std::array kInBlock = {
     Pair{"ffn_gate_shexp.weight", "ffn.shared_experts.w1.weight"},
     Pair{"ffn_up_shexp.weight", "ffn.shared_experts.w3.weight"},
     Pair{"ffn_down_shexp.weight", "ffn.shared_experts.w2.weight"},
+};
+// Of a draft block beside its own.
+constexpr std::array kDraft = {
+    Pair{"e_proj.weight", "e_proj.weight"}, Pair{"h_proj.weight", "h_proj.weight"},
+    Pair{"enorm.weight", "enorm.weight"},   Pair{"hnorm.weight", "hnorm.weight"},
+    Pair{"norm.weight", "norm.weight"},     Pair{"hc_head_fn", "hc_head_fn"},
+    Pair{"hc_head_base", "hc_head_base"},   Pair{"hc_head_scale", "hc_head_scale"},
 };
 constexpr std::array kStacks = {
     Pair{"ffn_gate_exps.weight", ".w1.weight"},
@@ -232,7 +240,8 @@ Result<TensorMap> gguf_tensors(const Gguf& file) {
     }
     std::int64_t block = -1;
     std::string_view rest(name);
-    if (rest.starts_with("blk.")) {
+    const bool draft = rest.starts_with("mtp.");
+    if (draft || rest.starts_with("blk.")) {
       rest.remove_prefix(4);
       const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), block);
       rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
@@ -247,9 +256,11 @@ Result<TensorMap> gguf_tensors(const Gguf& file) {
                                                 " is unknown; Ambit reads the names of llama.cpp "
                                                 "and ds4");
     }
-    if (layers != nullptr && block >= *layers) continue;  // of a draft block
-    const std::string at = "layers." + std::to_string(block) + ".";
-    if (const auto part = find(kInBlock, rest)) {
+    if (!draft && layers != nullptr && block >= *layers) continue;  // a draft block of llama.cpp's
+    const std::string at = (draft ? "mtp." : "layers.") + std::to_string(block) + ".";
+    auto part = find(kInBlock, rest);
+    if (!part && draft) part = find(kDraft, rest);
+    if (part) {
       if (!out.emplace(at + std::string(*part), tensor).second) return twice(name);
       continue;
     }
@@ -276,10 +287,13 @@ std::string gguf_name(std::string_view released) {
     if (found.empty() || found.ends_with(".weight")) return std::string(found);
     return std::string(found) + (found == "exp_probs_b" ? ".bias" : ".weight");
   };
-  if (!released.starts_with("layers.")) return back(kWhole, released);
-  const std::size_t dot = released.find('.', 7);
+  const bool draft = released.starts_with("mtp.");
+  if (!draft && !released.starts_with("layers.")) return back(kWhole, released);
+  const std::size_t number = draft ? 4 : 7;
+  const std::size_t dot = released.find('.', number);
   if (dot == std::string_view::npos) return {};
-  const std::string at = "blk." + std::string(released.substr(7, dot - 7)) + ".";
+  const std::string at =
+      (draft ? "mtp." : "blk.") + std::string(released.substr(number, dot - number)) + ".";
   const std::string_view rest = released.substr(dot + 1);
   std::string part;
   if (rest.starts_with("ffn.experts.")) {
@@ -287,6 +301,7 @@ std::string gguf_name(std::string_view released) {
     if (end != std::string_view::npos) part = back(kStacks, rest.substr(end));
   } else {
     part = back(kInBlock, rest);
+    if (part.empty() && draft) part = back(kDraft, rest);
   }
   return part.empty() ? std::string() : at + part;
 }
@@ -343,7 +358,7 @@ Result<void> write_vocabulary(const std::filesystem::path& file, std::size_t voc
     }
   }
   writer.text("tokenizer.ggml.model", "gpt2");
-  writer.text("tokenizer.ggml.pre", "deepseek-v3");
+  writer.text("tokenizer.ggml.pre", "joyai-llm");
   writer.texts("tokenizer.ggml.tokens", tokens);
   writer.numbers("tokenizer.ggml.token_type", types);
   writer.texts("tokenizer.ggml.merges", merges);
@@ -351,6 +366,11 @@ Result<void> write_vocabulary(const std::filesystem::path& file, std::size_t voc
 }
 
 }  // namespace
+
+std::filesystem::path gguf_draft_file(const std::filesystem::path& model) {
+  std::filesystem::path out = model;
+  return out.replace_filename(model.stem().string() + "-mtp.gguf");
+}
 
 Result<void> write_gguf_metadata(const ModelConfig& c, const std::filesystem::path& path,
                                  GgufWriter& w) {

@@ -1,8 +1,11 @@
 // What a GGUF file of arch `deepseek4` means (design notes section 5): its keys as the official
 // configuration, its tensors under the released names. Both spellings in use are read: llama.cpp's
-// and ds4's. Draft blocks behind the last layer are left out: GGUF files keep them apart.
+// and ds4's. The MTP block lies in a file of its own, under the names of its parts behind `mtp.0.`,
+// as ds4 has it (llama.cpp refuses a model's file with more tensors than it knows); blocks behind
+// the last layer are left out.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "daemon/support/result.h"
@@ -24,6 +27,9 @@ namespace ambit::inference {
 // And back, in llama.cpp's spelling: the name of a released tensor (of the stack, for an expert's),
 // empty when it has none.
 [[nodiscard]] std::string gguf_name(std::string_view released);
+
+// The file of the MTP block that belongs to a model's file: MODEL-mtp.gguf beside MODEL.gguf.
+[[nodiscard]] std::filesystem::path gguf_draft_file(const std::filesystem::path& model);
 
 // The keys of `config`, and the vocabulary of the tokenizer.json in the folder of `path` (none when
 // there is none). kCorrupt for a tokenizer.json that is none.

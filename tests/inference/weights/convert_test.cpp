@@ -5,6 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "inference/model/model.h"
+#include "inference/weights/gguf_names.h"
 
 namespace ambit::inference {
 namespace {
@@ -21,7 +22,7 @@ class Convert : public testing::TestWithParam<const char*> {
   void TearDown() override { fs::remove_all(dir_); }
 
   static std::vector<float> logits(const fs::path& path) {
-    auto model = Model::open(path, {.numerics = Numerics::kPlain, .mtp = false});
+    auto model = Model::open(path, {.numerics = Numerics::kPlain});
     if (!model) {
       ADD_FAILURE() << model.error().message;
       return {};
@@ -29,9 +30,11 @@ class Convert : public testing::TestWithParam<const char*> {
     std::vector<TokenId> ids(150);
     for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<TokenId>(i * 37 % 300);
     KvCache cache((*model)->pages());
-    const StepInput in{.cache = &cache, .ids = ids};
-    const auto out = (*model)->forward({&in, 1}).logits;
-    return {out.begin(), out.end()};
+    const StepInput in{.cache = &cache, .ids = ids, .mtp_logits = (*model)->has_mtp()};
+    const StepOutput out = (*model)->forward({&in, 1});
+    std::vector<float> all(out.logits.begin(), out.logits.end());
+    all.insert(all.end(), out.mtp_logits.begin(), out.mtp_logits.end());
+    return all;
   }
   fs::path dir_;
 };
@@ -42,7 +45,10 @@ TEST_P(Convert, ToGgufAndBackChangesNoBit) {
   ASSERT_FALSE(want.empty());
   const auto there = convert_checkpoint(from, dir_ / "m.gguf", Container::kGguf);
   ASSERT_TRUE(there) << there.error().message;
-  EXPECT_EQ(there->bytes, fs::file_size(dir_ / "m.gguf"));
+  const fs::path draft = gguf_draft_file(dir_ / "m.gguf");
+  EXPECT_EQ(there->bytes,
+            fs::file_size(dir_ / "m.gguf") + (fs::exists(draft) ? fs::file_size(draft) : 0));
+  EXPECT_EQ(there->left_out, "");
   EXPECT_EQ(logits(dir_ / "m.gguf"), want);
   const auto back = convert_checkpoint(dir_ / "m.gguf", dir_ / "back", Container::kSafetensors);
   ASSERT_TRUE(back) << back.error().message;
