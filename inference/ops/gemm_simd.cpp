@@ -3,6 +3,7 @@
 // cache, and multiplied with all rows of x. Each product is one vector accumulator over the columns
 // in order, whatever the tile.
 #include <algorithm>
+#include <array>
 
 #include "inference/ops/gemm.h"
 #include "inference/ops/quantize.h"
@@ -26,42 +27,60 @@ using V = hn::Vec<D>;
 constexpr std::size_t kPanel = 4;
 
 // 32 codes, two a byte: a byte look-up gives twice the value as an integer.
-HWY_INLINE void unpack_fp4_group(const std::uint8_t* pairs, float scale, float* out) {
-#if HWY_TARGET == HWY_SCALAR
-  for (std::size_t i = 0; i < 16; ++i) {
-    out[2 * i] = e2m1_value(pairs[i] & 0xFU) * scale;
-    out[2 * i + 1] = e2m1_value(pairs[i] >> 4U) * scale;
-  }
-#else
+#if HWY_TARGET != HWY_SCALAR
+using Bytes = hn::Vec<hn::Full128<std::int8_t>>;
+HWY_INLINE void fp4_twice(const std::uint8_t* pairs, Bytes* out) {
   const hn::Full128<std::uint8_t> u8;
   const hn::Full128<std::int8_t> i8;
-  const hn::CappedTag<float, 16> d;
-  const hn::RebindToSigned<decltype(d)> i32;
   alignas(16) static constexpr std::int8_t kTwice[16] = {0, 1,  2,  3,  4,  6,  8,  12,
                                                          0, -1, -2, -3, -4, -6, -8, -12};
   const auto table = hn::BitCast(u8, hn::Load(i8, kTwice));
   const auto both = hn::LoadU(u8, pairs);
   const auto even = hn::TableLookupBytes(table, hn::And(both, hn::Set(u8, 0x0FU)));
   const auto odd = hn::TableLookupBytes(table, hn::ShiftRight<4>(both));
+  out[0] = hn::BitCast(i8, hn::InterleaveLower(u8, even, odd));
+  out[1] = hn::BitCast(i8, hn::InterleaveUpper(u8, even, odd));
+}
+#endif
+
 #if HWY_MAX_BYTES == 64
-  const auto s = hn::Set(d, 0.5F * scale);
-  const auto store = [&](auto bytes, float* to) HWY_ATTR {
-    const auto value = hn::ConvertTo(d, hn::PromoteTo(i32, hn::BitCast(i8, bytes)));
-    hn::StoreU(hn::Mul(value, s), d, to);
-  };
-  store(hn::InterleaveLower(u8, even, odd), out);
-  store(hn::InterleaveUpper(u8, even, odd), out + 16);
+HWY_INLINE void decode_fp4(const std::uint8_t* pairs, float scale, V* out) {
+  const D d;
+  const hn::RebindToSigned<D> i32;
+  const V s = hn::Set(d, 0.5F * scale);
+  Bytes twice[2];
+  fp4_twice(pairs, twice);
+  out[0] = hn::Mul(hn::ConvertTo(d, hn::PromoteTo(i32, twice[0])), s);
+  out[1] = hn::Mul(hn::ConvertTo(d, hn::PromoteTo(i32, twice[1])), s);
+}
+#endif
+
+HWY_INLINE void unpack_fp4_group(const std::uint8_t* pairs, float scale, float* out) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t i = 0; i < 16; ++i) {
+    out[2 * i] = e2m1_value(pairs[i] & 0xFU) * scale;
+    out[2 * i + 1] = e2m1_value(pairs[i] >> 4U) * scale;
+  }
+#elif HWY_MAX_BYTES == 64
+  V both[2];
+  decode_fp4(pairs, scale, both);
+  hn::StoreU(both[0], D(), out);
+  hn::StoreU(both[1], D(), out + 16);
 #else
+  const hn::CappedTag<float, 16> d;
+  const hn::RebindToSigned<decltype(d)> i32;
   const hn::Rebind<std::int8_t, decltype(d)> narrow;
+  const hn::Full128<std::int8_t> i8;
+  Bytes pair[2];
+  fp4_twice(pairs, pair);
   alignas(16) std::int8_t twice[32];
-  hn::Store(hn::BitCast(i8, hn::InterleaveLower(u8, even, odd)), i8, twice);
-  hn::Store(hn::BitCast(i8, hn::InterleaveUpper(u8, even, odd)), i8, twice + 16);
+  hn::Store(pair[0], i8, twice);
+  hn::Store(pair[1], i8, twice + 16);
   const auto s = hn::Set(d, 0.5F * scale);
   for (std::size_t i = 0; i < 32; i += hn::Lanes(d)) {
     const auto value = hn::ConvertTo(d, hn::PromoteTo(i32, hn::LoadU(narrow, twice + i)));
     hn::StoreU(hn::Mul(value, s), d, out + i);
   }
-#endif
 #endif
 }
 
@@ -185,27 +204,42 @@ struct Bf16Rows {
 
 struct Fp8Rows {
   const std::uint8_t* data;
-  const std::uint8_t* scales;
+  const float* scales;  // [.., blocks] of rows from 128 · first on, all below kFp8Scale
   std::size_t cols;
+  std::size_t blocks;
+  std::size_t first;
   HWY_INLINE void unit(std::size_t row, std::size_t at, V* out) const {
+    const std::uint8_t* codes = data + row * cols + at;
+    const float scale = scales[(row / 128 - first) * blocks + at / 128];
+#if HWY_TARGET == HWY_SCALAR
+    for (std::size_t i = 0; i < kUnit; ++i) out[i] = V(e4m3_value(codes[i]) * scale);
+#else
     const D d;
-    float values[kUnit];
-    const float scale = e8m0_value(scales[row / 128 * ((cols + 127) / 128) + at / 128]);
-    unpack_fp8(data + row * cols + at, kUnit, scale, values);
-    for (std::size_t v = 0; v < kUnitVectors; ++v) out[v] = hn::LoadU(d, values + v * hn::Lanes(d));
+    const V wide = hn::Set(d, scale * 256.0F);
+    for (std::size_t v = 0; v < kUnitVectors; v += 2) {
+      decode_fp8(codes + v * hn::Lanes(d), wide, out + v);
+    }
+#endif
   }
 };
 
 struct Fp4Rows {
   const std::uint8_t* data;
   const std::uint8_t* scales;
+  const float* scale_of;  // [256]
   std::size_t cols;
   HWY_INLINE void unit(std::size_t row, std::size_t at, V* out) const {
     const D d;
-    float values[kUnit];
     const std::size_t i = row * cols + at;
-    unpack_fp4_group(data + i / 2, e8m0_value(scales[i / 32]), values);
+    const float scale = scale_of[scales[i / 32]];
+#if HWY_MAX_BYTES == 64
+    decode_fp4(data + i / 2, scale, out);
+#else
+    float values[kUnit];
+    unpack_fp4_group(data + i / 2, scale, values);
     for (std::size_t v = 0; v < kUnitVectors; ++v) out[v] = hn::LoadU(d, values + v * hn::Lanes(d));
+#endif
+    (void)d;
   }
 };
 
@@ -289,10 +323,28 @@ void outputs(const GemmArgs& a, std::size_t from, std::size_t to, float* unpacke
       case MatrixType::kBf16:
         return few_rows(a, Bf16Rows{reinterpret_cast<const std::uint16_t*>(bytes), a.w->cols}, from,
                         to);
-      case MatrixType::kFp8Block128:
-        return few_rows(a, Fp8Rows{bytes, a.w->scales, a.w->cols}, from, to);
-      case MatrixType::kFp4Group32:
-        return few_rows(a, Fp4Rows{bytes, a.w->scales, a.w->cols}, from, to);
+      case MatrixType::kFp8Block128: {
+        // Scales as floats, in the room for unpacked weights, which is large enough and not needed.
+        const std::size_t blocks = (a.w->cols + 127) / 128;
+        const std::size_t first = (a.first + from) / 128;
+        const std::size_t n = ((a.first + to + 127) / 128 - first) * blocks;
+        if (n > kPanel * a.w->cols) break;
+        float largest = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+          unpacked[i] = e8m0_value(a.w->scales[first * blocks + i]);
+          largest = std::max(largest, unpacked[i]);
+        }
+        if (!(largest < kFp8Scale)) break;
+        return few_rows(a, Fp8Rows{bytes, unpacked, a.w->cols, blocks, first}, from, to);
+      }
+      case MatrixType::kFp4Group32: {
+        static const auto kScales = [] {
+          std::array<float, 256> all{};
+          for (unsigned i = 0; i < 256; ++i) all[i] = e8m0_value(static_cast<std::uint8_t>(i));
+          return all;
+        }();
+        return few_rows(a, Fp4Rows{bytes, a.w->scales, kScales.data(), a.w->cols}, from, to);
+      }
       case MatrixType::kF16:
       case MatrixType::kBlocks:
         break;

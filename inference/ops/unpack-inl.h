@@ -17,40 +17,47 @@
 HWY_BEFORE_NAMESPACE();
 namespace ambit::inference::ops::HWY_NAMESPACE {
 
-// FP8 by way of half floats, whose fields are wider: a code's bits one place above their own, 2^8
-// too small. Subnormal codes become subnormal halves, which the conversion takes at full speed.
-// Whole vectors of halves; n: a multiple of that.
 #if HWY_TARGET != HWY_SCALAR
-HWY_INLINE void unpack_fp8_vectors(const std::uint8_t* codes, std::size_t n, float scale,
-                                   float* out) {
+// FP8 by way of half floats, whose fields are wider: a code's bits one place above their own, 2^8
+// too small. Subnormal codes become subnormal halves, which the conversion takes at full speed. Two
+// vectors of floats; scale: 256 times the group's.
+HWY_INLINE void decode_fp8(const std::uint8_t* codes,
+                           hwy::HWY_NAMESPACE::Vec<hwy::HWY_NAMESPACE::ScalableTag<float>> scale,
+                           hwy::HWY_NAMESPACE::Vec<hwy::HWY_NAMESPACE::ScalableTag<float>>* out) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::ScalableTag<float> d;
   const hn::ScalableTag<std::int16_t> i16;
   const hn::RebindToUnsigned<decltype(i16)> u16;
   const hn::Rebind<std::uint8_t, decltype(u16)> u8;
-  const hn::Rebind<hwy::float16_t, decltype(i16)> f16;
-  const hn::Half<decltype(f16)> half;
-  const auto s = hn::Set(d, scale * 256.0F);
-  for (std::size_t i = 0; i < n; i += hn::Lanes(i16)) {
-    const auto high = hn::ShiftLeft<8>(hn::PromoteTo(u16, hn::LoadU(u8, codes + i)));
-    const auto smeared = hn::ShiftRight<1>(hn::BitCast(i16, high));  // the sign twice
-    const auto values =
-        hn::BitCast(f16, hn::And(smeared, hn::Set(i16, static_cast<std::int16_t>(0xBFFF))));
-    hn::StoreU(hn::Mul(hn::PromoteTo(d, hn::LowerHalf(half, values)), s), d, out + i);
-    hn::StoreU(hn::Mul(hn::PromoteTo(d, hn::UpperHalf(half, values)), s), d,
-               out + i + hn::Lanes(d));
-  }
+  const hn::Half<decltype(i16)> half;
+  const hn::Rebind<hwy::float16_t, decltype(half)> f16;
+  const auto high = hn::ShiftLeft<8>(hn::PromoteTo(u16, hn::LoadU(u8, codes)));
+  const auto smeared = hn::ShiftRight<1>(hn::BitCast(i16, high));  // the sign twice
+  const auto bits = hn::And(smeared, hn::Set(i16, static_cast<std::int16_t>(0xBFFF)));
+  const auto low = hn::PromoteTo(d, hn::BitCast(f16, hn::LowerHalf(half, bits)));
+  const auto top = hn::PromoteTo(d, hn::BitCast(f16, hn::UpperHalf(half, bits)));
+  out[0] = hn::Mul(low, scale);
+  out[1] = hn::Mul(top, scale);
 }
 #endif
+
+// Scales below this stay finite when they are multiplied by 256.
+constexpr float kFp8Scale = 0x1p100F;
 
 HWY_INLINE void unpack_fp8(const std::uint8_t* codes, std::size_t n, float scale, float* out) {
   std::size_t i = 0;
 #if HWY_TARGET != HWY_SCALAR
-  const std::size_t lanes =
-      hwy::HWY_NAMESPACE::Lanes(hwy::HWY_NAMESPACE::ScalableTag<std::int16_t>());
-  if (scale < 0x1p100F) {  // 256 times it is finite
-    i = n / lanes * lanes;
-    unpack_fp8_vectors(codes, i, scale, out);
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::ScalableTag<float> d;
+  const std::size_t lanes = 2 * hn::Lanes(d);
+  if (scale < kFp8Scale) {
+    const auto wide = hn::Set(d, scale * 256.0F);
+    for (; i + lanes <= n; i += lanes) {
+      hn::Vec<decltype(d)> two[2];
+      decode_fp8(codes + i, wide, two);
+      hn::StoreU(two[0], d, out + i);
+      hn::StoreU(two[1], d, out + i + hn::Lanes(d));
+    }
   }
 #endif
   for (; i < n; ++i) out[i] = e4m3_value(codes[i]) * scale;

@@ -23,3 +23,7 @@ if(Python3_FOUND)
     ${CMAKE_CURRENT_SOURCE_DIR}/model/mistakes.py ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
   set_tests_properties(inference.golden_mistakes PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 endif()
+
+# The NEON side of the ops, under qemu where the machine can.
+add_test(NAME inference.neon COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/ops/neon.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/neon)
+set_tests_properties(inference.neon PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)

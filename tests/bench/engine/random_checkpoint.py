@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a DeepSeek-V4 checkpoint with random weights: random_checkpoint.py SHAPE DTYPE FOLDER. For timing; its text means nothing."""
+"""Writes a DeepSeek-V4 checkpoint with random weights: random_checkpoint.py SHAPE f32|bf16|native FOLDER. For timing; its text means nothing.
+native: formats as released, FP8 with 128x128 scales, FP4 experts, BF16 for what stays BF16."""
 import array, json, math, os, random, struct, sys
 
 # Flash's schedule, compression ratios and top-k everywhere; the widths differ. "mid" reads 150 MB of BF16 a token.
@@ -91,19 +92,37 @@ def main():
         return out[1::2]  # little-endian: the upper half of each float
 
     header, parts, at = {}, [], 0
+
+    def put(name, code, dims, data):
+        nonlocal at
+        size = len(data) * data.itemsize
+        header[name] = dict(dtype=code, shape=dims, data_offsets=[at, at + size])
+        parts.append(data)
+        at += size
+
+    def codes(count):
+        """Bytes that are FP8 codes of ordinary size, or pairs of FP4 codes."""
+        return array.array("B", bytes(pool_codes[i % len(pool_codes)] for i in range(4096)) * (count // 4096 + 1))[:count]
+
+    pool_codes = [rng.randrange(0x28, 0x48) | rng.choice((0, 0x80)) for _ in range(4096)]
+    wide = ("embed.", "head.", ".compressor.", "weights_proj", "ffn.gate.")
     for name, dims, kind in tensors(c):
         count = math.prod(dims)
+        if dtype == "native" and kind == "matrix" and not any(part in name for part in wide):
+            fp4 = ".experts." in name
+            scale = round(math.log2(dims[-1] ** -0.5)) + 127
+            put(name, "I8" if fp4 else "F8_E4M3", [dims[0], dims[1] // 2] if fp4 else dims, codes(count // 2 if fp4 else count))
+            scales = [dims[0], dims[1] // 32] if fp4 else [-(-dims[0] // 128), -(-dims[1] // 128)]
+            put(name.replace(".weight", ".scale"), "F8_E8M0", scales, array.array("B", bytes([scale])) * math.prod(scales))
+            continue
         if kind == "table":
             data, code = array.array("q", [(i // dims[1] + i) % c["n_routed_experts"] for i in range(count)]), "I64"
         else:
             scale = dims[-1] ** -0.5 if kind == "matrix" else 0.1
             data, code = floats(count, scale, 1.0 if kind == "one" else 0.0), "F32"
-            if dtype == "bf16" and kind == "matrix":
+            if dtype != "f32" and kind == "matrix":
                 data, code = halves(data), "BF16"
-        size = len(data) * data.itemsize
-        header[name] = dict(dtype=code, shape=dims, data_offsets=[at, at + size])
-        parts.append(data)
-        at += size
+        put(name, code, dims, data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(os.path.join(folder, "model.safetensors"), "wb") as f:
