@@ -375,7 +375,7 @@ def main():
                           f"{''.join(', false ' + f['rule'] for f in wrong)}", file=sys.stderr, flush=True)
                     if at is not None:
                         with_model = scripted(ambit, repo, env, base, file, at, rng)["findings"]
-                        subprocess.run([ambit, "stop", "--model", f"scripted:{base / 'script.json'}"], env=env, capture_output=True, timeout=60)
+                        subprocess.run([ambit, "stop", "--model", f"scripted:{base / 'script.json'}"], env=env, capture_output=True, timeout=400)
                         told = [f for f in with_model if f["origin"] == "model"]
                         counts["found_with_model"] += any(f["message"] == "oracle" for f in told)
                         counts["noise_with_model"] += sum(f["message"] == "noise" for f in told)
