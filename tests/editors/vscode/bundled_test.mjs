@@ -1,0 +1,37 @@
+// Ambit as it comes, with the bundled model and no setting, in a real VS Code:  isolated.sh AMBIT node bundled_test.mjs
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { check, drive } from './driver.mjs';
+
+const file = join(process.env.PROJECT, 'src/statement.cpp');
+const lines = ['#include "ledger.h"', '', 'namespace books {', '',
+  'static long rounded(long cents) { return cents / 100 * 100; }', '',
+  'long spent(const std::vector<long>& entries) {', '  long spent = 0;',
+  '  for (const long entry : entries) {', '    if (entry < 0) spent -= rounded(entry);', '  }', '  return spent;', '}', '',
+  'long earned(const std::vector<long>& entries) {', '  long earned = 0;', '}', '', '}  // namespace books', ''];
+writeFileSync(file, lines.join('\n'));
+await drive(file, async ({ page, editor, eventually, shot, outside }) => {
+  const ghost = () => editor.evaluate((node) =>
+    [...node.querySelectorAll('.view-lines .ghost-text, .view-lines .ghost-text-decoration')]
+      .map((part) => part.textContent.replaceAll('\u00a0', ' ')).join(''));
+  await editor.locator('.view-lines').click();
+  await page.keyboard.press('Control+Home');
+  for (let i = 0; i < 15; i++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('End');
+  // The repository may still be read when the first key comes: what is typed again is asked again.
+  await page.keyboard.type('\n  for (const', { delay: 20 });
+  await eventually('ghost text from the repository', async () => {
+    const now = await ghost();
+    if (now.includes('long entry : entries')) return true;
+    await page.keyboard.press('Backspace');
+    await page.keyboard.type('t', { delay: 20 });
+    await page.waitForTimeout(300);
+    return (await ghost()).includes('long entry : entries');
+  }, true);
+  await shot('vscode-bundled');
+  await page.keyboard.press('Tab');
+  await eventually('it is taken', async () => (await ghost()).includes('long entry'), false);
+  await page.keyboard.press('Control+s');
+  await eventually('the file on disk has it', () => readFileSync(file, 'utf8').split('for (const long entry : entries)').length, 3);
+  check('no request left the machine', outside.size === 0, [...outside].join(' '));
+});
