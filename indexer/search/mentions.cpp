@@ -1,5 +1,6 @@
 // Whole-word occurrences of a name, skipping comments and strings by the habits of each language.
 #include <cstring>
+#include <string>
 
 #include "indexer/search/snapshot.h"
 
@@ -45,6 +46,31 @@ bool slash_comments(Language l) {
   }
 }
 
+// Behind the raw string whose first quote stands at `at`; npos when that begins no raw string:
+// R"tag(…)tag" of C++, r#"…"# of Rust, `…` of Go.
+std::size_t end_of_raw(std::string_view text, std::size_t at, Language language) {
+  std::string close;
+  auto from = at + 1;
+  if (language == Language::kGo && text[at] == '`') {
+    close = "`";
+  } else if ((language == Language::kCpp || language == Language::kCuda) && text[at] == '"' &&
+             at > 0 && text[at - 1] == 'R') {
+    const auto open = text.find('(', at);
+    if (open == std::string_view::npos || open - at > 17) return std::string_view::npos;
+    close = ")" + std::string(text.substr(at + 1, open - at - 1)) + "\"";
+    from = open + 1;
+  } else if (language == Language::kRust && text[at] == '"') {
+    auto hash = at;
+    while (hash > 0 && text[hash - 1] == '#') --hash;
+    if (hash == 0 || text[hash - 1] != 'r') return std::string_view::npos;
+    close = "\"" + std::string(at - hash, '#');
+  } else {
+    return std::string_view::npos;
+  }
+  const auto end = text.find(close, from);
+  return end == std::string_view::npos ? text.size() : end + close.size();
+}
+
 }  // namespace
 
 void find_mentions(
@@ -84,6 +110,13 @@ void find_mentions(
       count_to(i, to);
       i = to;
       continue;
+    }
+    if (c == '"' || c == '`') {
+      if (const auto to = end_of_raw(text, i, language); to != std::string_view::npos) {
+        count_to(i, to);
+        i = to;
+        continue;
+      }
     }
     if (quotes && (c == '"' || (apostrophe && c == '\''))) {
       const auto triple = text.substr(i, 3);

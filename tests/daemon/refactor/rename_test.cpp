@@ -352,6 +352,20 @@ TEST(Rename, SaysWhichOtherFilesNameIt) {
             "also named in 2 files of other kinds, which stay as they are: README.md, b.rst");
 }
 
+TEST(Rename, LeavesRawStringsAlone) {
+  const Index index(
+      parse("//- a.cpp\nint total(int x);\nauto s = R\"({\"total\": 1})\";\n"
+            "auto t = R\"x(\"total\")\" total)x\"; int y = total(2);\n"));
+  RefactorRequest request;
+  request.instruction = "rename total to sum";
+  const auto plan = plan_by_index(*index.index->snapshot(), request);
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto changes = plan_changes(*plan, reader_of(*index.index->snapshot())).value();
+  EXPECT_EQ(changes.at("a.cpp").after,
+            "int sum(int x);\nauto s = R\"({\"total\": 1})\";\n"
+            "auto t = R\"x(\"total\")\" total)x\"; int y = sum(2);\n");
+}
+
 TEST(Rename, PiecesOfAFileSeeWhatItSees) {
   const Index index(
       parse("//- a.h\nint total(int x);\n//- use.cpp\n#include \"a.h\"\n#include \"list.inc\"\n"
