@@ -414,6 +414,21 @@ bool GrammarMatcher::accept(std::string_view bytes) {
   return true;
 }
 
+std::string GrammarMatcher::forced(std::size_t most) {
+  std::string out;
+  auto state = static_cast<std::int32_t>(state_);
+  while (out.size() < most) {
+    const State& here = states_[static_cast<std::size_t>(state)];
+    std::bitset<256> may;
+    for (const Stack& s : here.stacks) may |= grammar_->sets_[grammar_->elements_[s.back()].index];
+    if (here.can_end || may.count() != 1) break;
+    out += static_cast<char>(may._Find_first());
+    state = step(state, static_cast<std::uint8_t>(out.back()));
+    if (state == kDead) break;
+  }
+  return out;
+}
+
 bool GrammarMatcher::allowed(const GrammarVocabulary& vocabulary, std::vector<std::uint8_t>& out) {
   out.assign(vocabulary.size_, 0);
   // State behind each byte of the token at hand; tokens that begin alike share the way.

@@ -77,6 +77,8 @@ class GrammarMatcher {
   [[nodiscard]] bool allows_anything();
   // Goes on by these bytes; false, and nothing changed, when they do not fit.
   bool accept(std::string_view bytes);
+  // The bytes that come next whatever is chosen; at most `most` of them.
+  [[nodiscard]] std::string forced(std::size_t most);
   // One byte per id of the vocabulary: 1 where the token may come next. False when none may.
   bool allowed(const GrammarVocabulary& vocabulary, std::vector<std::uint8_t>& out);
 

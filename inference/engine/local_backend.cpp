@@ -533,12 +533,24 @@ class LocalBackend final : public Backend {
     if (!vocabulary_) vocabulary_.emplace(*options_.tokenizer);
     bool any = grammar.allowed(*vocabulary_, allowed_);
     allowed_.resize(model_->config().vocab_size);
+    keep_whole_words(grammar.forced(kForcedBytes));
     for (const TokenId id : stops) {
       if (id < 0 || static_cast<std::size_t>(id) >= allowed_.size()) continue;
       allowed_[static_cast<std::size_t>(id)] = grammar.can_end() ? 1 : 0;
       any = any || grammar.can_end();
     }
     return any;
+  }
+
+  // Text that must come is written in the tokens that it has in any text, not in shorter ones that
+  // the model has never seen there: of the tokens within it, only its first stays allowed.
+  void keep_whole_words(const std::string& forced) {
+    if (forced.size() < 2) return;
+    const auto ids = options_.tokenizer->encode(forced);
+    for (std::size_t n = 1; n < forced.size(); ++n) {
+      const auto id = options_.tokenizer->find(std::string_view(forced).substr(0, n));
+      if (id && *id != ids.front()) allowed_[static_cast<std::size_t>(*id)] = 0;
+    }
   }
 
   void finish(JobPtr& slot, Finish how) {
@@ -597,6 +609,7 @@ class LocalBackend final : public Backend {
   std::vector<GeneratedToken> tokens_;
   std::vector<TokenId> accepted_;
   Sampler sampler_;
+  static constexpr std::size_t kForcedBytes = 64;
   std::optional<GrammarVocabulary> vocabulary_;  // made for the first grammar
   std::vector<std::uint8_t> allowed_;
   double tokens_per_ms_ = 0;  // of prefill

@@ -8,12 +8,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "inference/engine/commands.h"
+#include "inference/engine/local_backend.h"
 #include "inference/tokenizer/tokenizer.h"
 
 namespace ambit::inference {
@@ -74,6 +76,36 @@ TEST(NanoCheckpoint, EngineGivesTheLogitsOfTraining) {
   }
   EXPECT_LT(largest, 1e-3);
   std::filesystem::remove_all(folder);
+}
+
+// Bytes that a grammar forces come in the tokens that they have in any text.
+TEST(NanoCheckpoint, ForcedTextIsWrittenInWholeWords) {
+  const auto backend = open_local_backend(kModel, {});
+  ASSERT_TRUE(backend.has_value()) << backend.error().message;
+  const auto tokenizer = backend.value()->tokenizer();
+  const auto answer_to = [&](GenerateRequest request) {
+    std::vector<TokenId> ids;
+    std::promise<void> done;
+    GenerateEvents events;
+    events.on_tokens = [&](auto tokens) {
+      for (const auto& token : tokens) ids.push_back(token.id);
+    };
+    events.on_done = [&](const auto&) { done.set_value(); };
+    backend.value()->submit(std::move(request), std::move(events), {});
+    done.get_future().wait();
+    return ids;
+  };
+  for (const std::string word : {" return", "static", " function"}) {
+    for (std::uint64_t seed = 1; seed < 6; ++seed) {
+      GenerateRequest request;
+      request.prompt = tokenizer->encode("int main() {\n ");
+      request.max_new_tokens = 12;
+      request.sampling = {.temperature = 3.0F, .seed = seed};
+      request.stop_ids = {tokenizer->special().eos};
+      request.grammar = "root ::= \"" + word + "\"";
+      EXPECT_EQ(answer_to(std::move(request)), tokenizer->encode(word)) << seed;
+    }
+  }
 }
 
 }  // namespace
