@@ -70,14 +70,23 @@ IndexSupport telling(IndexSupport index, const std::shared_ptr<Gate>& gate) {
   return index;
 }
 
-// {"fim": "spm"} in ambit.json beside the checkpoint: docs/decisions/0001-prompt-text.md.
-FimOrder fim_order_of(const std::filesystem::path& model) {
+// {"fim": "spm", "prompt_tokens": 640} in ambit.json beside the checkpoint:
+// docs/decisions/0001-prompt-text.md.
+PromptForm prompt_form_of(const std::filesystem::path& model) {
   std::error_code error;
   const auto folder = std::filesystem::is_directory(model, error) ? model : model.parent_path();
   const auto text = read_file(folder / "ambit.json", 1U << 16);
-  if (!text) return FimOrder::kPsm;
-  const auto parsed = json::parse(*text, nullptr, false);
-  return parsed.is_object() && parsed.value("fim", "") == "spm" ? FimOrder::kSpm : FimOrder::kPsm;
+  const auto said = text ? json::parse(*text, nullptr, false) : json();
+  PromptForm form;
+  if (!said.is_object()) return form;
+  if (const auto fim = said.find("fim"); fim != said.end() && *fim == "spm") {
+    form.order = FimOrder::kSpm;
+  }
+  if (const auto most = said.find("prompt_tokens");
+      most != said.end() && most->is_number_integer()) {
+    form.most_tokens = std::clamp<std::int64_t>(most->get<std::int64_t>(), 0, 1U << 24U);
+  }
+  return form;
 }
 
 }  // namespace
@@ -94,7 +103,7 @@ Server::Server(ServerOptions options)
       [this](LogLevel level, std::string_view line) { log_line(level, std::string(line)); });
   if (options.backend) {
     backend_ = std::move(options.backend);
-    fim_order_ = options.fim_order;
+    prompt_form_ = options.prompt_form;
   } else {
     open_model();
   }
@@ -132,7 +141,7 @@ std::shared_ptr<WarmPrefix> Server::warm_prefix(const std::shared_ptr<Workspace>
   if (info.state == inference::BackendState::kReady) {
     const bool asked =
         config.flag("completion.enabled") && memory_role(config, info) != MemoryRole::kLead;
-    warm->want(asked ? prompt_budget(config, info.context).pack : 0, around);
+    warm->want(asked ? prompt_budget(config, prompt_form_.limit(info.context)).pack : 0, around);
   }
   return warm;
 }
@@ -150,7 +159,7 @@ void Server::open_model() {
     backend_ = opened ? *opened : unavailable_backend(opened.error());
     return;
   }
-  fim_order_ = fim_order_of(spec->path);
+  prompt_form_ = prompt_form_of(spec->path);
   EngineOptions engine;
   engine.executable = executable();
   engine.arguments = {"--model", spec->text()};

@@ -37,9 +37,9 @@ struct ServerOptions {
   Config config;
   IndexSupport index;
   std::shared_ptr<const Features> features = nullptr;  // null: builtin_features()
-  // Instead of the configured model, with its order of a prompt; for replay.
+  // Instead of the configured model, with its form of a prompt; for replay.
   std::shared_ptr<inference::Backend> backend = nullptr;
-  FimOrder fim_order = FimOrder::kPsm;
+  PromptForm prompt_form = {};
   // What stands between the scheduler and the model; for recording. May be empty.
   std::function<std::shared_ptr<inference::Backend>(std::shared_ptr<inference::Backend>)> wrap = {};
 };
@@ -62,7 +62,7 @@ class Server {
   [[nodiscard]] WorkspaceRegistry& workspaces() { return workspaces_; }
   [[nodiscard]] const std::shared_ptr<Scheduler>& scheduler() { return scheduler_; }
   [[nodiscard]] const std::shared_ptr<TokenCache>& tokens() { return tokens_; }
-  [[nodiscard]] FimOrder fim_order() const { return fim_order_; }
+  [[nodiscard]] const PromptForm& prompt_form() const { return prompt_form_; }
   [[nodiscard]] std::string status_json();
 
   [[nodiscard]] const Features& features() const { return *features_; }
@@ -103,7 +103,7 @@ class Server {
   EngineClient* engine_ = nullptr;  // backend_, when it is a process
   std::shared_ptr<Scheduler> scheduler_;
   std::shared_ptr<TokenCache> tokens_ = std::make_shared<TokenCache>();
-  FimOrder fim_order_ = FimOrder::kPsm;
+  PromptForm prompt_form_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 
   Workers workers_;

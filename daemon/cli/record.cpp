@@ -75,11 +75,13 @@ int record_command(const Arguments& arguments) {
   auto server = server_options(*config);
   server.wrap = [&](auto inner) { return recording_backend(std::move(inner), *recorder); };
   LocalDaemon daemon(std::move(server));
-  (*recorder)->write({{"ambit", "recording"},
-                      {"version", 1},
-                      {"program", version()},
-                      {"model", config->text("model")},
-                      {"fim", daemon.server().fim_order() == FimOrder::kSpm ? "spm" : "psm"}});
+  (*recorder)->write(
+      {{"ambit", "recording"},
+       {"version", 1},
+       {"program", version()},
+       {"model", config->text("model")},
+       {"fim", daemon.server().prompt_form().order == FimOrder::kSpm ? "spm" : "psm"},
+       {"prompt_tokens", daemon.server().prompt_form().most_tokens}});
   ForwardOptions how;
   how.connect = [&] { return daemon.connect(); };
   how.watch = [&](bool from_editor, std::string_view body) {
@@ -115,7 +117,8 @@ int replay_command(const Arguments& arguments) {
     return report(make_error(Code::kCorrupt, file + " is damaged: " + error.what()));
   }
   server.backend = model;
-  server.fim_order = head.value("fim", "") == "spm" ? FimOrder::kSpm : FimOrder::kPsm;
+  if (head.value("fim", "") == "spm") server.prompt_form.order = FimOrder::kSpm;
+  server.prompt_form.most_tokens = head.value("prompt_tokens", std::int64_t{0});
   LocalDaemon daemon(std::move(server));
   auto fd = daemon.connect();
   if (!fd) return report(fd.error());

@@ -179,7 +179,7 @@ Prepared prepare(Session& session, const Asked& asked, std::shared_ptr<const std
   request.cursor = cursor;
   request.items = asked.invoked ? context->config.integer("completion.items") : 1;
   request.asked = asked.invoked;
-  request.order = session.server.fim_order();
+  request.form = session.server.prompt_form();
   return {std::move(context), std::move(request)};
 }
 
@@ -406,7 +406,7 @@ void on_complete(Session& session, const lsp::RequestId& id, const json& params)
       request.cursor = offset;
       request.items = items;
       request.asked = true;
-      request.order = inner.server.fim_order();
+      request.form = inner.server.prompt_form();
       inner.server.runtime().work([context, request, id, weak] {
         complete(context, request, [id, weak](CompletionOutcome outcome) {
           const auto alive = weak.lock();

@@ -5,7 +5,7 @@ set -euo pipefail
 if [ $# -lt 2 ]; then echo "usage: make.sh WORK MINUTES [PROCESSES]" >&2; exit 2; fi
 here=$(cd "$(dirname "$0")" && pwd); root=$(cd "$here/../.." && pwd); work=$1; minutes=$2
 export NANO_THREADS=${3:-2} OMP_NUM_THREADS=1
-python=${PYTHON:-/usr/bin/python3} build=${BUILD:-$root/build/rel}
+python=${PYTHON:-/usr/bin/python3} build=${BUILD:-$root/build/release}
 mkdir -p "$work" "$here/model"
 [ -f "$work/files.jsonl" ] || "$python" "$here/data/fetch.py" "$work"
 released="$root/../shared/golden/tokenizer/tokenizer.json"
@@ -19,7 +19,9 @@ else
   echo "make.sh: the graph is not checked: no ../shared/golden here"
 fi
 "$python" "$here/train/fast_test.py" "$here/train/config.json" "$work"
+rm -f "$work/run/final.pt"
 "$python" "$here/train/train.py" "$work/files.jsonl" "$here/model/tokenizer.json" "$here/train/config.json" "$work/run" "$minutes"
+if [ ! -f "$work/run/final.pt" ]; then echo "make.sh: stopped before the end; the same command goes on"; exit 0; fi
 "$python" "$here/train/export.py" "$work/run/final.pt" "$here/train/config.json" "$here/model" "$root/tests/golden/nano"
 if [ -x "$build/ambit" ]; then
   "$python" "$root/tests/bench/nano/evaluate.py" "$work/files.jsonl" "$here/model" "$build" | tee "$work/evaluation.json"

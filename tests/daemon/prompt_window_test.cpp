@@ -50,5 +50,26 @@ TEST(TokenHealing, TakesTheTokenThatTheWordMayGoOnFrom) {
   }
 }
 
+TEST(LastWord, IsWhereTokensEndWhateverFollows) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"    return", " fo"}, {"x =", " "},     {"foo", "("},  {"foo", "(a"}, {"a", ".b"},
+      {"self.__", "in"},     {"", "\tti"},     {"  (", "ab"}, {"", "#defi"}, {"", ""},
+      {"", "    "},          {"if (x)", " {"}, {"a ", " b"},  {"::", "na"},  {"x =", " é三"},
+  };
+  for (const auto& [left, word] : cases) {
+    const std::string line = std::string(left) + std::string(word);
+    EXPECT_EQ(line.substr(last_word(line)), word) << line;
+  }
+  const std::string endless(49, 'a');
+  EXPECT_EQ(last_word(endless), endless.size());
+}
+
+TEST(PromptForm, TheSmallerOfWindowAndWhatTheModelWasTrainedOn) {
+  EXPECT_EQ((PromptForm{FimOrder::kSpm, 640}).limit(1048576), 640);
+  EXPECT_EQ((PromptForm{FimOrder::kSpm, 640}).limit(512), 512);
+  EXPECT_EQ((PromptForm{FimOrder::kSpm, 640}).limit(0), 640);
+  EXPECT_EQ(PromptForm{}.limit(4096), 4096);
+}
+
 }  // namespace
 }  // namespace ambit::daemon

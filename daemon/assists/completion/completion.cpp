@@ -27,7 +27,8 @@ struct Batch {
   std::unique_ptr<Cleaner> cleaner;
   CompletionRequest request;
   std::vector<inference::TokenId> prompt;
-  std::string healed;  // what every answer begins with: it stands before the cursor
+  std::string healed;             // what every answer begins with: it stands before the cursor
+  bool line_end_follows = false;  // the answer's own last one stands in the text already
   Clock::time_point start;
   std::mutex mutex;
   CompletionOutcome outcome;
@@ -112,8 +113,10 @@ struct Stream {
   void on_done(const inference::GenerateResult& result) {
     if (!cleaned.complete && result.finish != Finish::kError) {
       raw += decoder.finish();
-      cleaned = batch->cleaner->clean(said(), result.finish == Finish::kStop,
-                                      result.finish != Finish::kStop);
+      const bool stopped = result.finish == Finish::kStop;
+      auto text = said();
+      if (stopped && batch->line_end_follows && text.ends_with('\n')) text.remove_suffix(1);
+      cleaned = batch->cleaner->clean(text, stopped, !stopped);
     }
     std::optional<CompletionItem> item;
     std::string_view reason = cleaned.reason;
@@ -240,7 +243,7 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
     return;
   }
   auto prompt =
-      make_completion_prompt(*context, {request.path, before, after}, request.order, info.context,
+      make_completion_prompt(*context, {request.path, before, after}, request.form, info.context,
                              info.backend == "cpu" || info.backend == "cuda");
   if (!prompt) {
     auto outcome = without_items(prompt.error().message, prompt.error());
@@ -278,6 +281,7 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
 
   batch->prompt = std::move(prompt->ids);
   batch->healed = std::move(prompt->healed);
+  batch->line_end_follows = request.form.order == FimOrder::kSpm && after_lf.starts_with('\n');
   batch->check.emplace(context->snapshot, request.path, std::string(before), std::string(after));
   batch->request = std::move(request);
   for (std::int64_t i = 0; i < batch->request.items; ++i) start_item(batch, i, false);

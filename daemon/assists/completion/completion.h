@@ -24,7 +24,7 @@ struct CompletionRequest {
   bool ahead = false;
   // Nothing is generated: the model reads the prompt, so that it has while the typing pauses.
   bool read_only = false;
-  FimOrder order = FimOrder::kPsm;
+  PromptForm form = {};
 };
 
 struct CompletionItem {

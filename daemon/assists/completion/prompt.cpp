@@ -33,6 +33,11 @@ bool word_byte(char c) {
 
 }  // namespace
 
+std::int64_t PromptForm::limit(std::int64_t window) const {
+  return window > 0 && most_tokens > 0 ? std::min(window, most_tokens)
+                                       : std::max(window, most_tokens);
+}
+
 PromptBudget prompt_budget(const Config& config, std::int64_t context_limit) {
   PromptBudget out{config.integer("completion.context_tokens"),
                    config.integer("completion.file_tokens")};
@@ -100,9 +105,34 @@ std::string take_half_word(const inference::Tokenizer& tokenizer, std::string_vi
   return std::string(bytes);
 }
 
+std::size_t last_word(std::string_view line) {
+  constexpr std::size_t kLongest = 48;  // bytes that the model has to write again
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  const auto is_letter = [](char c) { return word_byte(c) && c != '_'; };
+  const auto is_mark = [&](char c) { return !is_space(c) && !is_letter(c); };
+  std::size_t at = line.size();
+  const auto back = [&](const auto& is) {
+    while (at > 0 && is(line[at - 1])) --at;
+  };
+  if (at == 0) return at;
+  if (is_letter(line[at - 1])) {
+    back(is_letter);
+    // A space or a single mark belongs to the word behind it: " word", ".word"; not " (" or "::".
+    const bool joined = at > 0 && (is_space(line[at - 1]) || at == 1 || is_letter(line[at - 2]) ||
+                                   line[at - 2] == '\t');
+    if (joined) --at;
+  } else if (is_mark(line[at - 1])) {
+    back(is_mark);
+    if (at > 0 && line[at - 1] == ' ') --at;
+  } else {
+    back(is_space);
+  }
+  return line.size() - at <= kLongest ? at : line.size();
+}
+
 Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
-                                                const CurrentFile& file, FimOrder order,
-                                                std::int64_t context_limit, bool heal) {
+                                                const CurrentFile& file, const PromptForm& form,
+                                                std::int64_t window, bool heal) {
   const auto tokenizer = context.scheduler->backend()->tokenizer();
   if (!tokenizer) return why_not_ready(*context.scheduler->backend());
   const auto& special = tokenizer->special();
@@ -110,7 +140,7 @@ Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
     return make_error(Code::kUnsupported,
                       "this model has no fill-in-the-middle tokens, so it cannot complete");
   }
-  PromptBudget budget = prompt_budget(context.config, context_limit);
+  PromptBudget budget = prompt_budget(context.config, form.limit(window));
 
   CompletionPrompt out;
   if (context.warm && !context.warm->ready(budget.pack)) {
@@ -143,17 +173,32 @@ Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
     const auto after =
         with_lf(window_after(clean.after, static_cast<std::size_t>(bytes_budget / 4)));
     append(ids, *context.tokens->encode(tokenizer, "### " + file.path + "\n"));
-    ids.push_back(special.fim_begin);
-    Ids of_before = tokenizer->encode(before);
     out.healed.clear();
-    if (heal && (after.empty() || !word_byte(after[0]))) {
-      out.healed = take_half_word(*tokenizer, before, of_before);
+    if (form.order == FimOrder::kPsm) {
+      ids.push_back(special.fim_begin);
+      Ids of_before = tokenizer->encode(before);
+      if (heal && (after.empty() || !word_byte(after[0]))) {
+        out.healed = take_half_word(*tokenizer, before, of_before);
+      }
+      append(ids, of_before);
+      ids.push_back(special.fim_hole);
+      append(ids, tokenizer->encode(after));
+      ids.push_back(special.fim_end);
+      return ids;
     }
-    if (order == FimOrder::kPsm) append(ids, of_before);
-    ids.push_back(special.fim_hole);
-    append(ids, tokenizer->encode(after));
-    ids.push_back(special.fim_end);
-    if (order == FimOrder::kSpm) append(ids, of_before);
+    // By lines: what is typed of the line stands behind the last mark, and the answer brings the
+    // line's end along.
+    const std::string_view text = before, rest = after;
+    const auto line = text.substr(text.rfind('\n') + 1);
+    const auto typed = line.substr(0, heal ? last_word(line) : line.size());
+    out.healed = line.substr(typed.size());
+    const auto part = [&](inference::TokenId mark, std::string_view of) {
+      ids.push_back(mark);
+      append(ids, tokenizer->encode(of));
+    };
+    part(special.fim_hole, rest.starts_with('\n') ? rest.substr(1) : rest);
+    part(special.fim_begin, text.substr(0, text.size() - line.size()));
+    part(special.fim_end, typed);
     return ids;
   };
   std::int64_t bytes = budget.file * 4;

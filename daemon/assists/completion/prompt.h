@@ -13,6 +13,15 @@ namespace ambit::daemon {
 
 enum class FimOrder { kPsm, kSpm };
 
+// How a model wants to be asked; ambit.json beside its checkpoint says it.
+struct PromptForm {
+  FimOrder order = FimOrder::kPsm;
+  std::int64_t most_tokens = 0;  // of prompt and answer; 0: as many as its window holds
+
+  // Tokens for prompt and answer with a window of so many; 0: unknown.
+  [[nodiscard]] std::int64_t limit(std::int64_t window) const;
+};
+
 struct CompletionPrompt {
   std::vector<inference::TokenId> ids;
   indexer::ContextPack pack;     // what stands before the current file
@@ -52,12 +61,16 @@ struct RedactedFile {
                                          std::string_view before,
                                          std::vector<inference::TokenId>& ids);
 
-// kUnsupported when the vocabulary has no fill-in-the-middle tokens. `context_limit`: tokens that
-// the model's window has for prompt and answer; 0: unknown. `heal`: the backend follows grammars.
+// The same for models that see only usual tokens, by lines: where the last word of a line begins,
+// punctuation and spaces being words of their own. Tokens end there, whatever follows. The line's
+// end when that word is very long.
+[[nodiscard]] std::size_t last_word(std::string_view line);
+
+// kUnsupported when the vocabulary has no fill-in-the-middle tokens. `window`: tokens that the
+// model's window has for prompt and answer; 0: unknown. `heal`: the backend follows grammars.
 [[nodiscard]] Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
                                                               const CurrentFile& file,
-                                                              FimOrder order,
-                                                              std::int64_t context_limit,
-                                                              bool heal);
+                                                              const PromptForm& form,
+                                                              std::int64_t window, bool heal);
 
 }  // namespace ambit::daemon

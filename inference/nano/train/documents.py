@@ -12,6 +12,7 @@ import re
 
 from tokenizer import Tokenizer
 
+LENGTH = 1024  # tokens of a sequence: as many as the daemon may ask with, answer included
 IDENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{4,}")
 kProjectFiles = 250
 SHARES = {"c": 0.14, "cpp": 0.18, "python": 0.2, "typescript": 0.16, "javascript": 0.1, "rust": 0.11, "go": 0.11}
@@ -60,29 +61,32 @@ class Corpus:
 
 
 def hole(text: str, rng: random.Random) -> tuple[int, int]:
-    """[first, last) of what is to be filled in: the rest of a line, a few lines, or any span."""
+    """[first, last) of what is to be filled in: a line, a few lines, or a line up to somewhere in it.
+
+    It begins at a line start; what is typed of the line already is the beginning of the answer.
+    Whole lines take their line end along, as the tokens of a text do.
+    """
     starts = [0] + [m.end() for m in re.finditer("\n", text)]
     for _ in range(20):
         line = rng.randrange(len(starts) - 1)
-        a, b = starts[line], starts[line + 1] - 1
-        body = text[a:b]
+        body = text[starts[line]:starts[line + 1]]
         if not body.strip():
             continue
-        indent = len(body) - len(body.lstrip())
         kind = rng.random()
         if kind < 0.6:
-            first = a + indent if rng.random() < 0.45 else a + rng.randrange(indent, len(body))
-            return first, b
-        if kind < 0.85:
-            return a + indent, starts[min(line + rng.randrange(1, 5), len(starts) - 1)] - 1
-        first = a + rng.randrange(len(body))
-        return first, min(len(text), first + rng.randrange(4, 120))
+            return starts[line], starts[line + 1]
+        if kind < 0.88:
+            return starts[line], starts[min(line + rng.randrange(2, 5), len(starts) - 1)]
+        indent = len(body) - len(body.lstrip())
+        return starts[line], starts[line] + rng.randrange(indent, len(body))
     return 0, min(40, len(text))
 
 
 class Documents:
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer, length: int, seed: int):
         self.corpus, self.tok, self.length, self.rng = corpus, tokenizer, length, random.Random(seed)
+        self.words = 259 + len(tokenizer.rank)  # ids from 3 up to here are text
+        self.synthetic = 0.0  # share of documents that are repeats of noise
         self.copies = 0.0  # share of packs that hold a copy of the lines at the hole, as pasted code does
         s = tokenizer.special
         self.bos, self.eos, self.pad = s["<｜begin▁of▁sentence｜>"], s["<｜end▁of▁sentence｜>"], s["<｜▁pad▁｜>"]
@@ -121,24 +125,48 @@ class Documents:
                 out += ids
         return out
 
-    def draw(self) -> tuple[list[int], list[float]]:
-        """Ids and, for every id, the weight of predicting it."""
+    def repeats(self, length: int) -> tuple[list[int], list[float]]:
+        """Runs of ids that no rule but copying predicts, again and again: only repeats are weighted."""
         rng, tok = self.rng, self.tok
+        runs, ids, weights = [], [self.bos], [0.0]
+        while len(ids) <= length:
+            if not runs or rng.random() < 0.35:
+                project, index = self.corpus.draw(rng)
+                text = project.files[index][1]
+                at = rng.randrange(max(1, len(text) - 200))
+                run = tok.encode(text[at:at + 200])[1:rng.randrange(8, 60)]
+                noise = rng.choice((0.1, 0.4, 1.0))
+                run = [rng.randrange(3, self.words) if rng.random() < noise else i for i in run]
+                runs.append(run)
+                weights += [0.0] * len(run)
+            else:
+                run = rng.choice(runs)
+                at = rng.randrange(len(run) // 2 + 1)
+                run = run[at:at + rng.randrange(6, 60)]
+                weights += ([0.0, 0.3] + [1.0] * len(run))[:len(run)]
+            ids += run
+        return ids, weights
+
+    def draw(self, length: int) -> tuple[list[int], list[float]]:
+        """Ids and, for every id, the weight of predicting it; about `length` at most."""
+        rng, tok = self.rng, self.tok
+        if rng.random() < self.synthetic:
+            return self.repeats(length)
         project, index = self.corpus.draw(rng)
         path, text = project.files[index]
         a, b = hole(text, rng)
         ids = [self.bos]
         if rng.random() < 0.75:
-            budget = int(self.length * rng.uniform(0.2, 0.55))
+            budget = int(length * rng.uniform(0.15, 0.45))
             ids += self.pack(project, index, text[max(0, a - 200):b + 100], budget)
             if rng.random() < self.copies:
                 copy = self.span(rng.choice(project.files)[0], text, a, rng.randrange(4, 14))
                 ids += copy if len(copy) < budget else []
         ids += tok.encode(f"### {path}\n")
-        room = self.length - len(ids)
-        if rng.random() < 0.35:  # plain text, from a line start
-            start = text.rfind("\n", 0, a) + 1
-            start = start if len(text) - start > 600 else 0
+        room = length - len(ids)
+        if rng.random() < 0.2:  # plain text, from a line start
+            start = text.rfind("\n", 0, max(0, a - 1)) + 1
+            start = start if len(text) - start > 1200 else 0
             body = tok.encode(text[start:start + 4 * room])
             ids += body[:room]
             if len(body) < room:
@@ -146,28 +174,54 @@ class Documents:
             return ids, [1.0] * len(ids)
         middle = tok.encode(text[a:b])[:96] + [self.eos]
         room -= len(middle) + 3
-        suffix = tok.encode(cut_end(text[b:b + 900]))[:max(0, min(int(room * rng.uniform(0.0, 0.45)), room))]
-        start = max(0, a - 4 * room)
-        prefix = tok.encode(text[start:a])
+        suffix = tok.encode(cut_end(text[b:b + 900]))[:max(0, min(int(room * rng.uniform(0.0, 0.35)), room))]
+        prefix = tok.encode(text[max(0, a - 4 * room):a])
         keep = max(0, room - len(suffix))
-        prefix = prefix[len(prefix) - keep:] if len(prefix) > keep else prefix
-        if rng.random() < 0.8:
-            before = [self.begin, self.hole] + suffix + [self.end] + prefix
-        else:
-            before = [self.begin] + prefix + [self.hole] + suffix + [self.end]
-        weights = [1.0] * (len(ids) + len(before)) + [3.0] * len(middle)
-        return ids + before + middle, weights
+        before = self.prompt(suffix, prefix[max(0, len(prefix) - keep):])
+        return ids + before + middle, [1.0] * (len(ids) + len(before)) + [4.0] * len(middle)
+
+    def prompt(self, suffix: list[int], prefix: list[int]) -> list[int]:
+        """What stands between the file's header and the answer; `prefix` ends at a line end."""
+        return [self.hole] + suffix + [self.begin] + prefix + [self.end]
+
+    def ask(self, head: list[int], before: str, after: str, length: int) -> tuple[list[int], str]:
+        """A completion's prompt of at most `length` tokens as the daemon writes it, and the word that is
+        begun: the answer has to start with it. `head`: the pack and the file's header."""
+        line = before.rfind("\n") + 1
+        typed = line + last_word(before[line:])
+        suffix = self.tok.encode(cut_end(after.removeprefix("\n")[:900]))[:100]
+        words = self.tok.encode(before[line:typed])
+        prefix = self.tok.encode(before[max(0, line - 2400):line])
+        keep = max(32, length - 4 - len(head) - len(suffix) - len(words))
+        return [self.bos] + head + self.prompt(suffix, prefix[-keep:]) + words, before[typed:]
 
     def batch(self, n: int):
         """(ids, weights): n rows of length + 1, padded with weight 0."""
         rows, weights = [], []
         for _ in range(n):
-            ids, w = self.draw()
+            ids, w = self.draw(self.length if self.rng.random() < 0.6 else self.rng.randrange(260, 400))
+            while self.length - len(ids) > 130:  # what is left is filled with another document
+                more, w_more = self.draw(self.length - len(ids))
+                ids, w = ids + more, w + w_more
             ids, w = ids[:self.length + 1], w[:self.length + 1]
             gap = self.length + 1 - len(ids)
             rows.append(ids + [self.pad] * gap)
             weights.append(w + [0.0] * gap)
         return rows, weights
+
+
+def last_word(line: str) -> int:
+    """Where the last word of a line begins: last_word of daemon/assists/completion/prompt.h."""
+    kind = lambda c: " " if c in " \t" else "a" if c.isalnum() or ord(c) > 127 else "."
+    at = len(line)
+    while at > 0 and kind(line[at - 1]) == kind(line[-1]):
+        at -= 1
+    if line and kind(line[-1]) == "a":
+        if at > 0 and (kind(line[at - 1]) == " " or at == 1 or kind(line[at - 2]) == "a" or line[at - 2] == "\t"):
+            at -= 1
+    elif line and kind(line[-1]) == "." and at > 0 and line[at - 1] == " ":
+        at -= 1
+    return at if len(line[at:].encode()) <= 48 else len(line)
 
 
 def cut_end(text: str) -> str:

@@ -17,6 +17,7 @@ import torch
 
 import safetensors
 from model import Config, Model, released_name
+from documents import LENGTH
 from quant import E2M1, E4M3, stored
 
 
@@ -54,7 +55,7 @@ def main() -> int:
         tensors.update(stored(released_name(name), value))
     safetensors.write(folder + "/model.safetensors", tensors)
     shutil.copyfile(config, folder + "/config.json")
-    json.dump({"name": "ambit-nano", "fim": "spm"}, open(folder + "/ambit.json", "w"))
+    json.dump({"name": "ambit-nano", "fim": "spm", "prompt_tokens": LENGTH}, open(folder + "/ambit.json", "w"))
 
     from tokenizer import Tokenizer
     tokenizer = Tokenizer(folder + "/tokenizer.json")
@@ -63,16 +64,16 @@ def main() -> int:
     # Where the last chosen and the first rejected row score alike, two right programs may choose
     # differently: the fixture ends before the first such position, in the text where that is latest.
     ids, logits = [], torch.zeros(0)
-    for start in range(0, len(text_ids) - 299, 50):
-        tried = [0] + text_ids[start:start + 299]
+    for start in range(0, len(text_ids) - LENGTH + 1, 50):
+        tried = [0] + text_ids[start:start + LENGTH - 1]
         with torch.no_grad():
             result = model(torch.tensor([tried]))[0]
         margins = torch.stack([l.attn.index_margin for l in model.layers if l.attn.ratio == 4]).amin(0)
         close = (margins < 1e-5).nonzero()
-        n = close[0].item() if len(close) else 300
+        n = close[0].item() if len(close) else LENGTH
         if n > len(ids):
             ids, logits = tried[:n], result[:n]
-    keep = [r for r in (0, 1, 2, 3, 7, 63, 127, 128, 129, 200, 255, 256, 259, 265, 280, 299) if r < len(ids)]
+    keep = [r for r in (0, 1, 2, 3, 7, 63, 127, 128, 129, 200, 255, 256, 259, 280, 400, 511, 512, 513, 530, 600, 639) if r < len(ids)]
     json.dump({"text": text, "text_ids": text_ids, "ids": ids, "rows": keep}, open(golden + "/ids.json", "w"))
     logits[keep].numpy().astype("<f4").tofile(golden + "/logits.f32")
     print(f"the fixture has {len(ids)} ids")

@@ -1,12 +1,13 @@
 """Trains ambit-nano:  python3 train.py FILES.jsonl TOKENIZER.json CONFIG.json RUN_FOLDER MINUTES [SEED]
 
-Time, not steps, is the budget: warm-up, constant rate on short sequences with every visible row
-attended to, and over the last part of MINUTES a linear decay on longer sequences with the indexer's
-choice and the checkpoint's rounding in the loop. RUN_FOLDER/stable.pt holds the state before the
-decay (a later run goes on from it), RUN_FOLDER/final.pt the result, log.tsv the losses: step,
-tokens, nats per weighted token, tokens/s, CPU seconds, rate. NANO_THREADS processes (2) share a
-step's batches; NANO_DECAY is the decay's part of MINUTES (0.35; 0: none); with NANO_CLOCK=cpu the
-minutes are of CPU time of all processes. SIGTERM before the decay saves the state and ends.
+Time, not steps, is the budget: warm-up, a constant rate with every visible row attended to, and over
+the last part of MINUTES a linear decay, whose second half has the indexer's choice and the
+checkpoint's rounding in the loop. RUN_FOLDER/stable.pt holds the state before the decay and
+decay.pt that within it, both saved every few minutes and on SIGTERM; a later run goes on from them.
+RUN_FOLDER/final.pt is the result, log.tsv the losses: step, tokens, nats per weighted token,
+tokens/s, CPU seconds, rate. NANO_THREADS processes (2) share a step's batches; NANO_DECAY is the
+decay's part of MINUTES (0.35; 0: none); with NANO_CLOCK=cpu the minutes are of CPU time of all
+processes. NANO_COPIES: two shares, see `copies` and `repeats` of documents.py.
 """
 
 import json
@@ -21,7 +22,7 @@ import torch
 
 import bigram
 import fast
-from documents import Corpus, Documents
+from documents import LENGTH, Corpus, Documents
 from model import Config, Model, released_name
 from optim import Muon
 from quant import is_fp4, is_fp8, rounded
@@ -29,7 +30,8 @@ from tokenizer import Tokenizer
 
 DECAY_PART = float(os.environ.get("NANO_DECAY", "0.35"))
 CPU_CLOCK = os.environ.get("NANO_CLOCK") == "cpu"
-SHORT, LONG, BATCH = 256, 640, 2048  # tokens of a sequence, before and in the decay; of a batch
+BATCH = 2 * LENGTH  # tokens
+COPIES, REPEATS = (float(x) for x in os.environ.get("NANO_COPIES", "0.15,0.1").split(","))
 MUON_LR, ADAM_LR, WORD_LR = 0.02, 3e-3, 3e-3
 
 
@@ -42,7 +44,7 @@ class Worker:
     """Computes batches of a step until none is left; gradients add up in `flat`."""
 
     def __init__(self, model: Model, corpus: Corpus, tokens: Tokenizer, seed: int):
-        self.model, self.docs, self.flat = model, Documents(corpus, tokens, SHORT, seed), None
+        self.model, self.docs, self.flat = model, Documents(corpus, tokens, LENGTH, seed), None
 
     def grads_into(self, flat: torch.Tensor) -> None:
         self.flat, at = flat, 0
@@ -53,7 +55,7 @@ class Worker:
     def run(self, job: dict, taken) -> dict:
         model, docs = self.model, self.docs
         self.flat.zero_()
-        docs.length, docs.copies = job["length"], 0.15 if job["sparse"] else 0.0
+        docs.copies, docs.synthetic = COPIES, REPEATS
         for layer in [*model.layers, *model.mtp]:
             layer.attn.teach, layer.attn.dense = job["sparse"], not job["sparse"]
         losses, loads, trained = [], 0, 0
@@ -111,14 +113,16 @@ def main() -> int:
 
     step = tokens = 0
     cpu_before = 0.0
-    stable = folder + "/stable.pt"
-    if os.path.exists(stable):
-        state = torch.load(stable)
+    stable, within = folder + "/stable.pt", folder + "/decay.pt"
+    before = 0.0  # part of MINUTES that is over
+    found = [f for f in (within, stable) if os.path.exists(f)]
+    if found:
+        state = torch.load(found[0])
         model.load_state_dict(state["model"])
         for k in muon:
             muon[k].state = state["muon"][k]
         adam.load_state_dict(state["adam"])
-        step, tokens, cpu_before = state["step"], state["tokens"], state["cpu"]
+        step, tokens, cpu_before, before = state["step"], state["tokens"], state["cpu"], state.get("spent", 0.0)
     corpus, tokens_of = Corpus(files, "train"), Tokenizer(tokenizer)
     if step == 0:
         print(f"bigram start: {bigram.start(model, corpus, tokens_of, 1_500_000, 40):.3f} nats", flush=True)
@@ -143,26 +147,27 @@ def main() -> int:
     total, cpu = float(minutes) * 60, cpu_before
     log = open(folder + "/log.tsv", "a")
     everything = lambda: dict(model=model.state_dict(), muon={k: m.state for k, m in muon.items()},
-                              adam=adam.state_dict(), step=step, tokens=tokens, cpu=cpu)
+                              adam=adam.state_dict(), step=step, tokens=tokens, cpu=cpu, spent=spent if decaying else 0.0)
     norm, stopped = 0.0, []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     while True:
-        spent = (cpu - cpu_before if CPU_CLOCK else time.time() - begin) / total
+        spent = before + (cpu - cpu_before if CPU_CLOCK else time.time() - begin) / total
         if spent >= 1 or stopped:
             break
         if spent > 1 - DECAY_PART and not decaying:
+            if not before:
+                save(stable, **everything())
             decaying = True
-            save(stable, **everything())
-        if time.time() - saved > 150 and not decaying:
+        if time.time() - saved > 150:
             saved = time.time()
-            save(stable, **everything())
+            save(within if decaying else stable, **everything())
+        exact = decaying and spent > 1 - DECAY_PART / 2  # as the file will compute
         rate = min(1.0, (step + 1) / 40) * (max(0.02, (1 - spent) / DECAY_PART) if decaying else 1.0)
-        length = LONG if decaying else SHORT
         early = tokens < 400_000  # small batches learn faster at first
-        job = dict(length=length, rows=max(1, BATCH // (2 if early else 1) // length), sparse=decaying,
-                   batches=2 if tokens < 8_000_000 else 4, draft=step % (5 if decaying else 8) == 0)
+        job = dict(rows=BATCH // (2 if early else 1) // LENGTH, sparse=exact,
+                   batches=2 if tokens < 8_000_000 else 4, draft=step % (4 if exact else 8) == 0)
         masters = []
-        if decaying:  # straight through: forward and backward with what the file will hold
+        if exact:  # straight through: forward and backward with what the file will hold
             with torch.no_grad():
                 for name, p in quantised:
                     masters.append(p.detach().clone())
@@ -185,7 +190,7 @@ def main() -> int:
             group["lr"] = group["full"] * rate
         adam.step()
         muon["trunk"].step(rate)
-        if decaying:
+        if exact:
             muon["index"].step(rate)
         if job["draft"]:
             muon["draft"].step(rate)
@@ -208,9 +213,13 @@ def main() -> int:
         pipe.send(None)
     if not math.isfinite(norm):
         return 1
-    if not decaying:
-        save(stable, **everything())
+    if stopped or not decaying:
+        save(within if decaying else stable, **everything())
+    if stopped:
+        return 0
     save(folder + "/final.pt", model=model.state_dict(), step=step, tokens=tokens, cpu=cpu)
+    if os.path.exists(within):
+        os.remove(within)
     return 0
 
 

@@ -133,25 +133,36 @@ class Mixed:
             mine = s * near / (s * near + (1 - s) * far)
             self.share = np.array([mine[longest == k].mean() if (longest == k).any() else 0.5 for k in range(8)])
 
-    def bits(self, ids: list[int]) -> float:
-        return -sum(math.log2(self.share[k] * near + (1 - self.share[k]) * far) for far, near, k in self.pairs(ids))
+    def bits(self, ids: list[int], known: int) -> float:
+        """Of ids behind the first `known`."""
+        pairs = list(self.pairs(ids))[known - 1:]
+        return -sum(math.log2(self.share[k] * near + (1 - self.share[k]) * far) for far, near, k in pairs)
 
-    def greedy(self, prompt: list[int], most: int, stop: int) -> list[int]:
-        """The likeliest next id, again and again, to `stop` (left out) or `most` ids."""
-        ids, cache, words = list(prompt), Cache(), np.arange(self.base.vocab)
-        for at in range(1, len(ids)):
-            cache.add(ids, at)
+    def greedy(self, prompt: list[int], said: list[int], most: int, stop: int, begun: bytes,
+               bytes_of: dict[int, bytes]) -> list[int]:
+        """The likeliest next id, again and again, to `stop` (left out), a line's end or `most` ids; the text
+        begins with `begun`. The base continues `prompt`, the cache `said`, the same text without marks."""
+        said, cache, words = list(said), Cache(), np.arange(self.base.vocab)
+        for at in range(1, len(said)):
+            cache.add(said, at)
         out: list[int] = []
         while len(out) < most:
-            at = len(ids)
-            s = self.share[cache.longest(ids, at)]
-            near = cache.probabilities(ids, at, words)
-            best = int(np.argmax(s * near + (1 - s) * self.base.probabilities(ids, at, words)))
+            s = self.share[cache.longest(said, len(said))]
+            near = cache.probabilities(said, len(said), words)
+            p = s * near + (1 - s) * self.base.probabilities(prompt + out, len(prompt) + len(out), words)
+            if begun:
+                fits = [i for i, b in bytes_of.items() if b.startswith(begun) or begun.startswith(b)]
+                best = max(fits, key=lambda i: p[i])
+                begun = begun[len(bytes_of[best]):]
+            else:
+                best = int(np.argmax(p))
             if best == stop:
                 break
             out.append(best)
-            ids.append(best)
-            cache.add(ids, at)
+            if b"\n" in bytes_of[best]:
+                break
+            said.append(best)
+            cache.add(said, len(said) - 1)
         return out
 
 

@@ -5,18 +5,20 @@
 BUILD_FOLDER holds `ambit` (it writes the completions) and, built with AMBIT_BENCH, `parse_errors`.
 Prints one JSON document:
 
-bits_per_byte: 640 tokens from the start of up to 40 files a language. `nano` alone; `ngram` the
+bits_per_byte: TEXT tokens from the start of up to 40 files a language, each behind its header line. `nano` alone; `ngram` the
 counts alone; `ngram_cache` with what the document has said so far; `nano_cache` the same mixture
 over nano's distribution. The counts see NGRAM_TOKENS tokens of the training split (20,000,000; they
 are kept beside FILES.jsonl, since counting takes minutes and gigabytes).
 line, block: CASES holes that are the rest of a line, and CASES that are two to four whole lines;
-greedy, cut to the lines asked for. exact: the same text; similarity: 1 - edit distance / the longer
+greedy from the last word's start on, cut to the lines asked for. exact: the same text; similarity: 1 - edit distance / the longer
 length; parses: the file has no more grammar errors than with the true text, of completions that say
 anything. With the pack (spans of other files of the project, as in training) and without.
+NANO_EVALUATE=model or =rivals measures only these; the cases are the same.
 """
 
 import collections
 import json
+import os
 import pickle
 import random
 import subprocess
@@ -28,13 +30,15 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "inference/nano/train"))
+import fast  # noqa: E402
 from baselines import Mixed, Ngram, copied_lines  # noqa: E402
-from documents import SHARES, Corpus, Documents, cut_end  # noqa: E402
+from documents import LENGTH, SHARES, Corpus, Documents  # noqa: E402
 from export import load_released  # noqa: E402
 from model import Model  # noqa: E402
 from tokenizer import Tokenizer  # noqa: E402
 
-LENGTH, PACK, FILES = 640, 200, 40
+PARTS = os.environ.get("NANO_EVALUATE", "model rivals").split()
+TEXT, PACK, FILES = 640, 300, 40
 
 
 class NanoAsBase:
@@ -86,11 +90,12 @@ def bits_per_byte(files: str, tok: Tokenizer, models: dict) -> dict:
         held_out = [f for _, p in Corpus(files, "eval", language).projects.get(language, []) for f in p.files]
         random.Random(5).shuffle(held_out)
         bits: collections.Counter = collections.Counter()
-        for _, text in held_out[:FILES]:
-            ids = [0] + tok.encode(text[:4000])[:LENGTH - 1]
-            bits["bytes"] += sum(len(tok.bytes_of[i]) for i in ids[1:])
+        for path, text in held_out[:FILES]:
+            head = [0] + tok.encode(f"### {path}\n")  # as every file of a prompt begins; not counted
+            ids, n = head + tok.encode(text[:4000])[:TEXT - 1], len(head)
+            bits["bytes"] += sum(len(tok.bytes_of[i]) for i in ids[n:])
             for name, model in models.items():
-                bits[name] += model.bits(ids) if isinstance(model, Mixed) else -np.log2(model.text(ids)).sum()
+                bits[name] += model.bits(ids, n) if isinstance(model, Mixed) else -np.log2(model.text(ids)[n - 1:]).sum()
         result[language] = {"files": len(held_out[:FILES]), "bytes": bits["bytes"],
                             **{n: round(float(bits[n]) / max(1, bits["bytes"]), 3) for n in models}}
     total = sum(r["bytes"] for r in result.values())
@@ -118,14 +123,24 @@ def case(docs: Documents, rng: random.Random, lines: int) -> dict:
         if len(tok.encode(text[first:b])) > (40 if lines == 1 else 90):
             continue
         header = tok.encode(f"### {path}\n")
-        suffix = tok.encode(cut_end(text[b:b + 900]))[:100]
-        room = LENGTH - len(header) - len(suffix) - 90
-        pack = docs.pack(project, index, text[max(0, first - 200):first], PACK)
-        tail = tok.encode(text[max(0, first - 1600):first])
-        spm = lambda head, n: [docs.bos] + head + header + [docs.begin, docs.hole] + suffix + [docs.end] + tail[-n:]
-        return dict(path=path, text=text, first=first, last=b, lines=lines, want=text[first:b],
-                    pack=spm(pack, max(32, room - len(pack))), bare=spm([], max(32, room - len(pack))),
-                    said=tok.decode(pack + tail))
+        before, after, most = text[:first], text[b:], LENGTH - 96
+        pack = docs.pack(project, index, before[-200:], PACK)
+        (with_pack, begun), (bare, _) = (docs.ask(head + header, before, after, most - PACK + len(head))
+                                         for head in (pack, []))
+        # The rivals get the same text without marks.
+        near, tail = tok.encode(after[:400]), before[-2400:len(before) - len(begun)]
+        plain = [docs.bos] + pack + header + near + tok.encode("\n" + tail)
+        return dict(path=path, text=text, first=first, last=b, lines=lines, want=text[first:b], begun=begun,
+                    pack=with_pack, bare=bare, plain=plain, said=tok.decode(pack + near) + "\n" + before[-2400:])
+
+
+def beginning_with(begun: str) -> dict:
+    """What of a request makes the answer begin so."""
+    return {"grammar": 'root ::= "' + "".join(f"\\x{c:02x}" for c in begun.encode()) + '" [^\\x00]*'} if begun else {}
+
+
+def written(tok: Tokenizer, ids: list[int], begun: str) -> str:
+    return tok.decode([i for i in ids if i not in tok.special.values()]).removeprefix(begun)
 
 
 def cut(text: str, lines: int) -> str:
@@ -161,14 +176,16 @@ def fill(docs: Documents, rng: random.Random, cases: int, block: bool, engine: A
         c = case(docs, rng, rng.randrange(2, 5) if block else 1)
         most = 96 if block else 40
         answers = {}
-        for name, prompt in (("nano_pack", c["pack"]), ("nano_bare", c["bare"])):
+        for name, prompt in (("nano_pack", c["pack"]), ("nano_bare", c["bare"])) if "model" in PARTS else ():
             begin = time.time()
-            ids = engine({"ids": prompt, "predict": most, "temperature": 0})["ids"]
+            ids = engine({"ids": prompt, "predict": most, "temperature": 0, **beginning_with(c["begun"])})["ids"]
             seconds += time.time() - begin
-            answers[name] = docs.tok.decode([i for i in ids if i != docs.eos])
+            answers[name] = written(docs.tok, ids, c["begun"])
         answers["copy"] = copied_lines(c["said"], c["lines"])
         for name, model in mixed.items() if not block else ():
-            answers[name] = docs.tok.decode(model.greedy(c["pack"], 24, docs.eos))
+            prompt = c["plain"] if isinstance(model.base, Ngram) else c["pack"]
+            ids = model.greedy(prompt, c["plain"], 24, docs.eos, c["begun"].encode(), docs.tok.bytes_of)
+            answers[name] = written(docs.tok, ids, c["begun"])
         for name, answer in answers.items():
             answer, want = cut(answer, c["lines"]), c["want"].rstrip()
             s = score[name]
@@ -193,12 +210,17 @@ def main() -> int:
     cases = int(sys.argv[4]) if len(sys.argv) > 4 else 300
     budget = int(sys.argv[5]) if len(sys.argv) > 5 else 20_000_000
     tok, train, used = Tokenizer(folder + "/tokenizer.json"), Corpus(files, "train"), set()
+    torch.set_num_threads(1)
     rng = random.Random(11)
-    apart = sample(train, tok, rng, 20_000, LENGTH, used)
+    apart = sample(train, tok, rng, 20_000, TEXT, used)
     engine = Asked(build + "/ambit", "model", "session", "--model", folder)
-    nano = NanoAsBase(load_released(folder), engine)
-    counts = counted(files, train, tok, rng, budget, used)
-    models = {"nano": nano, "ngram": counts, "ngram_cache": Mixed(counts), "nano_cache": Mixed(nano)}
+    run = Path(files).parent / "run"  # the training's kernels are kept there
+    run.mkdir(exist_ok=True)
+    nano = NanoAsBase(fast.attach(load_released(folder), str(run)), engine)
+    models = {"nano": nano, "nano_cache": Mixed(nano)} if "model" in PARTS else {}
+    if "rivals" in PARTS:
+        counts = counted(files, train, tok, rng, budget, used)
+        models |= {"ngram": counts, "ngram_cache": Mixed(counts)}
     for model in models.values():
         if isinstance(model, Mixed):
             model.fit(apart)
@@ -210,7 +232,7 @@ def main() -> int:
     docs, rng = Documents(Corpus(files, "eval"), tok, LENGTH, 3), random.Random(12)
     for name in ("line", "block"):
         result[name] = fill(docs, rng, cases, name == "block", engine, errors,
-                            {"ngram_pack": models["ngram_cache"], "nano_cache_pack": models["nano_cache"]})
+                            {n.replace("cache", "cache_pack"): m for n, m in models.items() if isinstance(m, Mixed)})
     print(json.dumps(result, indent=1))
     return 0
 

@@ -4,7 +4,7 @@
 
 The .jsonl files are what `completion_bench candidates COUNT PROJECT…` printed for folders of the
 projects' folder. The model writes a line for every hole and rates the memory's best four and its own
-(prompts of 600 tokens with a pack as in training); a logistic function of `features` is
+(prompts of 928 tokens with a pack as in training); a logistic function of `features` is
 fitted to whether a text is exactly the hidden one. Prints exact matches of the memory alone, the
 model alone, both, and the nearest match and counts with a cache; and for the thresholds of
 daemon/assists/completion/memory.h how many lines show and how many of them are right.
@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "inference/nano/train"))
-from documents import Documents, Project, cut_end  # noqa: E402
-from evaluate import Asked  # noqa: E402
+from documents import LENGTH, Documents, Project  # noqa: E402
+from evaluate import Asked, beginning_with, written  # noqa: E402
 from tokenizer import Tokenizer  # noqa: E402
 
 THRESHOLDS = (0.12, 0.35)
@@ -32,14 +32,15 @@ def logit(p: float) -> float:
     return math.log(p / (1 - p))
 
 
-def features(text: str, guess: dict | None, written: bool, logprobs: list[float]) -> list[float]:
-    """What both know of a text; natural logarithms, the last of `logprobs` is that of ending there."""
+def features(text: str, guess: dict | None, written: bool, logprobs: list[float], likeliest: float) -> list[float]:
+    """What both know of a text; natural logarithms, the last of `logprobs` is that of ending there.
+    `likeliest`: the sum for the candidate that the model likes best."""
     total, end = sum(logprobs[:-1]), logprobs[-1]
     remembered, own = float(guess is not None), float(written)
     return [1.0, remembered, max(guess["log_probability"], -10.0) if guess else 0.0,
             logit(guess["confidence"]) if guess else 0.0, own, remembered * own, max(total, -40.0),
             max(min([0.0] + logprobs[:-1]), -12.0), max(end, -12.0), math.exp(total),
-            math.log2(1 + len(logprobs)), math.log2(1 + len(text.encode()))]
+            max(sum(logprobs) - likeliest, -20.0), math.log2(1 + len(logprobs)), math.log2(1 + len(text.encode()))]
 
 
 def project_at(folder: Path, name: str) -> Project:
@@ -61,19 +62,20 @@ def rated(cases: str, projects: Path, docs: Documents, engine: Asked) -> list[di
         project, tok = known[c["repository"]], docs.tok
         index = next((i for i, (path, _) in enumerate(project.files) if path == c["path"]), -1)
         docs.rng = random.Random(number)
-        head = docs.pack(project, index, c["before"][-300:], 220) + tok.encode(f"### {c['path']}\n")
-        suffix = tok.encode(cut_end(c["after"][:900]))[:110]
-        before = tok.encode(c["before"][-1600:])[-max(32, 600 - len(head) - len(suffix)):]
-        prompt = [docs.bos] + head + [docs.begin, docs.hole] + suffix + [docs.end] + before
-        ids = engine({"ids": prompt, "predict": 40, "temperature": 0})["ids"]
-        c["model"] = tok.decode([i for i in ids if i != docs.eos]).split("\n")[0].rstrip()
+        head = docs.pack(project, index, c["before"][-200:], 300) + tok.encode(f"### {c['path']}\n")
+        prompt, begun = docs.ask(head, c["before"], c["after"], LENGTH - 96)
+        ids = engine({"ids": prompt, "predict": 40, "temperature": 0, **beginning_with(begun)})["ids"]
+        c["model"] = written(tok, ids, begun).split("\n")[0].rstrip()
         guesses = {g["text"]: g for g in c["guesses"][:4]}
         c["texts"] = []
         for text in dict.fromkeys([*guesses, c["model"]]):
-            answer = tok.encode(text)
-            if answer:
-                chosen = engine({"ids": prompt, "answer": answer + [docs.eos]})["chosen"]
-                c["texts"].append((text, features(text, guesses.get(text), text == c["model"], chosen)))
+            if text:
+                answer = tok.encode(begun + text + "\n")  # the last id is that of ending there
+                chosen = engine({"ids": prompt, "answer": answer})["chosen"]
+                c["texts"].append((text, guesses.get(text), text == c["model"], chosen))
+        likeliest = max((sum(chosen) for *_, chosen in c["texts"]), default=0.0)
+        c["texts"] = [(text, features(text, guess, written_so, chosen, likeliest))
+                      for text, guess, written_so, chosen in c["texts"]]
         out.append(c)
     return out
 
@@ -112,7 +114,7 @@ def main() -> int:
         print(__doc__.split("\n\n")[1].strip(), file=sys.stderr)
         return 2
     learn, learn_projects, held, held_projects, model, build = sys.argv[1:]
-    docs = Documents(None, Tokenizer(model + "/tokenizer.json"), 640, 3)
+    docs = Documents(None, Tokenizer(model + "/tokenizer.json"), LENGTH, 3)
     engine = Asked(build + "/ambit", "model", "session", "--model", model)
     train, test = (rated(f, Path(p), docs, engine) for f, p in ((learn, learn_projects), (held, held_projects)))
     n = len(test)
@@ -120,7 +122,7 @@ def main() -> int:
         print(json.dumps({"chooser": name, "cases": n, "exact": round(sum(right(text_of(c), c) for c in test) / n, 3)}))
     best = [(c["guesses"][0]["confidence"], right(c["guesses"][0]["text"], c)) for c in test if c["guesses"]]
     report("memory", test, best)
-    memory, both = [0, 1, 2, 3], list(range(12))
+    memory, both = [0, 1, 2, 3], list(range(13))
     report("memory, refitted on the same cases", test, shown(test, memory, fitted(train, memory)))
     weights = fitted(train, both)
     report("together", test, shown(test, both, weights))
