@@ -54,8 +54,9 @@ const std::array kSettings{
             "Answer symbol, definition and reference requests from the index. Off by default: a "
             "real language server runs beside us and its answers are better."},
     Setting{"index.enabled", true, 0, 0, "", "", true, "Index the repository in the background."},
-    Setting{"index.threads", 0_i, 0, 256, "", "threads", false,
-            "Threads that index; 0 takes half of the cores."},
+    Setting{
+        "index.threads", 0_i, 0, 256, "", "threads", false,
+        "Threads that index; 0 takes half of the cores that the process may use, one on battery."},
     Setting{"index.max_file_bytes", 4194304_i, 1024, 1073741824, "", "bytes", true,
             "Files larger than this are listed but not parsed."},
     Setting{"watch.mode", Text("auto"), 0, 0, "auto|inotify|poll|off", "", true,

@@ -1,11 +1,9 @@
 #include "daemon/cli/local_daemon.h"
 
-#include <algorithm>
-#include <thread>
-
 #include "daemon/cli/daemon_client.h"
 #include "daemon/paths.h"
 #include "daemon/support/file.h"
+#include "daemon/support/machine.h"
 #include "daemon/support/trace.h"
 
 namespace ambit::daemon {
@@ -17,8 +15,7 @@ ServerOptions server_options(const Config& config) {
                    const auto& root, IndexSupport::OnProgress on_progress) {
     indexer::IndexOptions wanted;
     wanted.cache_directory = cache_directory() / "index";
-    wanted.threads = threads > 0 ? static_cast<unsigned>(threads)
-                                 : std::max(1U, std::thread::hardware_concurrency() / 2);
+    wanted.threads = background_threads(threads);
     wanted.max_file_bytes = static_cast<std::uint64_t>(max_bytes);
     wanted.on_progress = std::move(on_progress);
     return indexer::RepoIndex::open(root, wanted);

@@ -2,13 +2,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "daemon/paths.h"
+#include "daemon/support/machine.h"
 
 namespace ambit::daemon {
 
@@ -19,9 +18,7 @@ std::filesystem::path index_directory() {
 Result<OpenIndex> open_index(const std::string& root, const Config& config, std::stop_token stop) {
   indexer::IndexOptions options;
   options.cache_directory = index_directory();
-  const auto threads = config.integer("index.threads");
-  options.threads = threads > 0 ? static_cast<unsigned>(threads)
-                                : std::max(1U, std::thread::hardware_concurrency() / 2);
+  options.threads = background_threads(config.integer("index.threads"));
   options.max_file_bytes = static_cast<std::uint64_t>(config.integer("index.max_file_bytes"));
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   bool shown = false;

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kMaxReferences = 2000;
 constexpr std::size_t kMaxSymbols = 200;
 constexpr std::size_t kMaxDefinitions = 10;
+constexpr int kMaxDepth = 64;    // of symbols inside one another; deeper ones stand beside
 constexpr float kAsGood = 0.1F;  // how much less sure than the best an answer may be
 
 int symbol_kind(indexer::SymbolKind kind) {
@@ -103,6 +104,27 @@ class Places {
   std::map<std::string, std::optional<std::string>> texts_;
 };
 
+// Symbols by position, each inside of the last one before it that encloses it.
+json symbol_tree(const std::vector<indexer::Symbol>& all, std::size_t& next, std::uint32_t end,
+                 std::string_view text, PositionEncoding encoding, int depth = 0) {
+  json out = json::array();
+  while (next < all.size() && all[next].name_span.begin < end) {
+    const auto& s = all[next++];
+    if (s.span.end > text.size()) continue;
+    json one = {{"name", s.name},
+                {"kind", symbol_kind(s.kind)},
+                {"detail", s.signature},
+                {"range", range_json(text, s.span.begin, s.span.end, encoding)},
+                {"selectionRange", range_json(text, s.name_span.begin, s.name_span.end, encoding)}};
+    if (depth < kMaxDepth) {
+      json inside = symbol_tree(all, next, s.span.end, text, encoding, depth + 1);
+      if (!inside.empty()) one["children"] = std::move(inside);
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 void append(json& out, json one) {
   if (!one.is_null() && std::find(out.begin(), out.end(), one) == out.end())
     out.push_back(std::move(one));
@@ -181,13 +203,25 @@ void on_references(Session& session, const lsp::RequestId& id, const json& param
 }
 
 void on_document_symbol(Session& session, const lsp::RequestId& id, const json& params) {
-  ask_index(session, id, params, [](Places& places, const std::string& path, const std::string&) {
-    json out = json::array();
-    for (const auto& s : places.snapshot().symbols_in(path)) {
-      if (json one = places.information(s, s.span); !one.is_null()) out.push_back(std::move(one));
-    }
-    return out;
-  });
+  ask_index(session, id, params,
+            [trees = session.client.symbol_trees, encoding = session.client.encoding](
+                Places& places, const std::string& path, const std::string& text) {
+              auto all = places.snapshot().symbols_in(path);
+              json out = json::array();
+              if (trees) {
+                // A name outside of its own range (typedef struct { … } name) has no place in it.
+                std::erase_if(all, [](const indexer::Symbol& s) {
+                  return s.name_span.begin < s.span.begin || s.name_span.end > s.span.end;
+                });
+                std::size_t next = 0;
+                return symbol_tree(all, next, 0xFFFFFFFF, text, encoding);
+              }
+              for (const auto& s : all) {
+                if (json one = places.information(s, s.span); !one.is_null())
+                  out.push_back(std::move(one));
+              }
+              return out;
+            });
 }
 
 void on_workspace_symbol(Session& session, const lsp::RequestId& id, const json& params) {

@@ -105,6 +105,7 @@ void read_text_document(const json& document, ClientInfo& out) {
   // Neovim 0.12 answers a refresh by asking for the workspace and then leaves out the files that
   // it has open: findings would come and go there with the next change only. A push reaches all.
   if (out.name == "Neovim" && out.push.present) out.pull.present = false;
+  out.symbol_trees = truth(document, {"documentSymbol", "hierarchicalDocumentSymbolSupport"});
   out.prepares_rename = truth(document, {"rename", "prepareSupport"});
   const json& completion = member(document, {"completion"});
   out.completion = completion.is_object();

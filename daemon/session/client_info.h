@@ -47,6 +47,7 @@ struct ClientInfo {
   // diagnostics
   DiagnosticSupport push, pull;
 
+  bool symbol_trees = false;     // takes the symbols of a document inside one another
   bool prepares_rename = false;  // asks textDocument/prepareRename first
 
   // textDocument/completion

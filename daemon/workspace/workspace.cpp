@@ -4,6 +4,7 @@
 #include <set>
 
 #include "daemon/paths.h"
+#include "daemon/support/machine.h"
 #include "daemon/support/trace.h"
 #include "daemon/workspace/bare_snapshot.h"
 #include "indexer/git/repository.h"
@@ -42,6 +43,17 @@ std::vector<std::string> folders_among(const fs::path& root,
   }
   return out;
 }
+// A whole look at the disk, in time that nobody else wants: priorities of a thread cannot be raised
+// again, so it has one of its own. Saves are learnt at once, by the caller's.
+Result<indexer::BuildReport> update_behind(indexer::RepoIndex& index, const std::stop_token& stop) {
+  Result<indexer::BuildReport> out = make_error(Code::kInternal, "");
+  std::jthread([&] {
+    yield_to_all();
+    out = index.update(stop);
+  }).join();
+  return out;
+}
+
 }  // namespace
 
 Workspace::Workspace(fs::path root, const Config& base, IndexSupport support)
@@ -180,7 +192,7 @@ void Workspace::run(const std::stop_token& stop) {
     told();
   });
   if (!index) return settle("not indexed", index.error().message);
-  auto report = (*index)->update(stop);
+  auto report = update_behind(**index, stop);
   if (!report && report.error().code != Code::kCancelled) {
     log(LogLevel::kWarning, "indexing", report.error().message);
     return settle("not indexed", report.error().message);
@@ -188,7 +200,7 @@ void Workspace::run(const std::stop_token& stop) {
   // What changed until the watches were there is found by a second look.
   if (config_.text("watch.mode") != "off") {
     watch(*(*index)->snapshot());
-    if (auto again = (*index)->update(stop)) report = std::move(again);
+    if (auto again = update_behind(**index, stop)) report = std::move(again);
   }
   while (!stop.stop_requested()) {
     publish(**index, report ? &*report : nullptr, stop);
@@ -217,7 +229,7 @@ void Workspace::run(const std::stop_token& stop) {
         everything || std::any_of(batch.begin(), batch.end(),
                                   [&](const auto& p) { return !known->file(p).has_value(); });
     if (everything) {
-      report = (*index)->update(stop);
+      report = update_behind(**index, stop);
       if (!report) log(LogLevel::kWarning, "indexing", report.error().message);
     } else if (auto done = (*index)->update_paths(batch, stop); !done) {
       log(LogLevel::kWarning, "indexing", done.error().message);
@@ -227,7 +239,7 @@ void Workspace::run(const std::stop_token& stop) {
     watch(*(*index)->snapshot());
     watcher_->follow(folders_among(root_, batch), {});
     // What came before the watch did is found by another look.
-    if (watcher_->watched() > before) report = (*index)->update(stop);
+    if (watcher_->watched() > before) report = update_behind(**index, stop);
   }
 }
 

@@ -73,6 +73,21 @@ TEST_F(Navigation, AnswersFromTheIndexAndUnsavedText) {
   EXPECT_EQ(all[0]["name"], "twice");
 }
 
+TEST_F(Navigation, ShowsTheSymbolsOfADocumentInsideOneAnother) {
+  auto& client = editor_with_navigation(
+      {{"textDocument", {{"documentSymbol", {{"hierarchicalDocumentSymbolSupport", true}}}}}});
+  client.open(uri("tree.h"), "struct outer {\n  int a;\n  struct { int b; } in;\n};\nint last;\n");
+  const auto found = eventually(client, "textDocument/documentSymbol",
+                                {{"textDocument", {{"uri", uri("tree.h")}}}});
+  ASSERT_TRUE(found.is_array());
+  ASSERT_EQ(found.size(), 2U) << found;
+  EXPECT_EQ(found[0]["name"], "outer");
+  EXPECT_EQ(found[0]["selectionRange"]["start"], json({{"line", 0}, {"character", 7}}));
+  EXPECT_EQ(found[0]["children"][0]["name"], "a");
+  EXPECT_EQ(found[1]["name"], "last");
+  EXPECT_FALSE(found[1].contains("children"));
+}
+
 TEST_F(Navigation, RenamesEverySurePlaceWithTheEditorsVersions) {
   auto& client =
       editor_with_navigation({{"workspace", {{"workspaceEdit", {{"documentChanges", true}}}}}});

@@ -1,0 +1,19 @@
+// What background work may use of the machine.
+#pragma once
+
+#include <filesystem>
+
+namespace ambit {
+
+// Cores of the process's affinity mask, and no more than the CPU quota of its cgroup (rounded up).
+// At least 1. `root` is where /proc and /sys are looked for.
+[[nodiscard]] unsigned usable_cores(const std::filesystem::path& root = "/");
+// Whether a battery is being emptied.
+[[nodiscard]] bool on_battery(const std::filesystem::path& root = "/");
+// How many threads index when the setting asks for none: half of the usable cores, one on battery.
+[[nodiscard]] unsigned background_threads(long long wanted,
+                                          const std::filesystem::path& root = "/");
+// From now on the calling thread, and those that it starts, run only when nobody else wants to.
+void yield_to_all();
+
+}  // namespace ambit

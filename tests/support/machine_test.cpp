@@ -1,0 +1,70 @@
+#include "daemon/support/machine.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <fstream>
+#include <thread>
+
+namespace ambit {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Machine : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "ambit-machine-XXXXXX").string();
+    root_ = mkdtemp(pattern.data());
+  }
+  void TearDown() override { fs::remove_all(root_); }
+  void write(const std::string& path, const std::string& text) {
+    fs::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text << "\n";
+  }
+  fs::path root_;
+};
+
+TEST_F(Machine, HasAtLeastOneCoreAndHeedsTheSmallestQuota) {
+  const auto all = usable_cores(root_);
+  EXPECT_GE(all, 1U);
+  write("proc/self/cgroup", "0::/user/app");
+  write("sys/fs/cgroup/user/app/cpu.max", "max 100000");
+  EXPECT_EQ(usable_cores(root_), all);
+  write("sys/fs/cgroup/user/cpu.max", "50000 100000");
+  EXPECT_EQ(usable_cores(root_), 1U);
+  write("proc/self/cgroup", "4:cpu,cpuacct:/box");
+  write("sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us", "-1");
+  write("sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_period_us", "100000");
+  EXPECT_EQ(usable_cores(root_), all);
+  write("sys/fs/cgroup/cpu,cpuacct/box/cpu.cfs_quota_us", "80000");
+  EXPECT_EQ(usable_cores(root_), 1U);
+}
+
+TEST_F(Machine, OnBatteryOneThreadIsEnough) {
+  EXPECT_FALSE(on_battery(root_));
+  write("sys/class/power_supply/AC/type", "Mains");
+  write("sys/class/power_supply/BAT0/type", "Battery");
+  write("sys/class/power_supply/BAT0/status", "Charging");
+  EXPECT_FALSE(on_battery(root_));
+  write("sys/class/power_supply/BAT0/status", "Discharging");
+  EXPECT_TRUE(on_battery(root_));
+  EXPECT_EQ(background_threads(0, root_), 1U);
+  EXPECT_EQ(background_threads(3, root_), 3U);
+  write("sys/class/power_supply/BAT0/scope", "Device");
+  EXPECT_FALSE(on_battery(root_));
+}
+
+TEST(Priority, IsIdleForAThreadAndItsChildrenOnly) {
+  const auto before = sched_getscheduler(0);
+  int child = -1;
+  std::jthread([&] {
+    yield_to_all();
+    std::jthread([&] { child = sched_getscheduler(0); }).join();
+  }).join();
+  EXPECT_EQ(child, SCHED_IDLE);
+  EXPECT_EQ(sched_getscheduler(0), before);
+}
+
+}  // namespace
+}  // namespace ambit
