@@ -7,6 +7,7 @@ written independently of it.
     oracle.py goto REPO --language typescript --scip F.scip       first answer of go-to-definition
     oracle.py goto REPO --language cpp --server "clangd ..."      against a language server
     oracle.py goto REPO --language rust --pairs F.jsonl           against pairs somebody else made
+    oracle.py references REPO --language java --pairs F.jsonl     recall of uses, by name
 
 Definitions are compared by (path, line, name). A difference is put into a class by differences.py:
 a convention of the oracle (it counts what is no definition to us, or the reverse), an error of the
@@ -186,6 +187,38 @@ def goto(arguments):
     print_classes("wrong first answers:", wrong, sources, arguments.show)
 
 
+def references(arguments):
+    """How many of the oracle's uses of 150 names (a random choice) the index has."""
+    import random
+    import re
+    repo = arguments.repo
+    sources = Sources(repo)
+    if arguments.scip:
+        uses = [p[0] for p in scip.pairs(arguments.scip, sources, False)]
+    else:
+        with open(arguments.pairs, encoding="utf-8") as f:
+            uses = [tuple(json.loads(line)["from"]) for line in f]
+    by_name = collections.defaultdict(set)
+    for path, line, column in uses:
+        word = re.match(r"[\w$]+", sources.line(path, line)[column - 1:])
+        if word and word.group() not in ("this", "super", "self"):
+            by_name[word.group()].add((path, line, column))
+    names = sorted(by_name)
+    random.Random(1).shuffle(names)
+    missed = {"OURS not among the uses of the name": []}
+    asked = 0
+    for name in names[:150]:
+        told = run([AMBIT, "index", "refs", name, repo, "--format", "jsonl"]).splitlines()
+        have = {(d["path"], d["line"], d["column"]) for d in map(json.loads, told)}
+        asked += len(by_name[name])
+        missed["OURS not among the uses of the name"] += [
+            (path, line, name, "") for path, line, column in sorted(by_name[name] - have)]
+    gone = sum(map(len, missed.values()))
+    print(f"{arguments.language} {os.path.basename(os.path.abspath(repo))}: {asked} uses of "
+          f"{min(150, len(names))} names; recall {(asked - gone) / max(1, asked):.3f}")
+    print_classes("missed:", missed, sources, arguments.show)
+
+
 def ours_references(repo, language):
     """Positions worth asking a server about: every identifier of the language's files."""
     import re
@@ -209,7 +242,7 @@ def ours_references(repo, language):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["definitions", "goto"])
+    parser.add_argument("what", choices=["definitions", "goto", "references"])
     parser.add_argument("repo")
     parser.add_argument("--language", required=True, choices=sorted(LANGUAGES))
     parser.add_argument("--scip")
@@ -219,7 +252,7 @@ def main():
     parser.add_argument("--every", type=int, default=1, help="ask about every Nth use only")
     parser.add_argument("--show", type=int, default=0)
     arguments = parser.parse_args()
-    {"definitions": definitions, "goto": goto}[arguments.what](arguments)
+    {"definitions": definitions, "goto": goto, "references": references}[arguments.what](arguments)
 
 
 if __name__ == "__main__":
