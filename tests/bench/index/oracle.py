@@ -209,7 +209,7 @@ def references(arguments):
     asked = 0
     for name in names[:150]:
         told = run([AMBIT, "index", "refs", name, repo, "--format", "jsonl"]).splitlines()
-        have = {(d["path"], d["line"], d["column"]) for d in map(json.loads, told)}
+        have = {(d["path"], d["line"], d["col"]) for d in map(json.loads, told)}
         asked += len(by_name[name])
         missed["OURS not among the uses of the name"] += [
             (path, line, name, "") for path, line, column in sorted(by_name[name] - have)]
