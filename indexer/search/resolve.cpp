@@ -10,26 +10,6 @@
 namespace ambit::indexer {
 namespace {
 
-// Languages that use each other's names without ceremony.
-int family_of(Language l) {
-  switch (l) {
-    case Language::kC:
-    case Language::kCpp:
-    case Language::kCuda:
-      return 1;
-    case Language::kJavaScript:
-    case Language::kTypeScript:
-    case Language::kTsx:
-      return 2;
-    case Language::kJava:
-    case Language::kKotlin:
-    case Language::kScala:
-      return 3;
-    default:
-      return 100 + static_cast<int>(l);
-  }
-}
-
 std::string_view folder_of(std::string_view path) {
   const auto slash = path.rfind('/');
   return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);

@@ -159,6 +159,25 @@ const LanguageInfo& language_info(Language language) {
   return kLanguages[i < kLanguages.size() ? i : 0];
 }
 
+int family_of(Language l) {
+  switch (l) {
+    case Language::kC:
+    case Language::kCpp:
+    case Language::kCuda:
+      return 1;
+    case Language::kJavaScript:
+    case Language::kTypeScript:
+    case Language::kTsx:
+      return 2;
+    case Language::kJava:
+    case Language::kKotlin:
+    case Language::kScala:
+      return 3;
+    default:
+      return 100 + static_cast<int>(l);
+  }
+}
+
 Language language_of(std::string_view path, std::string_view head) {
   const auto slash = path.rfind('/');
   const auto name = slash == std::string_view::npos ? path : path.substr(slash + 1);

@@ -64,6 +64,9 @@ struct LanguageInfo {
 // By file name, then extension, then a #! line or content (C or C++ for .h; C, C++, PHP or none for
 // .inc). head: the first 4096 bytes.
 [[nodiscard]] Language language_of(std::string_view path, std::string_view head = {});
+// Languages that use each other's names without ceremony (C and C++, JavaScript and TypeScript, …)
+// have one number.
+[[nodiscard]] int family_of(Language language);
 // By editor identifier ("typescriptreact"); kNone when unknown.
 [[nodiscard]] Language language_from_id(std::string_view id);
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/assists/completion/brackets.h"
+#include "daemon/assists/completion/words.h"
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/languages.h"
 
@@ -18,20 +19,6 @@ constexpr std::size_t kMostBytes = 128 << 10;
 constexpr int kMostTries = 6;
 // Libraries are not in the index, so a model that is sure of an unknown name is believed.
 constexpr double kSure = -0.5;
-
-bool word_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-
-bool has_word(std::string_view text, std::string_view word) {
-  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-    const bool begins = at == 0 || !word_byte(text[at - 1]);
-    const auto end = at + word.size();
-    if (begins && (end == text.size() || !word_byte(text[end]))) return true;
-  }
-  return false;
-}
 
 // What looks like a call, or makes a name, in the languages that we read.
 bool is_keyword(std::string_view word) {

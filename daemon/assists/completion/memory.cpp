@@ -1,8 +1,8 @@
 #include "daemon/assists/completion/memory.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "daemon/assists/completion/words.h"
 #include "indexer/secrets.h"
 #include "inference/memory/weights.h"
 
@@ -14,10 +14,6 @@ namespace {
 constexpr std::uint64_t kSmallModelBytes = std::uint64_t{2} << 30U;
 constexpr std::size_t kBeam = 4, kMostOpenFiles = 4;
 constexpr std::size_t kLeastPart = 3;  // bytes that a part must save
-
-bool word_byte(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || (c & 0x80) != 0;
-}
 
 // Accepted as it is, it leaves no string or block open.
 bool stands_alone(std::string_view text) {

@@ -4,6 +4,8 @@
 #include <set>
 #include <tuple>
 
+#include "daemon/assists/completion/words.h"
+
 namespace ambit::daemon {
 
 namespace {
@@ -14,11 +16,6 @@ using indexer::Symbol;
 constexpr std::size_t kMostRenames = 3;
 constexpr std::size_t kMostUses = 2000;  // looked at
 constexpr float kSureMeaning = 0.5F;
-
-bool word_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         (c & 0x80) != 0;
-}
 
 // Without the scope: a brace that is still open somewhere changes what is inside of what.
 auto identity(const Symbol& symbol) {
@@ -41,16 +38,6 @@ std::vector<Lone> without_counterpart(const std::vector<Symbol>& of,
     }
   }
   return out;
-}
-
-bool has_word(std::string_view text, std::string_view word) {
-  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-    const auto end = at + word.size();
-    if ((at == 0 || !word_byte(text[at - 1])) && (end == text.size() || !word_byte(text[end]))) {
-      return true;
-    }
-  }
-  return false;
 }
 
 std::string_view rest_of_line(std::string_view text, std::size_t cursor) {

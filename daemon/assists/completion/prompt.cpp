@@ -1,9 +1,9 @@
 #include "daemon/assists/completion/prompt.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "daemon/assists/completion/warm_prefix.h"
+#include "daemon/assists/completion/words.h"
 #include "daemon/scheduling/model_spec.h"
 #include "indexer/secrets.h"
 
@@ -26,10 +26,6 @@ std::string with_lf(std::string_view text) {
 
 // Secrets are looked for so far beyond the window: a key of several lines is one by its first line.
 constexpr std::size_t kSecretReach = 16384;
-
-bool word_byte(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || (c & 0x80) != 0;
-}
 
 }  // namespace
 

@@ -110,25 +110,7 @@ std::string_view to_string(Place place) {
 }
 
 bool same_family(Language a, Language b) {
-  const auto family = [](Language l) {
-    switch (l) {
-      case Language::kC:
-      case Language::kCpp:
-      case Language::kCuda:
-        return 1;
-      case Language::kJavaScript:
-      case Language::kTypeScript:
-      case Language::kTsx:
-        return 2;
-      case Language::kJava:
-      case Language::kKotlin:
-      case Language::kScala:
-        return 3;
-      default:
-        return 100 + static_cast<int>(l);
-    }
-  };
-  return family(a) == family(b);
+  return indexer::family_of(a) == indexer::family_of(b);
 }
 
 bool is_identifier(std::string_view name, Language language) {
