@@ -45,10 +45,11 @@ std::vector<Rename> renames(const Seen& seen) {
 
 Result<lsp::Json> resolve(FeatureRun& run, const json& data) {
   const auto uri = data.at("uri").get<std::string>();
+  const auto from = data.at("from").get<std::string>(), to = data.at("to").get<std::string>();
   AMBIT_TRY(seen, run.session->on_strand<Seen>([&](Session& s) { return look(s, uri); }));
   const auto found = renames(seen);
   const auto rename = std::find_if(found.begin(), found.end(), [&](const Rename& one) {
-    return one.from == data.at("from") && one.to == data.at("to");
+    return one.from == from && one.to == to;
   });
   if (rename == found.end()) {
     return make_error(Code::kInvalidArgument, "the document has changed; ask again");
