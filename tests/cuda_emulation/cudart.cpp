@@ -3,6 +3,7 @@
 // at once, in order.
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -140,34 +141,55 @@ cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* all) {
   *all = kDeviceBytes;
   return cudaSuccess;
 }
-// Device memory begins as NaN garbage. The size stands in front, for the count.
-cudaError_t cudaMalloc(void** p, size_t n) {
-  constexpr size_t kFront = 256;
-  if (used_bytes + n > kDeviceBytes) return cudaErrorMemoryAllocation;
-  auto* memory =
-      static_cast<unsigned char*>(std::aligned_alloc(256, (n + kFront + 255) / 256 * 256));
-  if (memory == nullptr) return cudaErrorMemoryAllocation;
+// Memory with a guard on both sides: a kernel that writes there ends the program with a word, and
+// not some later free() with a riddle. The size stands in front.
+constexpr size_t kFront = 4096, kBehind = size_t{64} << 10U;
+constexpr unsigned char kGuard = 0xA5;
+
+static unsigned char* guarded(size_t n, unsigned char fill) {
+  const size_t all = (kFront + n + kBehind + 255) / 256 * 256;
+  auto* memory = static_cast<unsigned char*>(std::aligned_alloc(256, all));
+  if (memory == nullptr) return nullptr;
+  std::memset(memory, kGuard, all);
   std::memcpy(memory, &n, sizeof n);
-  std::memset(memory + kFront, 0xFF, n);
+  std::memset(memory + kFront, fill, n);
+  return memory + kFront;
+}
+static size_t release(void* p) {
+  auto* begin = static_cast<unsigned char*>(p);
+  auto* memory = begin - kFront;
+  size_t n = 0;
+  std::memcpy(&n, memory, sizeof n);
+  const auto whole = [](const unsigned char* from, const unsigned char* to) {
+    return std::all_of(from, to, [](unsigned char c) { return c == kGuard; });
+  };
+  if (!whole(memory + sizeof n, begin) || !whole(begin + n, begin + n + kBehind)) {
+    std::fprintf(stderr, "a kernel wrote outside of an allocation of %zu bytes\n", n);
+    std::fflush(nullptr);
+    std::_Exit(3);
+  }
+  std::free(memory);
+  return n;
+}
+
+// Device memory begins as NaN garbage.
+cudaError_t cudaMalloc(void** p, size_t n) {
+  if (used_bytes + n > kDeviceBytes) return cudaErrorMemoryAllocation;
+  *p = guarded(n, 0xFF);
+  if (*p == nullptr) return cudaErrorMemoryAllocation;
   used_bytes += n;
-  *p = memory + kFront;
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* p) {
-  if (p == nullptr) return cudaSuccess;
-  auto* memory = static_cast<unsigned char*>(p) - 256;
-  size_t n = 0;
-  std::memcpy(&n, memory, sizeof n);
-  used_bytes -= n;
-  std::free(memory);
+  if (p != nullptr) used_bytes -= release(p);
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** p, size_t n, unsigned) {
-  *p = std::aligned_alloc(256, (n + 255) / 256 * 256);
+  *p = guarded(n, 0);
   return *p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* p) {
-  std::free(p);
+  if (p != nullptr) (void)release(p);
   return cudaSuccess;
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {

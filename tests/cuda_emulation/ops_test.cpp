@@ -322,7 +322,7 @@ TEST_P(CudaOps, SelectionIsExact) {
   for (std::size_t r = 0; r < rows; ++r) {
     const auto visible = static_cast<std::size_t>((s.positions[r] + 1) / ratio);
     Ints want(top);
-    std::vector<std::uint64_t> scratch(visible);
+    std::vector<std::uint64_t> scratch(TopK::capacity(top));
     const std::size_t n = top_k(scores.data() + r * 200, visible, top, want.data(), scratch.data());
     for (std::size_t i = 0; i < n; ++i) {
       ASSERT_EQ(selected[r * top + i], want[i]) << "differs from the reference: row " << r;
