@@ -183,7 +183,9 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
   GgufWriter draft;
   draft.text("general.architecture", "deepseek4");
   const bool dspark = c.tensors.contains("mtp.0.main_proj.weight");
-  for (const auto& [name, t] : c.tensors) {
+  for (const auto& entry : c.tensors) {
+    const std::string& name = entry.first;
+    const Tensor& t = entry.second;
     if (dspark && name.starts_with("mtp.")) continue;
     GgufWriter& writer = name.starts_with("mtp.") ? draft : model;
     if (ends(name, ".scale") && c.tensors.contains(name.substr(0, name.size() - 5) + "weight")) {
@@ -217,7 +219,7 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
     }
     GgufTensor one{.name = to, .type = gguf_type(t), .shape = t.shape, .parts = {}};
     if (one.type == GgufType::kMxfp4) one.shape.back() *= 2;
-    one.parts.push_back([&c, &name = name, &t = t] { return gguf_data(c.tensors, name, t); });
+    one.parts.push_back([&c, &name, &t] { return gguf_data(c.tensors, name, t); });
     writer.add(std::move(one));
   }
   Conversion done;
@@ -243,10 +245,12 @@ struct Entry {
 
 std::vector<Entry> safetensors_entries(const Checkpoint& c) {
   std::vector<Entry> out;
-  for (const auto& [name, t] : c.tensors) {
+  for (const auto& entry : c.tensors) {
+    const std::string& name = entry.first;
+    const Tensor& t = entry.second;
     if (t.type != TensorType::kBlocks) {
       out.push_back({name, std::string(dtype_name(t)), t.shape, t.data.size(),
-                     [&t = t] { return Result<std::string>(raw(t)); }});
+                     [&t] { return Result<std::string>(raw(t)); }});
       continue;
     }
     if (t.blocks == ops::BlockFormat::kMxfp4 && ends(name, ".weight")) {
@@ -256,13 +260,13 @@ std::vector<Entry> safetensors_entries(const Checkpoint& c) {
       groups.back() /= 32;
       const std::uint64_t n = t.data.size() / 17;
       out.push_back(
-          {name, "I8", pairs, 16 * n, [&t = t] { return Result<std::string>(fp4_of(t).first); }});
+          {name, "I8", pairs, 16 * n, [&t] { return Result<std::string>(fp4_of(t).first); }});
       out.push_back({scale_name(name), "F8_E8M0", groups, n,
-                     [&t = t] { return Result<std::string>(fp4_of(t).second); }});
+                     [&t] { return Result<std::string>(fp4_of(t).second); }});
       continue;
     }
     out.push_back({name, "F32", t.shape, 4 * static_cast<std::uint64_t>(t.elements()),
-                   [&c, &name = name, &t = t]() -> Result<std::string> {
+                   [&c, &name, &t]() -> Result<std::string> {
                      AMBIT_TRY(m, matrix_of(c.tensors, name, t));
                      return floats_of(m);
                    }});

@@ -269,10 +269,10 @@ Result<std::string> Journal::apply(const ChangeSet& changes, const ApplyRequest&
     if (f.in_editor) {
       editor_changes.push_back(change);
     } else {
-      // A capture of its own: clang before 16 takes no structured binding by reference.
-      const auto stale = [&path = path] {
+      // By another name: clang before 16 captures no structured binding.
+      const auto stale = [&file = path] {
         return make_error(Code::kInvalidArgument,
-                          path + " was changed since the plan was made; plan again");
+                          file + " was changed since the plan was made; plan again");
       };
       if ((state.kind == FileState::kMissing) != !change.before.has_value()) return stale();
       if (change.before) {
