@@ -180,7 +180,6 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
       uses.symbol;
   std::optional<std::size_t> position;  // of the parameter that goes
   bool used = false;
-  std::size_t skipped = 0;
   // Declarations first: they tell which argument is meant.
   for (const bool declarations : {true, false}) {
     for (const auto& f : uses.files) {
@@ -206,7 +205,6 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
         if (s.place != Place::kCode || s.definition != declarations) continue;
         const auto where = f.path + ":" + std::to_string(s.line + 1);
         if (s.confidence < kSureConfidence) {
-          ++skipped;
           notes.push_back(where + " may mean it too and is left alone: " + std::string(s.why));
           continue;
         }
