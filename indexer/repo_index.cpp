@@ -22,10 +22,15 @@ constexpr std::chrono::milliseconds kFirstAnswers{800};
 constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
 
 // A rule of the path, said without looking at the content.
+// What an apply writes beside a file before it takes its place (assists/refactor/journal.h).
+bool half_written(std::string_view path) {
+  return path.substr(path.rfind('/') + 1).starts_with(".ambit-") && path.ends_with(".tmp");
+}
+
 FileClass path_class(const WorkFile& f, const IgnoreRules& ignore, const Attributes& attributes) {
   if (f.kind == FileKind::kSymlink) return FileClass::kSymlink;
   if (f.kind == FileKind::kSubmodule) return FileClass::kSubmodule;
-  if (ignore.ignored(f.path)) return FileClass::kIgnored;
+  if (ignore.ignored(f.path) || half_written(f.path)) return FileClass::kIgnored;
   const auto by_path = classify_path(f.path);
   if (by_path == FileClass::kSecret || attributes.empty()) return by_path;
   if (attributes.is_set(f.path, "binary")) return FileClass::kBinary;
@@ -45,11 +50,14 @@ bool never_read(FileClass c) {
          c == FileClass::kSecret || c == FileClass::kBinary || c == FileClass::kMinified;
 }
 
-bool by_content(std::string_view path) {  // the language depends on the content
+// Whether a file of this name may be of this language; of some names only the content says which.
+bool may_be(std::string_view path, Language language) {
   const auto name = path.substr(path.rfind('/') + 1);
-  const auto dot = name.rfind('.');
-  return dot == std::string_view::npos || name.ends_with(".h") || name.ends_with(".H") ||
-         name.ends_with(".inc");
+  if (name.ends_with(".h") || name.ends_with(".H")) {
+    return family_of(language) == family_of(Language::kC);
+  }
+  return name.find('.') == std::string_view::npos || name.ends_with(".inc") ||
+         language == language_of(path);
 }
 
 std::string neutral_name(std::string_view path) {
@@ -312,9 +320,9 @@ class RepoIndexImpl : public RepoIndex {
   }
 
   bool attach(FileEntry& f) {
-    const bool open = by_content(f.path);
-    const auto found = catalog_.find(
-        f.blob, [&](const RecordEntry& r) { return open || r.language == language_of(f.path); });
+    // The same content under another name may have been read as something else.
+    const auto found =
+        catalog_.find(f.blob, [&](const RecordEntry& r) { return may_be(f.path, r.language); });
     if (!found) return false;
     f.segment = found->first;
     f.record = found->second;

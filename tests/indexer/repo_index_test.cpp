@@ -172,6 +172,20 @@ TEST(RepoIndex, HeedsAttributesAndReadsUtf16) {
   EXPECT_NE(s->content_id(), before);
 }
 
+TEST(RepoIndex, ACopyUnderAnotherNameIsReadAsWhatItsNameSays) {
+  TempRepo repo;
+  const std::string text = "class Ledger {\n public:\n  int owner();\n};\n";
+  repo.write("a.txt", text);
+  repo.commit("one");
+  auto index = index_of(repo.path());
+  ASSERT_TRUE(index->update());
+  repo.write("ledger.h", text);
+  repo.write(".ambit-1-0.tmp", "class Thing {};\n");  // an apply is under way
+  ASSERT_TRUE(index->update_paths({"ledger.h", ".ambit-1-0.tmp"}));
+  EXPECT_EQ(index->snapshot()->definitions("owner").size(), 1U);
+  EXPECT_EQ(index->snapshot()->search("Thing", false, 10)->size(), 0U);
+}
+
 TEST(RepoIndex, SaysWhatItDidNotUnderstand) {
   TempRepo repo;
   repo.write("good.c", "int f0(void) { return 1; }\n");

@@ -21,6 +21,7 @@ git('add', '-A')
 git('commit', '-qm', 'a body')
 local before = all()
 
+vim.fn.writefile({ '', '[features]', 'navigation = true' }, vim.env.XDG_CONFIG_HOME .. '/ambit/config.toml', 'a')
 d.start(project .. '/src/report.cpp')
 d.eventually('the client is attached', function() return d.lua('return vim.g.ready == true') end)
 
@@ -46,6 +47,30 @@ d.check('but not what the user wrote since', d.line(9) == '  // mine', d.lines()
 d.rpc('nvim_buf_set_lines', 0, 8, 9, false, {})
 d.rpc('nvim_command', 'silent write')
 d.eventually('everything is byte for byte as before', function() return vim.deep_equal(all(), before) end)
+
+-- A rename in the editor's own way, by its own keys: what it changes are its buffers.
+d.rpc('nvim_win_set_cursor', 0, { 8, 3 })
+d.input('grn')
+d.eventually('a word of the language is not renamed', function() return d.lua([[return vim.fn.execute('messages')]]):find('Nothing to rename', 1, true) end)
+d.rpc('nvim_win_set_cursor', 0, { 8, report[8]:find('owner', 1, true) + 1 })
+d.input('grn')
+d.eventually('the editor asks with the old name', function() return d.on_screen('New Name: owner') end)
+d.input('<C-u>holder<CR>')
+d.eventually('and renames in the buffer', function() return d.line(8) == '  return std::to_string(ledger.balance_cents()) + ledger.holder();' end)
+d.check('in buffers of the files that were not open', d.lua([[
+  local buffers = {}
+  for _, b in ipairs(vim.fn.getbufinfo({ bufmodified = 1 })) do
+    buffers[vim.fs.basename(b.name)] = table.concat(vim.api.nvim_buf_get_lines(b.bufnr, 0, -1, false), '\n')
+  end
+  return buffers['ledger.h']:find('& holder() const', 1, true) and buffers['ledger.cpp']:find('::holder()', 1, true)]]))
+d.check('and nowhere on disk', vim.deep_equal(all(), before))
+d.shot('neovim-renamed')
+d.lua('for _, b in ipairs(vim.fn.getbufinfo({ bufmodified = 1 })) do vim.api.nvim_buf_call(b.bufnr, vim.cmd.undo) end')
+d.rpc('nvim_command', 'silent wall')
+d.eventually('which the editor takes back', function() return d.line(8) == report[8] and vim.deep_equal(all(), before) end)
+d.lua([[for _, b in ipairs(vim.api.nvim_list_bufs()) do
+  if b ~= vim.api.nvim_get_current_buf() then vim.api.nvim_buf_delete(b, {}) end
+end]])
 
 -- Extract by a code action, without the model. Offered only for a selection.
 local function act(words)
@@ -116,7 +141,7 @@ d.eventually('the quick fix changes the caller', function()
     end]])
 end)
 d.shot('neovim-fixed')
-d.input(':Ambit review clear<CR>')
+d.rpc('nvim_command', 'Ambit review clear')
 d.eventually('and the findings go', function() return d.lua([[return #vim.diagnostic.get() == 0]]) end)
 
 d.finish()

@@ -1,6 +1,6 @@
 // Refactor, review and code actions in a real VS Code:  isolated.sh AMBIT node refactor_test.mjs  (driver.mjs says what it needs)
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, drive } from './driver.mjs';
 
@@ -18,6 +18,7 @@ writeFileSync(path('main.cpp'), '#include "report.h"\n\nint main() {\n  books::L
 git('add', '-A');
 git('commit', '-qm', 'a body');
 const before = all();
+appendFileSync(join(process.env.XDG_CONFIG_HOME, 'ambit/config.toml'), '\n[features]\nnavigation = true\n');
 
 await drive(path('report.cpp'), async ({ page, editor, eventually, shot, outside }) => {
   const shown = () => editor.evaluate((node) =>
@@ -76,6 +77,35 @@ await drive(path('report.cpp'), async ({ page, editor, eventually, shot, outside
   await eventually('undo takes it back', async () => (await shown()).includes('ledger.owner()'), true);
   await page.keyboard.press('Control+s');
   await eventually('everything is byte for byte as before', async () => all() === before, true);
+
+  // A rename in the editor's own way.
+  const nameBox = page.locator('.rename-box input').first();
+  const onLine8 = async (before_caret) => {
+    await editor.locator('.view-lines').click();
+    await atLine(8);
+    await page.keyboard.press('Home');
+    for (let i = 2; i < body.indexOf(before_caret); i++) await page.keyboard.press('ArrowRight');
+  };
+  await onLine8('turn std'); // in `return`
+  await page.keyboard.press('F2');
+  await page.locator('.monaco-editor-overlaymessage', { hasText: /can.?t be renamed/ }).waitFor();
+  check('a word of the language is not renamed', true);
+  await onLine8('wner()');
+  await page.keyboard.press('F2');
+  await nameBox.waitFor();
+  check('the editor asks with the old name', (await nameBox.inputValue()) === 'owner', await nameBox.inputValue());
+  await shot('vscode-rename');
+  await nameBox.fill('holder');
+  await page.keyboard.press('Enter');
+  await eventually('and renames in the open file', async () => (await shown()).includes('ledger.holder()'), true);
+  await eventually('and in the others', async () =>
+    disk('ledger.h').includes('& holder() const') && disk('ledger.cpp').includes('::holder()'), true);
+  await shot('vscode-renamed');
+  await page.keyboard.press('Control+z');
+  await eventually('which the editor takes back', async () => (await shown()).includes('ledger.owner()'), true);
+  await page.keyboard.press('Control+k');
+  await page.keyboard.press('s'); // save all
+  await eventually('byte for byte', async () => all() === before, true);
 
   // Extract by a code action.
   await editor.locator('.view-lines').click();
