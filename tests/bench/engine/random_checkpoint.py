@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Writes a DeepSeek-V4 checkpoint with random weights: random_checkpoint.py SHAPE f32|bf16|native FOLDER. For timing; its text means nothing.
-native: formats as released, FP8 with 128x128 scales, FP4 experts, BF16 for what stays BF16."""
+native: formats as released, FP8 with 128x128 scales, FP4 experts, BF16 for what stays BF16.
+SHAPE flash:N is Flash to the number, but N of its 43 layers: 3.6 GB a layer. Folders FOLDER-M beside it, for M = 4 … N - 2 in steps of 4,
+are the first M layers of the same file: the difference of two is what a pair of layers costs."""
 import array, json, math, os, random, struct, sys
 
 # Flash's schedule, compression ratios and top-k everywhere; the widths differ. "mid" reads 150 MB of BF16 a token.
@@ -15,7 +17,10 @@ SHAPES = {
                  o_lora_rank=64, index_n_heads=4, index_head_dim=64, n_routed_experts=16, moe_intermediate_size=64, vocab_size=512),
     "mid": dict(num_hidden_layers=8, hidden_size=1024, num_attention_heads=16, head_dim=128, qk_rope_head_dim=32, q_lora_rank=256, o_groups=4,
                 o_lora_rank=256, index_n_heads=16, index_head_dim=64, n_routed_experts=16, moe_intermediate_size=512, vocab_size=4096),
+    "flash": dict(num_hidden_layers=43, hidden_size=4096, num_attention_heads=64, head_dim=512, qk_rope_head_dim=64, q_lora_rank=1024, o_groups=8,
+                  o_lora_rank=1024, index_n_heads=64, index_head_dim=128, n_routed_experts=256, moe_intermediate_size=2048, vocab_size=129280),
 }
+PIECE = 1 << 22  # large tensors are this many bytes again and again
 
 
 def ratios(layers):
@@ -74,61 +79,74 @@ def tensors(c):
 
 def main():
     shape, dtype, folder = sys.argv[1:4]
+    shape, _, layers = shape.partition(":")
     c = dict(COMMON, **SHAPES[shape])
+    c["num_hidden_layers"] = int(layers or c["num_hidden_layers"])
     c["compress_ratios"] = ratios(c["num_hidden_layers"])
     os.makedirs(folder, exist_ok=True)
     rng = random.Random(1)
-    pool = [rng.gauss(0, 1) for _ in range(1 << 18)]
+    pool = array.array("f", [rng.gauss(0, 1) for _ in range(1 << 18)])
+    known = {}  # pieces by what is in them
 
-    def floats(count, scale, offset):
-        values = array.array("f", [x * scale + offset for x in pool])
-        start = rng.randrange(len(pool))
-        raw = (values[start:] + values[:start]) * (count // len(pool) + 1)
-        return raw[:count]
+    def floats(scale, offset, upper):
+        """Normal numbers, as F32 or as their upper halves (BF16)."""
+        if (scale, offset, upper) not in known:
+            values = array.array("f", [x * scale + offset for x in pool])
+            words = array.array("H", values.tobytes())
+            known[scale, offset, upper] = (words[1::2] if upper else words).tobytes()  # little-endian
+        return known[scale, offset, upper]
 
-    def halves(raw):
-        out = array.array("H")
-        out.frombytes(raw.tobytes())
-        return out[1::2]  # little-endian: the upper half of each float
-
+    # Bytes that are FP8 codes of ordinary size, or pairs of FP4 codes.
+    codes = bytes(rng.randrange(0x28, 0x48) | rng.choice((0, 0x80)) for _ in range(1 << 16)) * (PIECE >> 16)
     header, parts, at = {}, [], 0
 
-    def put(name, code, dims, data):
+    def put(name, code, dims, piece):
         nonlocal at
-        size = len(data) * data.itemsize
+        size = math.prod(dims) * {"F32": 4, "BF16": 2, "I64": 8}.get(code, 1)
         header[name] = dict(dtype=code, shape=dims, data_offsets=[at, at + size])
-        parts.append(data)
+        parts.append((at, size, piece))
         at += size
 
-    def codes(count):
-        """Bytes that are FP8 codes of ordinary size, or pairs of FP4 codes."""
-        return array.array("B", bytes(pool_codes[i % len(pool_codes)] for i in range(4096)) * (count // 4096 + 1))[:count]
-
-    pool_codes = [rng.randrange(0x28, 0x48) | rng.choice((0, 0x80)) for _ in range(4096)]
     wide = ("embed.", "head.", ".compressor.", "weights_proj", "ffn.gate.")
     for name, dims, kind in tensors(c):
-        count = math.prod(dims)
         if dtype == "native" and kind == "matrix" and not any(part in name for part in wide):
             fp4 = ".experts." in name
             scale = round(math.log2(dims[-1] ** -0.5)) + 127
-            put(name, "I8" if fp4 else "F8_E4M3", [dims[0], dims[1] // 2] if fp4 else dims, codes(count // 2 if fp4 else count))
+            put(name, "I8" if fp4 else "F8_E4M3", [dims[0], dims[1] // 2] if fp4 else dims, codes)
             scales = [dims[0], dims[1] // 32] if fp4 else [-(-dims[0] // 128), -(-dims[1] // 128)]
-            put(name.replace(".weight", ".scale"), "F8_E8M0", scales, array.array("B", bytes([scale])) * math.prod(scales))
-            continue
-        if kind == "table":
-            data, code = array.array("q", [(i // dims[1] + i) % c["n_routed_experts"] for i in range(count)]), "I64"
+            put(name.replace(".weight", ".scale"), "F8_E8M0", scales, bytes([scale]) * math.prod(scales))
+        elif kind == "table":
+            ids = ((i // dims[1] + i) % c["n_routed_experts"] for i in range(math.prod(dims)))
+            put(name, "I64", dims, array.array("q", ids).tobytes())
         else:
+            upper = dtype != "f32" and kind == "matrix"
             scale = dims[-1] ** -0.5 if kind == "matrix" else 0.1
-            data, code = floats(count, scale, 1.0 if kind == "one" else 0.0), "F32"
-            if dtype != "f32" and kind == "matrix":
-                data, code = halves(data), "BF16"
-        put(name, code, dims, data)
+            put(name, "BF16" if upper else "F32", dims, floats(scale, 1.0 if kind == "one" else 0.0, upper))
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
+    path = os.path.join(folder, "model.safetensors")
+    with open(path, "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text)
-        for data in parts:
-            data.tofile(f)
+        f.truncate(8 + len(text) + at)
+        workers = min(8, os.cpu_count() or 1)
+        for worker in range(workers):  # tens of gigabytes take one process too long
+            if os.fork() == 0:
+                for start, size, piece in parts[worker::workers]:
+                    for offset in range(0, size, len(piece)):
+                        os.pwrite(f.fileno(), piece[:size - offset], 8 + len(text) + start + offset)
+                os._exit(0)
+        failed = [status for _, status in (os.wait() for _ in range(workers)) if status]
+        if failed:
+            sys.exit("a part could not be written: is there room in " + folder + "?")
+    for first in range(4, c["num_hidden_layers"] - 1, 4) if shape == "flash" else []:
+        beside = f"{folder}-{first}"
+        os.makedirs(beside, exist_ok=True)
+        link = os.path.join(beside, "model.safetensors")
+        if os.path.lexists(link):
+            os.remove(link)
+        os.symlink(os.path.abspath(path), link)
+        with open(os.path.join(beside, "config.json"), "w") as f:
+            json.dump(dict(c, num_hidden_layers=first, compress_ratios=c["compress_ratios"][:first]), f, indent=1)
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump(c, f, indent=1)
 
