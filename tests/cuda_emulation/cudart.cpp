@@ -111,6 +111,12 @@ cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* stub) {
   *kernel = reinterpret_cast<cudaKernel_t>(const_cast<void*>(stub));
   return cudaSuccess;
 }
+// A multiprocessor of the smallest cards here has 99 KiB for a block.
+cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute attribute, int bytes) {
+  return attribute == cudaFuncAttributeMaxDynamicSharedMemorySize && bytes <= 99 * 1024
+             ? cudaSuccess
+             : cudaErrorInvalidValue;
+}
 cudaError_t cudaGetLastError() {
   return cudaSuccess;
 }

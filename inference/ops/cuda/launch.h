@@ -202,7 +202,8 @@ inline constexpr int kMaxJobs = 8;
 // y = x · wᵀ of up to kMaxJobs matrices that share x, in one launch. F32 matrices read x.f32, the
 // others x.split or x.rounded. groups > 1: the rows of w are cut in `groups` equal runs and run g
 // reads columns [g · w.cols, (g + 1) · w.cols) of x (wo_a). Columns: FP8 a multiple of 64 and FP4
-// of 128 (their codes 0x7F and 0xFF, NaN, are read as ±480), BF16 of 32, F32 of 4.
+// of 128 (their codes 0x7F and 0xFF, NaN, are read as ±480), BF16 of 32, F32 of 4. Scales of FP8
+// and FP4 from 2^-87 to 2^21: a larger one makes NaN.
 struct LinearArgs {
   LinearJob jobs[kMaxJobs];
   int n_jobs = 0;

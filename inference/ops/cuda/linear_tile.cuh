@@ -7,6 +7,11 @@
 // columns that 16 bytes of a weight row hold: weights go from memory to the fragment in one wide
 // load each, without shared memory. Lane 4 g + t has rows g and g + 8 and columns kValues · t ….
 //
+// Codes become numbers with one multiplication: the code is put where BF16 has its exponent and
+// mantissa, which is 2^120 (FP8) or 2^126 (FP4) too small, and is multiplied with the scale times
+// that, but for 2^20 that the sum gets at its end, so that scales up to 2^21 keep in range. A
+// larger scale makes NaN; one below 2^-87 may round to zero.
+//
 // The columns are cut in kParts runs of whole steps. A run is summed in column order, runs are
 // added in ascending order: by kParts warps and through shared memory for few tokens, one after the
 // other by the same warp for many. Both give the same bits.
@@ -25,14 +30,19 @@ struct Operand {
   int rows, cols;
 };
 
-// Sixteen bytes of a row and the scale that they share, as a pair of BF16.
+// Sixteen bytes of a row and the multiplier that their codes share, as a pair of BF16.
 struct Piece {
   uint4 bytes;
   unsigned scale;
 };
 
-__device__ inline unsigned scale_pair(std::uint8_t code) {
-  const unsigned one = code == 0 ? 0x40U : code == 255 ? 0x7FC0U : static_cast<unsigned>(code) << 7;
+inline constexpr int kLargestScale = 127 + 21;
+inline constexpr float kUnfold = 0x1p20F;
+
+// 2^(code - 127 + up - 20): up is what the format's codes are too small by.
+template <int kUp>
+__device__ inline unsigned multiplier(int code) {
+  const unsigned one = code > kLargestScale ? 0x7FC0U : static_cast<unsigned>(code + kUp - 20) << 7;
   return one | one << 16;
 }
 __device__ inline unsigned times(unsigned a, unsigned b) {
@@ -44,112 +54,127 @@ __device__ inline unsigned word(const uint4& v, int i) {
   return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
 }
 
+// Each format: kValues columns a lane; bytes of a number of columns; the multiplier of codes at a
+// place, and of a lane's columns in a step of many tokens (`raw`: the byte that it follows from);
+// unpack(), which makes pairs of BF16 of values 8 i …
+// 8 i + 7; and arrange(), which puts eight x values into the same pairs.
 struct Fp8 {
-  static constexpr int kValues = 16;  // columns a lane
-  __device__ static Piece load(const Operand& w, int row, int col) {
-    const auto at = static_cast<std::size_t>(row) * static_cast<std::size_t>(w.cols) +
-                    static_cast<std::size_t>(col);
-    const int block = row / 128 * ((w.cols + 127) / 128) + col / 128;
-    return {*reinterpret_cast<const uint4*>(w.data + at), scale_pair(w.scales[block])};
+  static constexpr int kValues = 16;
+  static constexpr bool kFolded = true;
+  __device__ static int bytes(int cols) { return cols; }
+  __device__ static unsigned raw(const Operand& w, int row, int col) {
+    return w.scales[row / 128 * ((w.cols + 127) / 128) + col / 128];
   }
-  // Values 4 j … 4 j + 3 of the sixteen. S EEEE MMM goes to BF16's places; there it is 2^120 too
-  // small, and the product with 2^120 also mends subnormals.
-  __device__ static void unpack(const Piece& p, int j, unsigned (&out)[2]) {
-    const unsigned four = word(p.bytes, j);
-    const unsigned low = __byte_perm(four, 0, 0x1404), high = __byte_perm(four, 0, 0x3424);
-    constexpr unsigned k120 = 0x7B807B80U;
-    out[0] = times(times((low & 0x7F007F00U) >> 4 | (low & 0x80008000U), k120), p.scale);
-    out[1] = times(times((high & 0x7F007F00U) >> 4 | (high & 0x80008000U), k120), p.scale);
+  __device__ static unsigned scale(unsigned raw) { return multiplier<120>(static_cast<int>(raw)); }
+  __device__ static void unpack(const Piece& p, int i, unsigned (&out)[4]) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {  // S EEEE MMM
+      const unsigned four = word(p.bytes, 2 * i + half);
+      const unsigned low = __byte_perm(four, 0, 0x1404), high = __byte_perm(four, 0, 0x3424);
+      out[2 * half] = times((low & 0x7F007F00U) >> 4 | (low & 0x80008000U), p.scale);
+      out[2 * half + 1] = times((high & 0x7F007F00U) >> 4 | (high & 0x80008000U), p.scale);
+    }
+  }
+  __device__ static uint4 arrange(uint4 x) {
+    return x;
+  }
+  // Where 16 bytes of x of a token lie in its row in shared memory, so that the eight lanes that
+  // read at once meet different banks.
+  __device__ static int place(int chunk, int token) {
+    return chunk ^ (token & 1);
   }
 };
 
 struct Fp4 {
   static constexpr int kValues = 32;
-  __device__ static Piece load(const Operand& w, int row, int col) {
-    const auto at = static_cast<std::size_t>(row) * static_cast<std::size_t>(w.cols) +
-                    static_cast<std::size_t>(col);
-    return {*reinterpret_cast<const uint4*>(w.data + at / 2), scale_pair(w.scales[at / 32])};
+  static constexpr bool kFolded = true;
+  __device__ static int bytes(int cols) { return cols / 2; }
+  __device__ static unsigned raw(const Operand& w, int row, int col) {
+    return w.scales[static_cast<std::size_t>(row) * static_cast<std::size_t>(w.cols / 32) +
+                    static_cast<std::size_t>(col / 32)];
   }
-  // S EE M, low nibble first; 2^126 too small in BF16's places.
-  __device__ static void unpack(const Piece& p, int j, unsigned (&out)[2]) {
-    const unsigned four = word(p.bytes, j / 2) >> (j % 2 * 16);
-    constexpr unsigned k126 = 0x7E807E80U;
+  __device__ static unsigned scale(unsigned raw) { return multiplier<126>(static_cast<int>(raw)); }
+  // S EE M, low nibble first. Values j and j + 4 make a pair: they lie 16 bits apart already.
+  __device__ static void unpack(const Piece& p, int i, unsigned (&out)[4]) {
+    const unsigned eight = word(p.bytes, i);
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      const unsigned two = four >> (8 * i);
-      const unsigned apart = (two & 0xFU) | (two & 0xF0U) << 12;
-      out[i] =
-          times(times((apart & 0x00070007U) << 6 | (apart & 0x00080008U) << 12, k126), p.scale);
+    for (int j = 0; j < 4; ++j) {
+      const unsigned size = j < 2 ? eight << (6 - 4 * j) : eight >> (4 * j - 6);
+      out[j] = times((size & 0x01C001C0U) | (eight << (12 - 4 * j) & 0x80008000U), p.scale);
     }
+  }
+  __device__ static uint4 arrange(uint4 x) {
+    return make_uint4(__byte_perm(x.x, x.z, 0x5410), __byte_perm(x.x, x.z, 0x7632),
+                      __byte_perm(x.y, x.w, 0x5410), __byte_perm(x.y, x.w, 0x7632));
+  }
+  __device__ static int place(int chunk, int token) {
+    return chunk ^ (chunk >> 3 & 1) ^ (token & 1) << 1;
   }
 };
 
 struct Bf16 {
   static constexpr int kValues = 8;
-  __device__ static Piece load(const Operand& w, int row, int col) {
-    const auto at = static_cast<std::size_t>(row) * static_cast<std::size_t>(w.cols) +
-                    static_cast<std::size_t>(col);
-    return {*reinterpret_cast<const uint4*>(w.data + 2 * at), 0};
+  static constexpr bool kFolded = false;
+  __device__ static int bytes(int cols) { return 2 * cols; }
+  __device__ static unsigned raw(const Operand&, int, int) { return 0; }
+  __device__ static unsigned scale(unsigned) { return 0; }
+  __device__ static void unpack(const Piece& p, int, unsigned (&out)[4]) {
+    out[0] = p.bytes.x;
+    out[1] = p.bytes.y;
+    out[2] = p.bytes.z;
+    out[3] = p.bytes.w;
   }
-  __device__ static void unpack(const Piece& p, int j, unsigned (&out)[2]) {
-    out[0] = word(p.bytes, 2 * j);
-    out[1] = word(p.bytes, 2 * j + 1);
-  }
+  __device__ static uint4 arrange(uint4 x) { return x; }
+  __device__ static int place(int chunk, int) { return chunk; }
 };
 
-__device__ inline void mma(float (&d)[4], const unsigned (&a)[4], uint2 b) {
+template <class Format>
+__device__ inline const std::uint8_t* bytes_at(const Operand& w, int row, int col) {
+  return w.data + static_cast<std::size_t>(row) * static_cast<std::size_t>(Format::bytes(w.cols)) +
+         static_cast<std::size_t>(Format::bytes(col));
+}
+template <class Format>
+__device__ inline Piece load(const Operand& w, int row, int col) {
+  return {*reinterpret_cast<const uint4*>(bytes_at<Format>(w, row, col)),
+          Format::scale(Format::raw(w, row, col))};
+}
+
+__device__ inline void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
       "{%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b.x), "r"(b.y));
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-// acc[m][n] += rows [row + 16 m, …) · tokens of x[n] (this lane's token of each tile of 8), over
-// the steps of run `part`. x[n] points to the first of kTerms planes.
-template <class Format, int kTerms, int M, int N>
-__device__ inline void accumulate(const Operand& w, int row, const std::uint16_t* const (&x)[N],
-                                  std::size_t plane, int part, float (&acc)[M][N][4]) {
-  constexpr int kStep = 4 * Format::kValues;
-  const int steps = w.cols / kStep;
-  const int run = (steps + kParts - 1) / kParts;
-  const int end = min(steps, (part + 1) * run);
-  const int g = threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
-  int rows[M][2];
+// One step of columns: acc[m][n] += pieces[m] · x(n, term, i), the eight x of this lane's columns
+// 8 i … of its token of tile n.
+template <class Format, int kTerms, int M, int N, class X>
+__device__ inline void multiply(const Piece (&pieces)[M][2], float (&acc)[M][N][4], const X& x) {
 #pragma unroll
-  for (int m = 0; m < M; ++m) {
-    rows[m][0] = min(row + 16 * m + g, w.rows - 1);
-    rows[m][1] = min(row + 16 * m + g + 8, w.rows - 1);
-  }
-  for (int step = part * run; step < end; ++step) {
-    const int col = step * kStep + t * Format::kValues;
-    Piece pieces[M][2];
+  for (int i = 0; i < Format::kValues / 8; ++i) {
+    unsigned a[M][2][4];
 #pragma unroll
     for (int m = 0; m < M; ++m) {
-      pieces[m][0] = Format::load(w, rows[m][0], col);
-      pieces[m][1] = Format::load(w, rows[m][1], col);
-    }
+      unsigned upper[4], lower[4];
+      Format::unpack(pieces[m][0], i, upper);
+      Format::unpack(pieces[m][1], i, lower);
 #pragma unroll
-    for (int j = 0; j < Format::kValues / 4; ++j) {
-      unsigned a[M][4];
-#pragma unroll
-      for (int m = 0; m < M; ++m) {
-        unsigned upper[2], lower[2];
-        Format::unpack(pieces[m][0], j, upper);
-        Format::unpack(pieces[m][1], j, lower);
-        a[m][0] = upper[0];
-        a[m][1] = lower[0];
-        a[m][2] = upper[1];
-        a[m][3] = lower[1];
+      for (int k = 0; k < 2; ++k) {
+        a[m][k][0] = upper[2 * k];
+        a[m][k][1] = lower[2 * k];
+        a[m][k][2] = upper[2 * k + 1];
+        a[m][k][3] = lower[2 * k + 1];
       }
+    }
+#pragma unroll(N > 1 ? 1 : kTerms)  // of many tokens, registers are short
+    for (int term = 0; term < kTerms; ++term) {
 #pragma unroll
-      for (int term = 0; term < kTerms; ++term) {
+      for (int n = 0; n < N; ++n) {
+        const uint4 b = Format::arrange(x(n, term, i));
 #pragma unroll
-        for (int n = 0; n < N; ++n) {
-          const uint2 b =
-              *reinterpret_cast<const uint2*>(x[n] + static_cast<std::size_t>(term) * plane +
-                                              static_cast<std::size_t>(col + 4 * j));
-#pragma unroll
-          for (int m = 0; m < M; ++m) mma(acc[m][n], a[m], b);
+        for (int m = 0; m < M; ++m) {
+          mma(acc[m][n], a[m][0], b.x, b.y);
+          mma(acc[m][n], a[m][1], b.z, b.w);
         }
       }
     }
@@ -166,18 +191,45 @@ struct Tokens {
   }
 };
 
-// y[token, row] of 16 rows and 8 tokens by a block of kParts warps. sums: shared.
+// y[token, row] of 16 rows and 8 tokens by a block of kParts warps. sums: shared. The weights of
+// four steps are on their way before the first is used: 64 KiB for the 16 warps of a
+// multiprocessor.
 using Sums = float[kParts][128];
+inline constexpr int kAhead = 4;
 
 template <class Format, int kTerms>
 __device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* x,
                                 std::size_t x_stride, std::size_t plane, const Tokens& tokens,
                                 int first, float* y, std::size_t y_stride, Sums& sums) {
+  constexpr int kStep = 4 * Format::kValues;
   const int lane = threadIdx.x % kWarp, part = static_cast<int>(threadIdx.x) / kWarp;
-  const std::uint16_t* const from[1] = {x + static_cast<std::size_t>(tokens.row(first + lane / 4)) *
-                                                x_stride};
+  const int col = lane % 4 * Format::kValues;
+  const std::uint16_t* from =
+      x + static_cast<std::size_t>(tokens.row(first + lane / 4)) * x_stride + col;
+  const int upper = min(row + lane / 4, w.rows - 1), lower = min(row + lane / 4 + 8, w.rows - 1);
+  const int steps = w.cols / kStep;
+  const int run = (steps + kParts - 1) / kParts;
+  const int end = min(steps, (part + 1) * run);
   float acc[1][1][4] = {};
-  accumulate<Format, kTerms>(w, row, from, plane, part, acc);
+#pragma unroll 1
+  for (int step = part * run; step < end; step += kAhead) {
+    Piece pieces[kAhead][1][2];
+#pragma unroll
+    for (int u = 0; u < kAhead; ++u) {
+      if (step + u >= end) continue;
+      pieces[u][0][0] = load<Format>(w, upper, (step + u) * kStep + col);
+      pieces[u][0][1] = load<Format>(w, lower, (step + u) * kStep + col);
+    }
+#pragma unroll
+    for (int u = 0; u < kAhead; ++u) {
+      if (step + u >= end) continue;
+      multiply<Format, kTerms>(pieces[u], acc, [&](int, int term, int i) {
+        return *reinterpret_cast<const uint4*>(
+            from + static_cast<std::size_t>(term) * plane +
+            static_cast<std::size_t>((step + u) * kStep + 8 * i));
+      });
+    }
+  }
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     // Of the fragment: row g or g + 8, token 2 t or 2 t + 1.
@@ -188,6 +240,7 @@ __device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* 
     float sum = 0;
 #pragma unroll
     for (int p = 0; p < kParts; ++p) sum += sums[p][threadIdx.x];
+    if (Format::kFolded) sum *= kUnfold;
     const int token = first + static_cast<int>(threadIdx.x) / 16,
               r = row + static_cast<int>(threadIdx.x) % 16;
     if (token < tokens.count && r < w.rows) {
@@ -198,33 +251,131 @@ __device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* 
   __syncthreads();
 }
 
-// The same of 32 rows and 32 tokens by one warp: no shared memory, no barrier.
-inline constexpr int kManyRows = 32, kManyTokens = 32;
+// Many tokens: a block of 8 warps owns 256 rows and 8 N tokens, a warp 32 rows of them. Weights,
+// as they are, and x come to shared memory by cp.async, in stages of one step of columns (64 bytes
+// of each row, all terms of x), and from there 16 bytes a lane without bank conflicts; a weight is
+// read and unpacked once for all of the block's tokens.
+inline constexpr int kManyThreads = 256;
+inline constexpr int kManyRows = 256;
+inline constexpr int kManyStep = 32;  // the matrix has a multiple of so many rows
+inline constexpr int kRowBytes = 64;  // of a stage
 
 template <class Format, int kTerms>
+inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 3 : 2;
+
+// Bytes of shared memory for `tokens` tokens: stages, and each token's row.
+template <class Format, int kTerms>
+constexpr std::size_t many_bytes(int tokens) {
+  const int stage = kManyRows * kRowBytes + tokens * kTerms * 4 * Format::kValues * 2;
+  return static_cast<std::size_t>(kStages<Format, kTerms> * stage + tokens * 4);
+}
+
+__device__ inline void copy16(void* shared, const void* from) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+               :
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
+               : "memory");
+}
+__device__ inline void end_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+template <int kLeft>
+__device__ inline void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+}
+
+template <class Format, int kTerms, int N>
 __device__ inline void many_tile(const Operand& w, int row, const std::uint16_t* x,
                                  std::size_t x_stride, std::size_t plane, const Tokens& tokens,
-                                 int first, float* y, std::size_t y_stride) {
-  constexpr int M = kManyRows / 16, N = kManyTokens / 8;
-  const int lane = threadIdx.x % kWarp;
-  const std::uint16_t* from[N];
+                                 int first, float* y, std::size_t y_stride, std::uint8_t* shared) {
+  constexpr int M = kManyRows / (kManyThreads / kWarp) / 16, kTokens = 8 * N;
+  constexpr int kStep = 4 * Format::kValues, kChunks = kStep / 8;
+  constexpr int kCopies = kTokens * kChunks * kTerms;  // of x, 16 bytes each
+  constexpr int kWeights = kManyRows * kRowBytes, kStage = kWeights + kCopies * 16;
+  constexpr int kSlots = kStages<Format, kTerms>;
+  auto* row_of = reinterpret_cast<int*>(shared + kSlots * kStage);
+  const int thread = static_cast<int>(threadIdx.x);
+  const int lane = thread % kWarp, own = thread / kWarp * 16 * M;  // first row of the warp
+  const int steps = w.cols / kStep, run = (steps + kParts - 1) / kParts;
+  if (thread < kTokens) row_of[thread] = tokens.row(first + thread);
+  __syncthreads();
+
+  const auto stage = [&](int step) {
+    std::uint8_t* to = shared + step % kSlots * kStage;
 #pragma unroll
-  for (int n = 0; n < N; ++n) {
-    from[n] = x + static_cast<std::size_t>(tokens.row(first + 8 * n + lane / 4)) * x_stride;
+    for (int c = 0; c < kWeights / 16; c += kManyThreads) {
+      const int r = (c + thread) / 4, chunk = thread % 4;
+      copy16(to + (c + thread) * 16,
+             bytes_at<Format>(w, row + r < w.rows ? row + r : row, step * kStep) + chunk * 16);
+    }
+    to += kWeights;
+#pragma unroll
+    for (int c = 0; c < kCopies; c += kManyThreads) {
+      const int at = c + thread;
+      if (c + kManyThreads > kCopies && at >= kCopies) break;
+      const int chunk = at % kChunks, token = at / kChunks % kTokens, term = at / kChunks / kTokens;
+      copy16(to + ((term * kTokens + token) * kChunks + Format::place(chunk, token)) * 16,
+             x + static_cast<std::size_t>(row_of[token]) * x_stride +
+                 static_cast<std::size_t>(term) * plane +
+                 static_cast<std::size_t>(step * kStep + chunk * 8));
+    }
+  };
+  const int inside = min(row + own, w.rows - 16 * M) + lane / 4;
+  const auto scales = [&](int step, unsigned(&raw)[M][2]) {
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+        raw[m][i] =
+            Format::raw(w, inside + 16 * m + 8 * i, step * kStep + lane % 4 * Format::kValues);
+    }
+  };
+#pragma unroll
+  for (int s = 0; s < kSlots - 1; ++s) {
+    if (s < steps) stage(s);
+    end_copies();
   }
-  float total[M][N][4] = {};
-  for (int part = 0; part < kParts; ++part) {
-    float acc[M][N][4] = {};
-    accumulate<Format, kTerms>(w, row, from, plane, part, acc);
+  unsigned next[M][2];
+  scales(0, next);
+  float total[M][N][4] = {}, acc[M][N][4] = {};
+#pragma unroll 1
+  for (int step = 0; step < steps; ++step) {
+    await_copies<kSlots - 2>();
+    __syncthreads();  // this step's bytes are there, and nobody reads those before it
+    if (step + kSlots - 1 < steps) stage(step + kSlots - 1);
+    end_copies();
+    const std::uint8_t* from = shared + step % kSlots * kStage;
+    Piece pieces[M][2];
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const int at = (own + 16 * m + 8 * i + lane / 4) * kRowBytes + lane % 4 * 16;
+        pieces[m][i] = {*reinterpret_cast<const uint4*>(from + at), Format::scale(next[m][i])};
+      }
+    }
+    scales(min(step + 1, steps - 1), next);
+    from += kWeights;
+    multiply<Format, kTerms>(pieces, acc, [&](int n, int term, int i) {
+      const int token = 8 * n + lane / 4, chunk = lane % 4 * (Format::kValues / 8) + i;
+      return *reinterpret_cast<const uint4*>(
+          from + ((term * kTokens + token) * kChunks + Format::place(chunk, token)) * 16);
+    });
+    if ((step + 1) % run != 0 && step + 1 != steps) continue;
 #pragma unroll
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int n = 0; n < N; ++n) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) total[m][n][i] += acc[m][n][i];
+        for (int i = 0; i < 4; ++i) {
+          total[m][n][i] += acc[m][n][i];
+          acc[m][n][i] = 0;
+        }
       }
     }
   }
+  await_copies<0>();
+  __syncthreads();  // the next tile may write there
 #pragma unroll
   for (int m = 0; m < M; ++m) {
 #pragma unroll
@@ -232,10 +383,11 @@ __device__ inline void many_tile(const Operand& w, int row, const std::uint16_t*
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const int token = first + 8 * n + 2 * (lane % 4) + i % 2;
-        const int r = row + 16 * m + lane / 4 + i / 2 * 8;
+        const int r = row + own + 16 * m + lane / 4 + i / 2 * 8;
         if (token < tokens.count && r < w.rows) {
           y[static_cast<std::size_t>(tokens.first + token) * y_stride +
-            static_cast<std::size_t>(r)] = total[m][n][i];
+            static_cast<std::size_t>(r)] =
+              Format::kFolded ? total[m][n][i] * kUnfold : total[m][n][i];
         }
       }
     }
