@@ -2,8 +2,10 @@
 // names, emulated on the CPU in several thread orders, or on a real card.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <tuple>
 
 #include "inference/ops/hc_mix.h"
 #include "inference/ops/index_scores.h"
@@ -220,14 +222,14 @@ TEST_P(CudaOps, HyperConnectionsAreTheReference) {
   }
 }
 
-TEST_P(CudaOps, RoutingIsTheReference) {
-  const std::size_t rows = 7, experts = 70, k = 3, vocab = 5;
-  auto logits = floats(rows * experts);
+void check_routing(CudaOps& t, std::size_t rows, std::size_t experts) {
+  const std::size_t k = 3, vocab = 5;
+  auto logits = t.floats(rows * experts);
   logits[5] = logits[6] = logits[9] = 30;  // ties: the lower expert
-  const auto bias = floats(experts);
+  const auto bias = t.floats(experts);
   Ints table(vocab * k), ids(rows), chosen(rows * k), begin(experts + 1), row(rows * k),
       entries(rows * k), active(experts);
-  for (auto& e : table) e = static_cast<std::int32_t>(random_() % experts);
+  for (auto& e : table) e = static_cast<std::int32_t>(t.random_() % experts);
   table[0] = table[1];  // one expert twice
   for (std::size_t r = 0; r < rows; ++r) ids[r] = static_cast<std::int32_t>(r % vocab);
   Floats weights(rows * k), entry_weight(rows * k);
@@ -253,6 +255,11 @@ TEST_P(CudaOps, RoutingIsTheReference) {
       Floats want_weights(k), scratch(experts);
       route({logits.data() + r * experts, a.bias, fixed ? table.data() + ids[r] * k : nullptr,
              experts, k, 2.5F, want.data(), want_weights.data(), scratch.data()});
+      std::vector<std::pair<std::int32_t, float>> pairs;
+      for (std::size_t i = 0; i < k; ++i) pairs.emplace_back(want[i], want_weights[i]);
+      std::stable_sort(pairs.begin(), pairs.end(),
+                       [](const auto& x, const auto& y) { return x.first < y.first; });
+      for (std::size_t i = 0; i < k; ++i) std::tie(want[i], want_weights[i]) = pairs[i];
       for (std::size_t i = 0; i < k; ++i) {
         ASSERT_EQ(chosen[r * k + i], want[i]) << "differs from the reference: row " << r;
         ASSERT_NEAR(weights[r * k + i], want_weights[i], 1e-5)
@@ -260,6 +267,7 @@ TEST_P(CudaOps, RoutingIsTheReference) {
         rows_of[static_cast<std::size_t>(want[i])].push_back(r);
         const auto entry = static_cast<std::size_t>(entries[r * k + i]);
         ASSERT_EQ(row[entry], static_cast<std::int32_t>(r)) << "differs from the reference";
+        ASSERT_EQ(entry_weight[entry], weights[r * k + i]) << "differs from the reference";
         ASSERT_TRUE(i == 0 || entries[r * k + i - 1] < entries[r * k + i])
             << "differs from the reference";
       }
@@ -275,6 +283,13 @@ TEST_P(CudaOps, RoutingIsTheReference) {
     }
     ASSERT_EQ(n_active[0], n);
   }
+}
+
+TEST_P(CudaOps, RoutingIsTheReference) {
+  // One block does few rows; more go through several; more experts than threads of a block.
+  for (const auto& [rows, experts] :
+       {std::pair<std::size_t, std::size_t>{7, 70}, {41, 70}, {3, 300}})
+    check_routing(*this, rows, experts);
 }
 
 TEST_P(CudaOps, SelectionIsExact) {

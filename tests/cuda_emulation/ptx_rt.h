@@ -289,6 +289,10 @@ inline T atom_max(void* p, T v) {
   return o;
 }
 template <class T>
+inline T atom_or(void* p, T v) {
+  return __atomic_fetch_or((T*)p, v, __ATOMIC_RELAXED);
+}
+template <class T>
 inline T atom_exch(void* p, T v) {
   return __atomic_exchange_n((T*)p, v, __ATOMIC_RELAXED);
 }

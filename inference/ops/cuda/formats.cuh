@@ -94,12 +94,13 @@ __device__ inline void store_exact(const Activation& a, std::size_t row, int col
   }
 }
 
-// A whole row by a block, a warp a group of 128 columns: value(col) gives columns [col, col + 4).
+// A whole row by the first `warps` warps of a block, a warp a group of 128 columns: value(col)
+// gives columns [col, col + 4).
 template <class F>
-__device__ inline void store_row(const Activation& a, std::size_t row, const F& value) {
+__device__ inline void store_row(const Activation& a, std::size_t row, const F& value,
+                                 int warps = static_cast<int>(blockDim.x) / kWarp) {
   const int cols = static_cast<int>(a.cols);
   const int lane = threadIdx.x % kWarp;
-  const int warps = static_cast<int>(blockDim.x) / kWarp;
   for (int from = static_cast<int>(threadIdx.x) / kWarp * 128; from < cols; from += warps * 128) {
     const int col = from + 4 * lane;
     const bool inside = col < cols;

@@ -7,8 +7,9 @@
 // shuffles for 32 values, then 4 warps in order. Shared memory 2 KiB, one barrier. Bytes a row: 8 D
 // reads and writes of fp32 streams plus f, and 24 · 4 D · 4 of fn for every group of rows.
 //
-// hc_pre: a block a row, 256 threads: adds the chunks in order, Sinkhorn in 16 lanes of one warp,
-// collapse (row kept in shared memory, D floats), norm, forms. Five barriers.
+// hc_pre: a block a row, 544 threads: the chunks' sums come to shared memory at once and are added
+// in order by one warp; that warp then goes through Sinkhorn's rounds while the 16 others collapse
+// the streams (row kept in shared memory, D floats). Norm, forms. Six barriers.
 #include "inference/ops/cuda/formats.cuh"
 
 namespace ambit::inference::ops::cuda {
@@ -127,78 +128,98 @@ __device__ float column_sum(float c, int lane) {
   return sum;
 }
 
-// By one warp: m [24] normalised products in shared memory.
-__device__ void split(const HcPreArgs& a, const float* m, float inverse, std::size_t row,
-                      float* pre) {
+// By one warp: m [24] products in shared memory. First what the collapse waits for.
+__device__ void split_pre(const HcPreArgs& a, const float* m, float inverse, float* pre) {
   const int lane = threadIdx.x % kWarp;
   if (lane < kStreams) {
     pre[lane] = sigmoid(m[lane] * inverse * a.scale[0] + a.base[lane]) + a.hc_eps;
-    if (a.outs == 24) {
-      const int i = kStreams + lane;
-      a.post[row * kStreams + static_cast<std::size_t>(lane)] =
-          2.0F * sigmoid(m[i] * inverse * a.scale[1] + a.base[i]);
-    }
   }
-  if (a.outs != 24) return;
+}
+
+// Then what the next site needs.
+__device__ void split_rest(const HcPreArgs& a, const float* m, float inverse, std::size_t row) {
+  const int lane = threadIdx.x % kWarp;
+  if (lane < kStreams) {
+    const int i = kStreams + lane;
+    a.post[row * kStreams + static_cast<std::size_t>(lane)] =
+        2.0F * sigmoid(m[i] * inverse * a.scale[1] + a.base[i]);
+  }
   const int i = 2 * kStreams + lane % 16;
   float c = m[i] * inverse * a.scale[2] + a.base[i];
   c = expf(c - group_max<4>(c));
   c = c / row_sum(c, lane) + a.hc_eps;
   c /= column_sum(c, lane) + a.hc_eps;
+  // 19 rounds, one after the other: divisions that are right to the last bit but one, not the last.
   for (int round = 1; round < a.iterations; ++round) {
-    c /= row_sum(c, lane) + a.hc_eps;
-    c /= column_sum(c, lane) + a.hc_eps;
+    c = __fdividef(c, row_sum(c, lane) + a.hc_eps);
+    c = __fdividef(c, column_sum(c, lane) + a.hc_eps);
   }
   if (lane < 16) a.comb[row * 16 + static_cast<std::size_t>(lane)] = c;
 }
 
-constexpr int kPreThreads = 256;
+constexpr int kCollapseThreads = 512;
+constexpr int kPreThreads = kCollapseThreads + kWarp;
 
 __global__ void __launch_bounds__(kPreThreads) pre_kernel(const HcPreArgs a) {
-  extern __shared__ float mixed[];  // [dim]
+  extern __shared__ float mixed[];  // [dim]; before that, the chunks' sums
   __shared__ float m[kMixWidth];
   __shared__ float pre[kStreams];
   __shared__ float partial[kPreThreads / kWarp];
   const std::size_t row = blockIdx.x;
-  const int dim = static_cast<int>(a.dim);
+  const int dim = static_cast<int>(a.dim), thread = static_cast<int>(threadIdx.x);
   const int chunks = (dim + kMixChunk - 1) / kMixChunk;
-  if (threadIdx.x < kMixWidth) {
-    const float* from =
-        a.partial + row * static_cast<std::size_t>(chunks) * kMixWidth + threadIdx.x;
+  const bool last_warp = thread >= kCollapseThreads;
+  const float* sums = a.partial + row * static_cast<std::size_t>(chunks * kMixWidth);
+  for (int i = thread; i < chunks * kMixWidth; i += kPreThreads) mixed[i] = sums[i];
+  __syncthreads();
+  float inverse = 0;
+  if (last_warp) {
+    const int lane = thread % kWarp;
     float sum = 0;
-    const bool used = static_cast<int>(threadIdx.x) < a.outs || threadIdx.x == kSquares;
-    for (int c = 0; used && c < chunks; ++c) sum += from[static_cast<std::size_t>(c) * kMixWidth];
-    m[threadIdx.x] = sum;
+    const bool used = lane < a.outs || lane == kSquares;
+    for (int c = 0; used && c < chunks; ++c) sum += mixed[c * kMixWidth + lane];
+    m[lane] = sum;
     __syncwarp();
-    const float inverse =
-        1.0F / sqrtf(m[kSquares] / static_cast<float>(kStreams * dim) + a.norm_eps);
-    split(a, m, inverse, row, pre);
+    inverse = 1.0F / sqrtf(m[kSquares] / static_cast<float>(kStreams * dim) + a.norm_eps);
+    split_pre(a, m, inverse, pre);
   }
   __syncthreads();
-  const float* streams = a.streams + row * kStreams * a.dim;
   float sum = 0;
-  for (int col = 4 * static_cast<int>(threadIdx.x); col < dim; col += 4 * kPreThreads) {
-    float4 y = make_float4(0, 0, 0, 0);
+  if (last_warp) {
+    if (a.outs == 24) split_rest(a, m, inverse, row);
+  } else {
+    const float* streams = a.streams + row * kStreams * a.dim;
+#pragma unroll 2
+    for (int col = 4 * thread; col < dim; col += 4 * kCollapseThreads) {
+      float4 x[kStreams];
 #pragma unroll
-    for (int j = 0; j < kStreams; ++j) {
-      const float4 x = load4(streams + static_cast<std::size_t>(j) * a.dim + col);
-      y = make_float4(fmaf(pre[j], x.x, y.x), fmaf(pre[j], x.y, y.y), fmaf(pre[j], x.z, y.z),
-                      fmaf(pre[j], x.w, y.w));
+      for (int j = 0; j < kStreams; ++j)
+        x[j] = load4(streams + static_cast<std::size_t>(j) * a.dim + col);
+      float4 y = make_float4(0, 0, 0, 0);
+#pragma unroll
+      for (int j = 0; j < kStreams; ++j) {
+        y = make_float4(fmaf(pre[j], x[j].x, y.x), fmaf(pre[j], x[j].y, y.y),
+                        fmaf(pre[j], x[j].z, y.z), fmaf(pre[j], x[j].w, y.w));
+      }
+      store4(mixed + col, y);
+      sum = fmaf(y.x, y.x, sum);
+      sum = fmaf(y.y, y.y, sum);
+      sum = fmaf(y.z, y.z, sum);
+      sum = fmaf(y.w, y.w, sum);
     }
-    store4(mixed + col, y);
-    sum = fmaf(y.x, y.x, sum);
-    sum = fmaf(y.y, y.y, sum);
-    sum = fmaf(y.z, y.z, sum);
-    sum = fmaf(y.w, y.w, sum);
   }
   // Its barriers also show every thread the whole row.
   sum = block_sum<kPreThreads>(sum, partial);
-  const float inverse = 1.0F / sqrtf(sum / static_cast<float>(dim) + a.norm_eps);
-  store_row(a.out, row, [&](int col) {
-    const float4 v = load4(mixed + col), w = load4(a.weight + col);
-    return make_float4(w.x * (v.x * inverse), w.y * (v.y * inverse), w.z * (v.z * inverse),
-                       w.w * (v.w * inverse));
-  });
+  inverse = 1.0F / sqrtf(sum / static_cast<float>(dim) + a.norm_eps);
+  if (last_warp) return;
+  store_row(
+      a.out, row,
+      [&](int col) {
+        const float4 v = load4(mixed + col), w = load4(a.weight + col);
+        return make_float4(w.x * (v.x * inverse), w.y * (v.y * inverse), w.z * (v.z * inverse),
+                           w.w * (v.w * inverse));
+      },
+      kCollapseThreads / kWarp);
 }
 
 }  // namespace
@@ -230,7 +251,9 @@ LaunchError hc_pre(const HcPreArgs& a, Stream stream) {
     return LaunchError::kShape;
   }
   if (a.rows == 0) return LaunchError::kNone;
-  pre_kernel<<<static_cast<unsigned>(a.rows), kPreThreads, a.dim * sizeof(float), stream>>>(a);
+  const std::size_t chunks = (a.dim + kMixChunk - 1) / kMixChunk;
+  const std::size_t floats = a.dim > chunks * kMixWidth ? a.dim : chunks * kMixWidth;
+  pre_kernel<<<static_cast<unsigned>(a.rows), kPreThreads, floats * sizeof(float), stream>>>(a);
   return launched();
 }
 

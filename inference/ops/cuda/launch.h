@@ -254,10 +254,10 @@ struct RouteArgs {
   StepRows step;
   int experts = 0, k = 0;
   float scale = 1;
-  std::int32_t* ids = nullptr;  // [rows, k] scratch
-  float* weights = nullptr;     // [rows, k] scratch
+  // [rows, k]: what each row chose, experts ascending.
+  std::int32_t* ids = nullptr;
+  float* weights = nullptr;
   Assignment out;
-  std::uint32_t* uses = nullptr;  // [experts] += entries, or null
 };
 [[nodiscard]] LaunchError route(const RouteArgs& args, Stream stream);
 

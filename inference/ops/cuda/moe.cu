@@ -1,10 +1,11 @@
 // Routing (ops/route.h) and the middle of an expert (ops/experts.h).
 //
-// route: a block a row of logits, a thread an expert: its score, then k rounds of a block-wide
-// maximum (ties: lower expert); k · 2 + 2 barriers, 5 KiB of shared memory. assign: one block sorts
-// the choices by expert: thread e counts its entries, one thread adds up, thread e writes its rows
-// in ascending order; the choices pass through shared memory, 1024 at a time. swiglu: a block a
-// row.
+// A warp routes a row: a lane has every 32nd expert's score, k rounds of five shuffles find the
+// best (ties: lower expert). Then the choices are sorted by expert, rows ascending. Up to kFewRows
+// rows: one block does both, a thread an expert, the choices in shared memory; three barriers.
+// More: a warp an expert reads all choices 32 at a time (from the cache) twice, first to count what
+// lies before its own, then to place its own; a block's bitmap of experts met tells the place in
+// the list of active ones. swiglu: a block a row.
 #include "inference/ops/cuda/formats.cuh"
 
 namespace ambit::inference::ops::cuda {
@@ -12,143 +13,197 @@ namespace ambit::inference::ops::cuda {
 namespace {
 
 constexpr int kMostExperts = 1024;
+constexpr int kFewRows = 8;
+constexpr int kRouteThreads = 256, kRouteWarps = kRouteThreads / kWarp;
 
 // log(1 + e^x) without overflow.
 __device__ float softplus(float x) {
   return x > 20.0F ? x : log1pf(expf(x));
 }
 
-__global__ void __launch_bounds__(kMostExperts) route_kernel(const RouteArgs a) {
-  __shared__ float scores[kMostExperts];
-  __shared__ float best[kWarp];
-  __shared__ int best_at[kWarp];
-  __shared__ int chosen[kMaxPerToken];
-  const std::size_t row = blockIdx.x;
-  const int e = static_cast<int>(threadIdx.x);
-  const int warps = static_cast<int>(blockDim.x) / kWarp;
-  const bool real = e < a.experts;
-  const float score =
-      real ? sqrtf(softplus(a.logits[row * static_cast<std::size_t>(a.experts) + threadIdx.x]))
-           : 0.0F;
-  scores[e] = score;
+// By one warp: the k experts of a row, ascending, and their weights.
+__device__ void route_row(const RouteArgs& a, std::size_t row, std::int32_t* ids, float* weights) {
+  const int lane = threadIdx.x % kWarp;
+  const float* logits = a.logits + row * static_cast<std::size_t>(a.experts);
+  int mine = 0;  // the lane-th choice
   if (a.experts_of_token != nullptr) {
-    if (e < a.k) {
-      chosen[e] = a.experts_of_token[static_cast<std::size_t>(a.step.ids[row]) *
-                                         static_cast<std::size_t>(a.k) +
-                                     threadIdx.x];
+    if (lane < a.k) {
+      mine = a.experts_of_token[static_cast<std::size_t>(a.step.ids[row]) *
+                                    static_cast<std::size_t>(a.k) +
+                                static_cast<std::size_t>(lane)];
     }
-    __syncthreads();
   } else {
-    float mine = real ? score + (a.bias == nullptr ? 0.0F : a.bias[e]) : -INFINITY;
-    for (int i = 0; i < a.k; ++i) {
-      float value = mine;
-      int at = e;
+    float score[kMostExperts / kWarp];
+#pragma unroll
+    for (int i = 0; i < kMostExperts / kWarp; ++i) {
+      const int e = i * kWarp + lane;
+      score[i] = -INFINITY;
+      if (i * kWarp < a.experts && e < a.experts) {
+        score[i] = sqrtf(softplus(logits[e])) + (a.bias == nullptr ? 0.0F : a.bias[e]);
+      }
+    }
+    for (int round = 0; round < a.k; ++round) {
+      float best = -INFINITY;
+      int at = kMostExperts;
+#pragma unroll
+      for (int i = 0; i < kMostExperts / kWarp; ++i) {
+        if (i * kWarp < a.experts && score[i] > best) {
+          best = score[i];
+          at = i * kWarp + lane;
+        }
+      }
 #pragma unroll
       for (int step = kWarp / 2; step > 0; step /= 2) {
-        const float other = __shfl_xor_sync(kAllLanes, value, step);
+        const float other = __shfl_xor_sync(kAllLanes, best, step);
         const int other_at = __shfl_xor_sync(kAllLanes, at, step);
-        if (other > value || (other == value && other_at < at)) {
-          value = other;
+        if (other > best || (other == best && other_at < at)) {
+          best = other;
           at = other_at;
         }
       }
-      if (e % kWarp == 0) {
-        best[e / kWarp] = value;
-        best_at[e / kWarp] = at;
+      if (lane == round) mine = min(at, a.experts - 1);
+#pragma unroll
+      for (int i = 0; i < kMostExperts / kWarp; ++i) {
+        if (i * kWarp + lane == at) score[i] = -INFINITY;
       }
-      __syncthreads();
-      value = best[0];
-      at = best_at[0];
-      for (int w = 1; w < warps; ++w) {
-        if (best[w] > value) {  // warps hold ascending experts: a tie keeps the lower
-          value = best[w];
-          at = best_at[w];
-        }
-      }
-      if (e == at) {
-        chosen[i] = e;
-        mine = -INFINITY;
-      }
-      __syncthreads();
     }
   }
-  if (e != 0) return;
-  if (a.experts_of_token == nullptr) {
-    for (int i = 1; i < a.k; ++i) {  // ascending
-      const int id = chosen[i];
-      int j = i;
-      for (; j > 0 && chosen[j - 1] > id; --j) chosen[j] = chosen[j - 1];
-      chosen[j] = id;
-    }
-  }
+  const float own = lane < a.k ? sqrtf(softplus(logits[mine])) : 0.0F;
   float sum = 0;
-  for (int i = 0; i < a.k; ++i) sum += scores[chosen[i]];
+  int rank = 0;
   for (int i = 0; i < a.k; ++i) {
-    const std::size_t at = row * static_cast<std::size_t>(a.k) + static_cast<std::size_t>(i);
-    a.ids[at] = chosen[i];
-    a.weights[at] = scores[chosen[i]] / sum * a.scale;
+    sum += __shfl_sync(kAllLanes, own, i);
+    const int other = __shfl_sync(kAllLanes, mine, i);
+    rank += other < mine || (other == mine && i < lane) ? 1 : 0;
+  }
+  if (lane < a.k) {
+    ids[rank] = mine;
+    weights[rank] = own / sum * a.scale;
   }
 }
 
-constexpr int kPiece = 1024;
-
-// All choices of the step, by every thread; f(entry) for those of expert threadIdx.x.
-template <class F>
-__device__ void for_own_choices(const RouteArgs& a, int* piece, const F& f) {
-  const int n = static_cast<int>(a.step.rows) * a.k;
-  for (int from = 0; from < n; from += kPiece) {
-    const int count = min(kPiece, n - from);
-    for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
-      piece[i] = a.ids[from + i];
-    }
-    __syncthreads();
-    for (int i = 0; i < count; ++i) {
-      if (piece[i] == static_cast<int>(threadIdx.x)) f(from + i);
-    }
-    __syncthreads();
-  }
+__global__ void __launch_bounds__(kRouteThreads) route_kernel(const RouteArgs a) {
+  const std::size_t row = blockIdx.x * static_cast<std::size_t>(kRouteWarps) + threadIdx.x / kWarp;
+  if (row >= a.step.rows) return;
+  const std::size_t at = row * static_cast<std::size_t>(a.k);
+  route_row(a, row, a.ids + at, a.weights + at);
 }
 
-__global__ void __launch_bounds__(kMostExperts) assign_kernel(const RouteArgs a) {
-  __shared__ int piece[kPiece];
-  __shared__ int begin[kMostExperts + 1];
-  const int e = static_cast<int>(threadIdx.x);
+// What is before this thread, over the block: counts in the low half, experts met in the high.
+__device__ unsigned block_before(unsigned value, unsigned* of_warp, unsigned& all) {
+  const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+  unsigned sum = value;
+#pragma unroll
+  for (int step = 1; step < kWarp; step *= 2) {
+    const unsigned other = __shfl_up_sync(kAllLanes, sum, step);
+    if (lane >= step) sum += other;
+  }
+  if (lane == kWarp - 1) of_warp[warp] = sum;
+  __syncthreads();
+  unsigned before = sum - value;
+  all = 0;
+#pragma unroll
+  for (int w = 0; w < kRouteWarps; ++w) {
+    if (w < warp) before += of_warp[w];
+    all += of_warp[w];
+  }
+  __syncthreads();
+  return before;
+}
+
+__global__ void __launch_bounds__(kRouteThreads, 1) few_kernel(const RouteArgs a) {
+  __shared__ std::int32_t ids[kFewRows * kMaxPerToken];
+  __shared__ float weights[kFewRows * kMaxPerToken];
+  __shared__ unsigned of_warp[kRouteWarps];
+  const int n = static_cast<int>(a.step.rows) * a.k, thread = static_cast<int>(threadIdx.x);
+  for (int row = thread / kWarp; row < static_cast<int>(a.step.rows); row += kRouteWarps) {
+    route_row(a, static_cast<std::size_t>(row), ids + row * a.k, weights + row * a.k);
+  }
+  __syncthreads();
   const Assignment& out = a.out;
-  int count = 0;
-  for_own_choices(a, piece, [&](int) { ++count; });
-  begin[e + 1] = count;
-  __syncthreads();
-  if (e == 0) {
-    begin[0] = 0;
-    int active = 0;
-    for (int i = 0; i < a.experts; ++i) {
-      if (begin[i + 1] != 0) out.active[active++] = i;
-      begin[i + 1] += begin[i];
+  unsigned carried = 0;
+  for (int from = 0; from < a.experts; from += kRouteThreads) {
+    const int e = from + thread;
+    unsigned count = 0;
+    for (int i = 0; i < n; ++i) count += ids[i] == e ? 1U : 0U;
+    unsigned all = 0;
+    const unsigned before =
+        carried + block_before(count == 0 ? 0U : count | 0x10000U, of_warp, all);
+    carried += all;
+    if (e >= a.experts) continue;
+    auto at = static_cast<int>(before & 0xFFFFU);
+    out.begin[e] = at;
+    if (count == 0) continue;
+    out.active[before >> 16] = e;
+    for (int i = 0; i < n; ++i) {
+      if (ids[i] != e) continue;
+      out.row[at] = i / a.k;
+      out.weight[at] = weights[i];
+      out.entries[i] = at++;
     }
-    *out.n_active = active;
+  }
+  if (thread == 0) {
+    out.begin[a.experts] = n;
+    *out.n_active = static_cast<int>(carried >> 16);
+  }
+  for (int i = thread; i < n; i += kRouteThreads) {
+    a.ids[i] = ids[i];
+    a.weights[i] = weights[i];
+  }
+}
+
+__global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a) {
+  __shared__ unsigned met[kMostExperts / kWarp];
+  const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+  if (threadIdx.x < kMostExperts / kWarp) met[threadIdx.x] = 0;
+  __syncthreads();
+  const int n = static_cast<int>(a.step.rows) * a.k;
+  const int e = static_cast<int>(blockIdx.x) * kRouteWarps + warp;
+  const Assignment& out = a.out;
+  int before = 0;  // choices of lower experts, this lane's share
+  int own = 0;
+#pragma unroll 4
+  for (int i = lane; i < n; i += kWarp) {
+    const int id = a.ids[i];
+    before += id < e ? 1 : 0;
+    own += id == e ? 1 : 0;
+    if (warp == 0) atomicOr(&met[id / kWarp], 1U << (id % kWarp));
+  }
+#pragma unroll
+  for (int step = kWarp / 2; step > 0; step /= 2) {
+    before += __shfl_xor_sync(kAllLanes, before, step);
+    own += __shfl_xor_sync(kAllLanes, own, step);
   }
   __syncthreads();
-  if (e < a.experts) {
-    out.begin[e] = begin[e];
-    if (e == a.experts - 1) out.begin[a.experts] = begin[a.experts];
-    if (a.uses != nullptr) a.uses[e] += static_cast<std::uint32_t>(count);
-  }
-  int at = e < a.experts ? begin[e] : 0;
-  for_own_choices(a, piece, [&](int choice) {
-    out.row[at] = choice / a.k;
-    out.weight[at] = a.weights[choice];
-    out.entries[choice] = at++;
-  });
-  // Choices of a row ascend by expert unless a hash table named them: sort each row's entries.
-  __syncthreads();
-  for (std::size_t row = threadIdx.x; row < a.step.rows; row += blockDim.x) {
-    std::int32_t* entries = out.entries + row * static_cast<std::size_t>(a.k);
-    for (int i = 1; i < a.k; ++i) {
-      const std::int32_t entry = entries[i];
-      int j = i;
-      for (; j > 0 && entries[j - 1] > entry; --j) entries[j] = entries[j - 1];
-      entries[j] = entry;
+  if (e >= a.experts) return;
+  // Experts met below e: a lane a word.
+  unsigned bits = met[lane];
+  if (lane > e / kWarp) bits = 0;
+  if (lane == e / kWarp) bits &= (1U << (e % kWarp)) - 1U;
+  int place = __popc(bits);
+#pragma unroll
+  for (int step = kWarp / 2; step > 0; step /= 2) place += __shfl_xor_sync(kAllLanes, place, step);
+  if (lane == 0) {
+    out.begin[e] = before;
+    if (own != 0) out.active[place] = e;
+    if (e == a.experts - 1) {
+      out.begin[a.experts] = n;
+      *out.n_active = place + (own != 0 ? 1 : 0);
     }
+  }
+  if (own == 0) return;
+  int at = before;
+  for (int from = 0; from < n; from += kWarp) {
+    const int i = from + lane;
+    const bool match = i < n && a.ids[i] == e;
+    const unsigned lanes = __ballot_sync(kAllLanes, match);
+    if (match) {
+      const int entry = at + __popc(lanes & ((1U << lane) - 1U));
+      out.row[entry] = i / a.k;
+      out.weight[entry] = a.weights[i];
+      out.entries[i] = entry;
+    }
+    at += __popc(lanes);
   }
 }
 
@@ -178,9 +233,15 @@ LaunchError route(const RouteArgs& a, Stream stream) {
     return LaunchError::kShape;
   }
   if (a.step.rows == 0) return LaunchError::kNone;
-  const unsigned threads = static_cast<unsigned>((a.experts + kWarp - 1) / kWarp * kWarp);
-  route_kernel<<<static_cast<unsigned>(a.step.rows), threads, 0, stream>>>(a);
-  assign_kernel<<<1, threads, 0, stream>>>(a);
+  if (a.step.rows <= kFewRows) {
+    few_kernel<<<1, kRouteThreads, 0, stream>>>(a);
+    return launched();
+  }
+  const auto blocks = [](std::size_t warps) {
+    return static_cast<unsigned>((warps + kRouteWarps - 1) / kRouteWarps);
+  };
+  route_kernel<<<blocks(a.step.rows), kRouteThreads, 0, stream>>>(a);
+  assign_kernel<<<blocks(static_cast<std::size_t>(a.experts)), kRouteThreads, 0, stream>>>(a);
   return launched();
 }
 
