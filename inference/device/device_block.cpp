@@ -119,8 +119,9 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
     index.dim = queries.index_dim;
     index.ratio = l.ratio;
     index.top = static_cast<int>(c_.index_topk);
+    index.rounded = latents.round;
     index.index_at = l.index_at / sizeof(float);
-    index.most = static_cast<std::size_t>(visible);
+    index.most = (static_cast<std::size_t>(visible) + 3) / 4 * 4;  // for 16-byte loads
     index.selected = selected;
     // As many rows at a time as a piece of scratch holds scores for.
     constexpr std::size_t kScores = std::size_t{16} << 20U;
@@ -152,13 +153,13 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
     a.out = z_in;
     const std::int64_t rows = std::min<std::int64_t>(shape_.window, rows_.longest) +
                               (selected != nullptr ? top : visible);
-    a.most_splits = static_cast<int>((rows + cuda::kSplitRows - 1) / cuda::kSplitRows);
-    constexpr std::size_t kPartial = std::size_t{32} << 20U;  // floats
-    const auto splits = static_cast<std::size_t>(a.most_splits);
-    const std::size_t piece = std::clamp<std::size_t>(kPartial / (wide * splits), 1, 65535);
-    const std::size_t at_once = std::min(piece, n_);
-    a.partial = scratch_.take(at_once * wide * splits);
-    a.stats = scratch_.take(at_once * heads * splits * 2);
+    a.rounded = latents.round;
+    a.most =
+        (static_cast<std::size_t>(rows) + cuda::kScoreRun - 1) / cuda::kScoreRun * cuda::kScoreRun;
+    constexpr std::size_t kScores = std::size_t{32} << 20U;  // floats
+    const std::size_t each = cuda::score_heads(a.heads) * a.most;
+    const std::size_t piece = std::clamp<std::size_t>(kScores / each, 1, 65535);
+    a.scores = scratch_.take(std::min(piece, n_) * each);
     for (a.first = 0; a.first < n_; a.first += piece) {
       a.rows = std::min(piece, n_ - a.first);
       device_.run(device_.api().attention, a, "attention");

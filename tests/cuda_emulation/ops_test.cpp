@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <tuple>
@@ -292,14 +293,28 @@ TEST_P(CudaOps, RoutingIsTheReference) {
     check_routing(*this, rows, experts);
 }
 
-TEST_P(CudaOps, SelectionIsExact) {
-  Sequence s(*this, 800);  // 200 keys
-  const int heads = 16, dim = 32, ratio = 4, top = 17;
-  const std::size_t rows = 3;
-  s.rows({{68, 0}, {70, 0}, {799, 0}});
-  const auto q = floats(rows * heads * dim), weights = floats(rows * heads);
+// rounded: queries and keys exact in BF16, which other kernels serve.
+void check_selection(CudaOps& t, int heads, int dim, bool rounded, std::size_t rows) {
+  Sequence s(t, 1064), other(t, 800);  // 266 and 200 keys
+  s.segment.push_back({other.pages.data(), 0, 0, 0, 0});
+  auto q = t.floats(rows * static_cast<std::size_t>(heads * dim));
+  for (Sequence* one : {&s, &other}) {
+    for (Floats& memory : one->memory) {
+      if (rounded) round_bf16(memory.data(), memory.size());
+    }
+  }
+  if (rounded) round_bf16(q.data(), q.size());
+  // Short ones, and two sequences in turn.
+  const int ratio = 4, top = 17;
+  std::vector<std::pair<std::int64_t, std::int32_t>> at = {{68, 0}, {70, 0}, {1063, 0}};
+  for (std::size_t r = 3; r < rows; ++r) {
+    at.emplace_back(799 - static_cast<std::int64_t>(r % 5), r % 6 / 3);
+  }
+  s.rows(at);
+  const std::size_t most = 266;
+  const auto weights = t.floats(rows * static_cast<std::size_t>(heads));
   Ints selected(rows * top, -1);
-  Floats scores(rows * 200, NAN);
+  Floats scores(rows * most, NAN);
   cuda::IndexArgs a;
   a.step = s.step;
   a.rows = rows;
@@ -309,109 +324,191 @@ TEST_P(CudaOps, SelectionIsExact) {
   a.dim = dim;
   a.ratio = ratio;
   a.top = top;
+  a.rounded = rounded;
   a.index_at = Sequence::kIndexAt;
-  a.most = 200;
+  a.most = most;
   a.scores = scores.data();
   a.selected = selected.data();
   ASSERT_EQ(run(api().index_scores, a), LaunchError::kNone);
   for (std::size_t r = 0; r < rows; ++r) {
     const auto visible = static_cast<std::size_t>((s.positions[r] + 1) / ratio);
+    const Sequence& of = s.segment_of[r] == 0 ? s : other;
     for (std::size_t c = 0; c < visible && visible > top; ++c) {
       IndexScoresArgs one;
-      one.q = q.data() + r * heads * dim;
-      one.weights = weights.data() + r * heads;
-      one.heads = heads;
-      one.dim = dim;
-      one.keys = s.pages[c / 32].rows + Sequence::kIndexAt + c % 32;
+      one.q = q.data() + r * static_cast<std::size_t>(heads * dim);
+      one.weights = weights.data() + r * static_cast<std::size_t>(heads);
+      one.heads = static_cast<std::size_t>(heads);
+      one.dim = static_cast<std::size_t>(dim);
+      one.keys = of.pages[c / 32].rows + Sequence::kIndexAt + c % 32;
       one.stride = 32;
       one.rows = 1;
       float want = 0;
       one.out = &want;
       index_scores_reference(one);
-      ASSERT_NEAR(scores[r * 200 + c], want, 1e-3) << "differs from the reference: key " << c;
+      ASSERT_NEAR(scores[r * most + c], want, 1e-3)
+          << "differs from the reference: row " << r << ", key " << c;
     }
-    // Ties and odd values, then the choice on exactly these scores.
-    if (visible > 100) {
-      for (std::size_t c = 0; c < visible; c += 3) scores[r * 200 + c] = 0.25F;
-      scores[r * 200 + 7] = NAN;
-      scores[r * 200 + 8] = -0.0F;
-    }
+  }
+  // A row's bits do not depend on the rows beside it.
+  Floats alone(most, NAN);
+  a.first = rows - 1;
+  a.rows = 1;
+  a.scores = alone.data();
+  ASSERT_EQ(run(api().index_scores, a), LaunchError::kNone);
+  const auto last = static_cast<std::size_t>((s.positions[rows - 1] + 1) / ratio);
+  ASSERT_EQ(std::memcmp(alone.data(), &scores[(rows - 1) * most], last * 4), 0)
+      << "differs from the reference: a row alone";
+  a.first = 0;
+  a.rows = rows;
+  a.scores = scores.data();
+  // Ties and odd values, then the choice on exactly these scores.
+  for (std::size_t r = 2; r < rows; ++r) {
+    for (std::size_t c = 0; c < 200; c += 3) scores[r * most + c] = 0.25F;
+    scores[r * most + 7] = NAN;
+    scores[r * most + 8] = -0.0F;
   }
   ASSERT_EQ(run(api().top_k, a), LaunchError::kNone);
   for (std::size_t r = 0; r < rows; ++r) {
     const auto visible = static_cast<std::size_t>((s.positions[r] + 1) / ratio);
     Ints want(top);
     std::vector<std::uint64_t> scratch(TopK::capacity(top));
-    const std::size_t n = top_k(scores.data() + r * 200, visible, top, want.data(), scratch.data());
+    const std::size_t n =
+        top_k(scores.data() + r * most, visible, top, want.data(), scratch.data());
     for (std::size_t i = 0; i < n; ++i) {
       ASSERT_EQ(selected[r * top + i], want[i]) << "differs from the reference: row " << r;
     }
   }
 }
 
-TEST_P(CudaOps, AttentionIsTheReference) {
-  for (const int dim : {Sequence::kDim, 8}) {
-    Sequence s(*this, 300, dim);
-    const int heads = 11, ratio = 4, top = 9, half = 2;
-    s.rows({{0, 0}, {5, 0}, {130, 0}, {299, 0}});
-    const std::size_t rows = 4, wide = static_cast<std::size_t>(heads * dim);
-    const auto q = floats(rows * wide), sink = floats(heads);
-    Ints selected(rows * top);
-    for (std::size_t i = 0; i < selected.size(); ++i)
-      selected[i] = static_cast<std::int32_t>(i % top * 3);
-    Floats partial(rows * wide * 4, NAN), stats(rows * heads * 8, NAN);
-    const Floats cos(rows * half, 0.6F), sin(rows * half, 0.8F);
-    for (const bool chosen : {false, true}) {
-      Forms out(rows, wide);
-      cuda::AttentionArgs a;
-      a.step = s.step;
-      a.rows = rows;
-      a.q = q.data();
-      a.sink = sink.data();
-      a.heads = heads;
-      a.dim = dim;
-      a.window = 128;
-      a.ratio = ratio;
-      a.rows_at = Sequence::kRowsAt;
-      a.selected = chosen ? selected.data() : nullptr;
-      a.top = top;
-      a.most_splits = 4;
-      a.partial = partial.data();
-      a.stats = stats.data();
-      a.rope = {cos.data(), sin.data(), half};
-      a.out = out.activation;
-      ASSERT_EQ(run(api().attention, a), LaunchError::kNone);
-      for (std::size_t r = 0; r < rows; ++r) {
-        const std::int64_t p = s.positions[r];
-        std::vector<const float*> list;
-        for (std::int64_t w = std::max<std::int64_t>(0, p - 127); w <= p; ++w)
-          list.push_back(s.window(w));
-        const std::int64_t visible = (p + 1) / ratio;
-        const bool cut = chosen && visible > top;
-        for (std::int64_t c = 0; c < (cut ? top : visible); ++c) {
-          list.push_back(
-              s.row(chosen ? selected[r * top + static_cast<std::size_t>(c)] : c, ratio));
-        }
-        Floats want(wide), scratch(heads * list.size());
-        SparseAttentionArgs ref;
-        ref.q = q.data() + r * wide;
-        ref.heads = heads;
-        ref.dim = static_cast<std::size_t>(dim);
-        ref.rows = list.data();
-        ref.n_rows = list.size();
-        ref.sink = sink.data();
-        ref.scale = 1.0F / std::sqrt(static_cast<float>(dim));
-        ref.out = want.data();
-        ref.scratch = scratch.data();
-        sparse_attention_reference(ref);
-        rope_apply(want.data(), heads, ref.dim, ref.dim, 2 * half, cos.data(), sin.data(),
-                   RopeDirection::kInverse);
-        for (std::size_t i = 0; i < wide; ++i) {
-          ASSERT_NEAR(out.f32[r * wide + i], want[i], 1e-5)
-              << "differs from the reference: row " << r << " at " << i;
-        }
+TEST_P(CudaOps, SelectionIsExact) {
+  check_selection(*this, 16, 32, false, 4);
+  check_selection(*this, 16, 32, true, 19);
+  check_selection(*this, 64, 128, true, 3);
+  check_selection(*this, 80, 32, true, 3);  // more heads than the matrix kernel has room for
+}
+
+TEST_P(CudaOps, TheLargestScoresAreChosenFromLongLists) {
+  const int ratio = 4;
+  // Lists of odd length; many ties overflow the room for candidates.
+  for (const auto& [n, top, kinds] : {std::array<int, 3>{5001, 512, 0},
+                                      {2049, 1, 0},
+                                      {4500, 1100, 0},
+                                      {5000, 512, 3},
+                                      {2300, 700, 1}}) {
+    const auto most = static_cast<std::size_t>(n);
+    Sequence s(*this, 0);
+    s.rows({{std::int64_t{n} * ratio - 1, 0}});
+    auto scores = floats(most);
+    for (float& x : scores) {
+      if (kinds != 0) x = static_cast<float>(random_() % static_cast<unsigned>(kinds)) - 1;
+    }
+    scores[most / 3] = NAN;
+    scores[most / 2] = -INFINITY;
+    Ints selected(static_cast<std::size_t>(top), -1), want(static_cast<std::size_t>(top));
+    cuda::IndexArgs a;
+    a.step = s.step;
+    a.rows = 1;
+    a.ratio = ratio;
+    a.top = top;
+    a.most = most;
+    a.scores = scores.data();
+    a.selected = selected.data();
+    ASSERT_EQ(run(api().top_k, a), LaunchError::kNone);
+    std::vector<std::uint64_t> scratch(TopK::capacity(want.size()));
+    ASSERT_EQ(top_k(scores.data(), most, want.size(), want.data(), scratch.data()), want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      ASSERT_EQ(selected[i], want[i]) << "differs from the reference: " << n << " scores, " << i;
+    }
+  }
+}
+
+// rounded: rows exact in BF16. positions: of the step's rows; from 24 on, other tiles serve them.
+void check_attention(CudaOps& t, int dim, int heads, bool rounded,
+                     const std::vector<std::int64_t>& positions) {
+  Sequence s(t, 300, dim);
+  for (Floats& memory : s.memory) {
+    if (rounded) round_bf16(memory.data(), memory.size());
+  }
+  const int ratio = 4, top = 9, half = 2;
+  std::vector<std::pair<std::int64_t, std::int32_t>> at;
+  for (const std::int64_t p : positions) at.emplace_back(p, 0);
+  s.rows(at);
+  const std::size_t rows = positions.size(), wide = static_cast<std::size_t>(heads * dim);
+  const auto q = t.floats(rows * wide), sink = t.floats(static_cast<std::size_t>(heads));
+  Ints selected(rows * top);
+  for (std::size_t i = 0; i < selected.size(); ++i)
+    selected[i] = static_cast<std::int32_t>(i % top * 3);
+  Floats scores(rows * cuda::score_heads(heads) * 256, NAN);
+  const Floats cos(rows * half, 0.6F), sin(rows * half, 0.8F);
+  for (const bool chosen : {false, true}) {
+    Forms out(rows, wide), alone(rows, wide);
+    cuda::AttentionArgs a;
+    a.step = s.step;
+    a.rows = rows;
+    a.q = q.data();
+    a.sink = sink.data();
+    a.heads = heads;
+    a.dim = dim;
+    a.window = 128;
+    a.ratio = ratio;
+    a.rows_at = Sequence::kRowsAt;
+    a.selected = chosen ? selected.data() : nullptr;
+    a.top = top;
+    a.rounded = rounded;
+    a.most = 256;
+    a.scores = scores.data();
+    a.rope = {cos.data(), sin.data(), half};
+    a.out = out.activation;
+    ASSERT_EQ(run(api().attention, a), LaunchError::kNone);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const std::int64_t p = s.positions[r];
+      std::vector<const float*> list;
+      for (std::int64_t w = std::max<std::int64_t>(0, p - 127); w <= p; ++w)
+        list.push_back(s.window(w));
+      const std::int64_t visible = (p + 1) / ratio;
+      const bool cut = chosen && visible > top;
+      for (std::int64_t c = 0; c < (cut ? top : visible); ++c) {
+        list.push_back(s.row(chosen ? selected[r * top + static_cast<std::size_t>(c)] : c, ratio));
+      }
+      Floats want(wide), scratch(static_cast<std::size_t>(heads) * list.size());
+      SparseAttentionArgs ref;
+      ref.q = q.data() + r * wide;
+      ref.heads = static_cast<std::size_t>(heads);
+      ref.dim = static_cast<std::size_t>(dim);
+      ref.rows = list.data();
+      ref.n_rows = list.size();
+      ref.sink = sink.data();
+      ref.scale = 1.0F / std::sqrt(static_cast<float>(dim));
+      ref.out = want.data();
+      ref.scratch = scratch.data();
+      sparse_attention_reference(ref);
+      rope_apply(want.data(), ref.heads, ref.dim, ref.dim, 2 * half, cos.data(), sin.data(),
+                 RopeDirection::kInverse);
+      for (std::size_t i = 0; i < wide; ++i) {
+        ASSERT_NEAR(out.f32[r * wide + i], want[i], 1e-5)
+            << "differs from the reference: row " << r << " at " << i;
+        ASSERT_EQ(out.split_value(r * wide + i), out.f32[r * wide + i])
+            << "differs from the reference: row " << r << " at " << i;
       }
     }
+    // A row's bits do not depend on how many rows a call has, nor on which tile serves it.
+    a.first = rows - 1;
+    a.rows = 1;
+    a.out = alone.activation;
+    ASSERT_EQ(run(api().attention, a), LaunchError::kNone);
+    ASSERT_EQ(std::memcmp(&alone.f32[a.first * wide], &out.f32[a.first * wide], wide * 4), 0)
+        << "differs from the reference: a row alone";
+  }
+}
+
+TEST_P(CudaOps, AttentionIsTheReference) {
+  const std::vector<std::int64_t> few = {0, 5, 130, 299};
+  std::vector<std::int64_t> many;
+  for (std::int64_t p = 3; many.size() < 24; p += 12) many.push_back(p);
+  for (const bool rounded : {false, true}) {
+    check_attention(*this, Sequence::kDim, 19, rounded, few);
+    check_attention(*this, 8, 3, rounded, few);
+    check_attention(*this, 36, 35, rounded, many);
   }
 }
 

@@ -201,7 +201,8 @@ def ins(s, e, dyn):
     if op.startswith('cp.async.wait_group'): return f'{pred}simt::cp_async_wait<{a[0]}>();'
     if op.startswith('cp.async.wait_all'): return f'{pred}simt::cp_async_commit(); simt::cp_async_wait<0>();'
     if op.startswith('cp.async.c'): assert a[2] == '16'; return f'{pred}simt::cp_async16({addr(a[0], "shared")}, {addr(a[1], "global")});'
-    if op == 'ldmatrix.sync.aligned.m8n8.x4.shared.b16': return f'{{ uint32_t q_[4]; simt::ldmatrix_x4(q_, {addr(a[1], "shared")}, 0); ' + ' '.join(f'wr({reg(x)}, q_[{i}]);' for i, x in enumerate(vec(a[0]))) + ' }'
+    if op in ('ldmatrix.sync.aligned.m8n8.x4.shared.b16', 'ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16'):
+        return f'{{ uint32_t q_[4]; simt::ldmatrix_x4<{str("trans" in p).lower()}>(q_, {addr(a[1], "shared")}, 0); ' + ' '.join(f'wr({reg(x)}, q_[{i}]);' for i, x in enumerate(vec(a[0]))) + ' }'
     if op == 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32':
         d, A, B, C = map(vec, a)
         return '{ float d_[4] = {' + ', '.join(src(x, 'float') for x in C) + '}; uint32_t a_[4] = {' + ', '.join(src(x, 'uint32_t') for x in A) + '}, b_[2] = {' + ', '.join(src(x, 'uint32_t') for x in B) + '}; simt::mma_bf16_16816(d_, a_, b_, 0); ' + ' '.join(f'wr({reg(x)}, d_[{i}]);' for i, x in enumerate(d)) + ' }'

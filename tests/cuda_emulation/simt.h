@@ -308,20 +308,39 @@ inline void cp_async_wait() {
   for (int i = k; i < f->groups; ++i) f->group_end[i - k] = f->group_end[i] - end;
   f->groups -= k;
 }
-SIMT_NOSAN inline void ldmatrix_x4_complete(Fiber** l,
-                                            uint32_t) {  // exchange the row addresses only
+// Every lane gets the addresses of the rows that its numbers lie in, and loads for itself, so that
+// races are seen: those of row lane / 4, or of rows 2 (lane % 4) and the next when transposed.
+template <bool kTurned>
+SIMT_NOSAN inline void ldmatrix_x4_complete(Fiber** l, uint32_t) {
   for (int i = 0; i < 32; ++i)
-    for (int m = 0; m < 4; ++m) std::memcpy(l[i]->out + 8 * m, l[m * 8 + i / 4]->in, 8);
+    for (int m = 0; m < 4; ++m) {
+      if (kTurned) {
+        std::memcpy(l[i]->out + 16 * m, l[m * 8 + i % 4 * 2]->in, 8);
+        std::memcpy(l[i]->out + 16 * m + 8, l[m * 8 + i % 4 * 2 + 1]->in, 8);
+      } else {
+        std::memcpy(l[i]->out + 8 * m, l[m * 8 + i / 4]->in, 8);
+      }
+    }
 }
+template <bool kTurned>
 inline void ldmatrix_x4(uint32_t (&r)[4], const void* p, SIMT_AT) {
   if (uintptr_t(p) & 15) misuse("ldmatrix: row not 16-byte aligned");
-  struct Rows {
-    const uint32_t* p[4];
-  };
   put(p);
-  warp_sync(0xffffffffu, "ldmatrix", at, ldmatrix_x4_complete);
-  Rows w = get<Rows>();
-  for (int m = 0; m < 4; ++m) r[m] = w.p[m][cur->lane % 4];  // each lane loads, so races are seen
+  warp_sync(0xffffffffu, "ldmatrix", at, ldmatrix_x4_complete<kTurned>);
+  if constexpr (kTurned) {
+    struct Rows {
+      const uint16_t* p[4][2];
+    };
+    const Rows w = get<Rows>();
+    const int col = cur->lane / 4;
+    for (int m = 0; m < 4; ++m) r[m] = w.p[m][0][col] | uint32_t(w.p[m][1][col]) << 16;
+  } else {
+    struct Rows {
+      const uint32_t* p[4];
+    };
+    const Rows w = get<Rows>();
+    for (int m = 0; m < 4; ++m) r[m] = w.p[m][cur->lane % 4];
+  }
   __syncwarp();
 }
 inline float bf(uint32_t w, int hi) {

@@ -331,11 +331,10 @@ class Bench {
     a.top = s_.top;
     a.selected = zeros<std::int32_t>(n * static_cast<std::size_t>(s_.top));
     const auto list = static_cast<std::size_t>(128 + s_.top);
-    a.most_splits = static_cast<int>((list + cuda::kSplitRows - 1) / cuda::kSplitRows);
-    const auto splits = static_cast<std::size_t>(a.most_splits);
-    const std::size_t piece = n < 64 ? n : 64;
-    a.partial = zeros(piece * wide * splits);
-    a.stats = zeros(piece * s_.heads * splits * 2);
+    a.rounded = true;
+    a.most = (list + cuda::kScoreRun - 1) / cuda::kScoreRun * cuda::kScoreRun;
+    const std::size_t piece = n < 512 ? n : 512;
+    a.scores = zeros(piece * cuda::score_heads(a.heads) * a.most);
     a.rope = {zeros(n * 32), zeros(n * 32), 32};
     a.out = activation(n, wide);
     a.out.f32 = nullptr;
@@ -360,6 +359,7 @@ class Bench {
     a.dim = s_.index_dim;
     a.ratio = 4;
     a.top = s_.top;
+    a.rounded = true;
     a.most = s_.context / 4;
     a.scores = zeros(n * a.most);
     a.selected = zeros<std::int32_t>(n * static_cast<std::size_t>(s_.top));

@@ -73,25 +73,31 @@ __device__ inline uint2 pack4(const std::uint16_t (&v)[4]) {
   return make_uint2(pack(v[0], v[1]), pack(v[2], v[3]));
 }
 
+// Two BF16 values, `low` in the lower half.
+__device__ inline unsigned bf16_pair(float low, float high) {
+  unsigned bits;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+  return bits;
+}
+
+// The first kTerms of the BF16 terms of four floats, `plane` elements apart. Three are exact.
+template <int kTerms>
+__device__ inline void store_terms(std::uint16_t* to, std::size_t plane, float4 x) {
+#pragma unroll
+  for (int p = 0; p < kTerms; ++p) {
+    const uint2 bits = make_uint2(bf16_pair(x.x, x.y), bf16_pair(x.z, x.w));
+    *reinterpret_cast<uint2*>(to + static_cast<std::size_t>(p) * plane) = bits;
+    x = make_float4(
+        x.x - __uint_as_float(bits.x << 16), x.y - __uint_as_float(bits.x & 0xFFFF0000U),
+        x.z - __uint_as_float(bits.y << 16), x.w - __uint_as_float(bits.y & 0xFFFF0000U));
+  }
+}
+
 // Writes columns [col, col + 4) of a row as fp32 and as split planes.
 __device__ inline void store_exact(const Activation& a, std::size_t row, int col, float4 x) {
   const std::size_t at = row * a.cols + static_cast<std::size_t>(col);
   if (a.f32 != nullptr) store4(a.f32 + at, x);
-  if (a.split == nullptr) return;
-  const float v[4] = {x.x, x.y, x.z, x.w};
-  std::uint16_t parts[3][4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    parts[0][i] = bf16_bits(v[i]);
-    const float rest = v[i] - bf16_value(parts[0][i]);
-    parts[1][i] = bf16_bits(rest);
-    parts[2][i] = bf16_bits(rest - bf16_value(parts[1][i]));
-  }
-#pragma unroll
-  for (int p = 0; p < 3; ++p) {
-    *reinterpret_cast<uint2*>(a.split + static_cast<std::size_t>(p) * a.plane + at) =
-        pack4(parts[p]);
-  }
+  if (a.split != nullptr) store_terms<3>(a.split + at, a.plane, x);
 }
 
 // A whole row by the first `warps` warps of a block, a warp a group of 128 columns: value(col)

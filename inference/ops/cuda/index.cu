@@ -1,15 +1,19 @@
-// The lightning indexer (ops/index_scores.h) and its exact choice (ops/top_k.h).
+// The lightning indexer's scores (ops/index_scores.h), by two kernels.
 //
-// scores: grid [groups of 4 pages, rows], 128 threads: a warp owns a page of keys, a lane one key,
-// so that a dimension of all keys is one coalesced load and nothing is summed across lanes. 16
-// heads at a time in registers; the queries lie transposed in shared memory (heads · dim floats),
-// read as broadcasts of 16 bytes. Keys are read heads / 16 times, all but once from the cache. One
-// barrier.
+// rounded_scores, for queries and keys that were rounded to FP4 and are exact in BF16, on the
+// matrix units (mma.cuh): grid [runs of 8 pages, runs of 16 rows], 256 threads. A warp owns a page:
+// its 32 keys lie in registers as second operand for all 16 rows (64 registers; keys are read once
+// from memory, as columns of a dimension, 128 bytes a load). Queries of a row come to shared memory
+// as BF16, in two buffers in turn: one barrier a row. 16 heads at a time are 32 products, after
+// which the heads are weighed and added in ascending order, then 7 shuffles. At most 128 registers,
+// two blocks a multiprocessor; 34 KiB.
 //
-// top_k: a block a row, 256 threads: the k-th largest score by four rounds over 8 bits of an order-
-// preserving code, then each thread writes the chosen of its own run of scores; ties go to the
-// lower index. Scores are read 6 times from the cache. Shared memory 3 KiB.
-#include "inference/ops/cuda/warp.cuh"
+// scores, for other numbers, shapes and pages, on the ordinary units: grid [groups of 4 pages,
+// rows], 128 threads: a warp owns a page of keys, a lane one key, so that a dimension of all keys
+// is one coalesced load and nothing is summed across lanes. 16 heads at a time in registers; the
+// queries lie transposed in shared memory (heads · dim floats), read as broadcasts of 16 bytes.
+// Keys are read heads / 16 times, all but once from the cache. One barrier.
+#include "inference/ops/cuda/mma.cuh"
 
 namespace ambit::inference::ops::cuda {
 
@@ -63,86 +67,94 @@ __global__ void __launch_bounds__(kScoreThreads) scores_kernel(const IndexArgs a
   a.scores[blockIdx.y * a.most + static_cast<std::size_t>(key)] = score;
 }
 
-constexpr int kThreads = 256;
+constexpr int kTogether = 16;  // rows that share a block's keys
+constexpr int kMatrixWarps = 8, kMatrixThreads = kMatrixWarps * kWarp;
+constexpr int kMatrixHeads = 64, kKeys = 32;  // at most; of a page
+constexpr int kTiles = kKeys / 8, kSteps = kMaxIndexDim / 16;
 
-// Larger code: larger score; NaN lowest.
-__device__ unsigned code_of(float score) {
-  const unsigned bits = score != score ? 0xFF800000U : __float_as_uint(score + 0.0F);
-  return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
-}
-
-// Exclusive sum over the block of two counts a thread. before: shared, [2][kThreads / kWarp].
-__device__ void block_before(int (&count)[2], int (*before)[kThreads / kWarp]) {
-  const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+// The keys of a page, [dim][kKeys], as second operand: column c of tile n is key 4 c + n, so that a
+// lane takes 16 bytes of a dimension.
+__device__ void load_keys(const float* page, int dim, uint2 (&keys)[kSteps][kTiles]) {
+  const int g = threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
 #pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    int sum = count[i];
+  for (int s = 0; s < kSteps; ++s) {
+    if (16 * s >= dim) break;
+    float4 x[4];
 #pragma unroll
-    for (int step = 1; step < kWarp; step *= 2) {
-      const int other = __shfl_up_sync(kAllLanes, sum, step);
-      if (lane >= step) sum += other;
+    for (int i = 0; i < 4; ++i) {
+      const int d = 16 * s + 2 * t + i % 2 + i / 2 * 8;
+      x[i] = __ldg(reinterpret_cast<const float4*>(page + d * kKeys) + g);
     }
-    if (lane == kWarp - 1) before[i][warp] = sum;
-    count[i] = sum - count[i];
-  }
-  __syncthreads();
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    for (int w = 0; w < warp; ++w) count[i] += before[i][w];
+    keys[s][0] = make_uint2(bf16_pair(x[0].x, x[1].x), bf16_pair(x[2].x, x[3].x));
+    keys[s][1] = make_uint2(bf16_pair(x[0].y, x[1].y), bf16_pair(x[2].y, x[3].y));
+    keys[s][2] = make_uint2(bf16_pair(x[0].z, x[1].z), bf16_pair(x[2].z, x[3].z));
+    keys[s][3] = make_uint2(bf16_pair(x[0].w, x[1].w), bf16_pair(x[2].w, x[3].w));
   }
 }
 
-__global__ void __launch_bounds__(kThreads) top_k_kernel(const IndexArgs a) {
-  __shared__ int histogram[256];
-  __shared__ int before[2][kThreads / kWarp];
-  __shared__ unsigned prefix_of;
-  __shared__ int left_of;
-  const std::size_t row = a.first + blockIdx.x;
-  const auto visible = static_cast<int>(visible_rows(a, row));
-  std::int32_t* out = a.selected + row * static_cast<std::size_t>(a.top);
-  const int thread = static_cast<int>(threadIdx.x);
-  if (visible <= a.top) {
-    for (int i = thread; i < visible; i += kThreads) out[i] = i;
-    return;
-  }
-  const float* scores = a.scores + blockIdx.x * a.most;
-  unsigned prefix = 0;  // of the k-th largest code
-  int left = a.top;     // to take among the codes that share it
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    histogram[thread] = 0;
+__global__ void __launch_bounds__(kMatrixThreads, 2) rounded_scores_kernel(const IndexArgs a) {
+  constexpr int kStride = kMaxIndexDim + kPad;
+  __shared__ alignas(16) std::uint16_t queries[2][kMatrixHeads][kStride];
+  __shared__ float weights[2][kMatrixHeads];
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp;
+  const int page = static_cast<int>(blockIdx.x) * kMatrixWarps + thread / kWarp;
+  const int begin = static_cast<int>(blockIdx.y) * kTogether;
+  const int end = min(begin + kTogether, static_cast<int>(a.rows));
+  uint2 keys[kSteps][kTiles];
+  int owner = -1;  // of the keys: a segment
+  int turn = 0;
+  for (int r = begin; r < end; ++r) {
+    const std::size_t row = a.first + static_cast<std::size_t>(r);
+    const auto visible = static_cast<int>(visible_rows(a, row));
+    if (visible <= a.top || static_cast<int>(blockIdx.x) * kMatrixWarps * kKeys >= visible)
+      continue;
+    turn ^= 1;
+    const float* from = a.q + row * static_cast<std::size_t>(a.heads * a.dim);
+    const int col = 4 * lane;
+    for (int h = thread / kWarp; h < a.heads && col < a.dim; h += kMatrixWarps) {
+      const float4 x = load4(from + h * a.dim + col);
+      *reinterpret_cast<uint2*>(&queries[turn][h][col]) =
+          make_uint2(bf16_pair(x.x, x.y), bf16_pair(x.z, x.w));
+    }
+    if (thread < a.heads) {
+      weights[turn][thread] = a.weights[row * static_cast<std::size_t>(a.heads) + thread];
+    }
+    // The other buffer is written next after all have passed here, and so have done with it.
     __syncthreads();
-    for (int i = thread; i < visible; i += kThreads) {
-      const unsigned code = code_of(scores[i]);
-      if (shift == 24 || code >> (shift + 8) == prefix >> (shift + 8)) {
-        atomicAdd(&histogram[code >> shift & 255U], 1);
+    if (page * kKeys >= visible) continue;
+    if (const int of = a.step.segment_of[row]; of != owner) {
+      owner = of;
+      load_keys(a.step.segments[of].pages[page].rows + a.index_at, a.dim, keys);
+    }
+    float score[8] = {};  // of key 8 (lane % 4) + i
+#pragma unroll 1
+    for (int h = 0; h < a.heads; h += 16) {
+      float acc[kTiles][4] = {};
+#pragma unroll
+      for (int s = 0; s < kSteps; ++s) {
+        if (16 * s >= a.dim) break;
+        unsigned q[4];
+        load_a(&queries[turn][h][16 * s], kStride, q);
+#pragma unroll
+        for (int n = 0; n < kTiles; ++n) mma(acc[n], q, keys[s][n].x, keys[s][n].y);
+      }
+      const float upper = weights[turn][h + lane / 4], lower = weights[turn][h + lane / 4 + 8];
+#pragma unroll
+      for (int n = 0; n < kTiles; ++n) {
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          float& to = score[4 * i + n];
+          to = fmaf(upper, fmaxf(acc[n][i], 0.0F), to);
+          to = fmaf(lower, fmaxf(acc[n][i + 2], 0.0F), to);
+        }
       }
     }
-    __syncthreads();
-    if (thread == 0) {
-      int bin = 255;
-      int rest = left;
-      for (; bin > 0 && histogram[bin] < rest; --bin) rest -= histogram[bin];
-      prefix_of = prefix | static_cast<unsigned>(bin) << shift;
-      left_of = rest;
+    // Over the lanes that have other heads: lane 4 g + t is left with key 8 t + g.
+    const float sum = warp_sums<8, kWarp / 2, 4>(score);
+    const int key = page * kKeys + lane % 4 * 8 + lane / 4;
+    if (key < visible) {
+      a.scores[static_cast<std::size_t>(r) * a.most + static_cast<std::size_t>(key)] = sum;
     }
-    __syncthreads();
-    prefix = prefix_of;
-    left = left_of;
-  }
-  const int run = (visible + kThreads - 1) / kThreads;
-  const int from = min(visible, thread * run), to = min(visible, from + run);
-  int count[2] = {};  // larger than the k-th, equal to it
-  for (int i = from; i < to; ++i) {
-    const unsigned code = code_of(scores[i]);
-    count[0] += code > prefix ? 1 : 0;
-    count[1] += code == prefix ? 1 : 0;
-  }
-  block_before(count, before);
-  int equal = count[1];
-  int at = count[0] + min(equal, left);
-  for (int i = from; i < to; ++i) {
-    const unsigned code = code_of(scores[i]);
-    if (code > prefix || (code == prefix && equal++ < left)) out[at++] = i;
   }
 }
 
@@ -159,17 +171,18 @@ LaunchError check(const IndexArgs& a) {
 LaunchError index_scores(const IndexArgs& a, Stream stream) {
   const LaunchError error = check(a);
   if (error != LaunchError::kNone || a.rows == 0 || a.most == 0) return error;
+  if (a.rounded && a.heads <= kMatrixHeads && a.dim % 16 == 0 && a.index_at % 4 == 0 &&
+      kPageRows / a.ratio == kKeys) {
+    constexpr std::size_t kGroup = kMatrixWarps * kKeys;
+    rounded_scores_kernel<<<dim3(static_cast<unsigned>((a.most + kGroup - 1) / kGroup),
+                                 static_cast<unsigned>((a.rows + kTogether - 1) / kTogether)),
+                            kMatrixThreads, 0, stream>>>(a);
+    return launched();
+  }
   const auto group = static_cast<std::size_t>(kPages * (kPageRows / a.ratio));
   const dim3 grid(static_cast<unsigned>((a.most + group - 1) / group),
                   static_cast<unsigned>(a.rows));
   scores_kernel<<<grid, kScoreThreads, static_cast<std::size_t>(a.heads * a.dim) * 4, stream>>>(a);
-  return launched();
-}
-
-LaunchError top_k(const IndexArgs& a, Stream stream) {
-  const LaunchError error = check(a);
-  if (error != LaunchError::kNone || a.rows == 0) return error;
-  top_k_kernel<<<static_cast<unsigned>(a.rows), kThreads, 0, stream>>>(a);
   return launched();
 }
 

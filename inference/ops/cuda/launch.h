@@ -329,6 +329,7 @@ struct IndexArgs {
   const float* q = nullptr;         // of queries(), all rows of the step
   const float* weights = nullptr;
   int heads = 0, dim = 0, ratio = 0, top = 0;
+  bool rounded = false;  // q and keys are as queries() and latents() with `round` leave them
   std::size_t index_at = 0;
   std::size_t most = 0;     // visible rows of any of these
   float* scores = nullptr;  // [rows, most] scratch
@@ -342,8 +343,11 @@ struct IndexArgs {
 // ---- attention.cu ----
 
 // Attention of rows [first, first + rows) over their window and compressed rows
-// (sparse_attention.h), cut in splits of kSplitRows list entries, then the inverse rotation.
-inline constexpr int kSplitRows = 64;
+// (sparse_attention.h), then the inverse rotation.
+inline constexpr int kScoreRun = 128, kHeadRun = 64;
+constexpr std::size_t score_heads(int heads) {
+  return static_cast<std::size_t>((heads + kHeadRun - 1) / kHeadRun * kHeadRun);
+}
 struct AttentionArgs {
   StepRows step;
   std::size_t first = 0, rows = 0;
@@ -353,9 +357,9 @@ struct AttentionArgs {
   std::size_t window_at = 0, rows_at = 0;
   const std::int32_t* selected = nullptr;  // [all rows, top], or null: every visible row
   int top = 0;
-  int most_splits = 0;       // of any of these rows
-  float* partial = nullptr;  // [rows, heads, most_splits, dim]
-  float* stats = nullptr;    // [rows, heads, most_splits, 2]
+  bool rounded = false;     // the rows are as latents() with `round` leaves them: exact in BF16
+  std::size_t most = 0;     // list entries of any of these rows, up to a multiple of kScoreRun
+  float* scores = nullptr;  // [rows, score_heads(heads), most] scratch
   Angles rope;
   Activation out;  // [all rows, heads · dim]; f32 and split only
 };

@@ -17,7 +17,7 @@
 // other by the same warp for many. Both give the same bits.
 #pragma once
 
-#include "inference/ops/cuda/formats.cuh"
+#include "inference/ops/cuda/mma.cuh"
 
 namespace ambit::inference::ops::cuda {
 
@@ -137,13 +137,6 @@ template <class Format>
 __device__ inline Piece load(const Operand& w, int row, int col) {
   return {*reinterpret_cast<const uint4*>(bytes_at<Format>(w, row, col)),
           Format::scale(Format::raw(w, row, col))};
-}
-
-__device__ inline void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 // One step of columns: acc[m][n] += pieces[m] · x(n, term, i), the eight x of this lane's columns

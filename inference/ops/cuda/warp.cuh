@@ -32,13 +32,14 @@ __device__ inline float group_max(float value) {
 }
 
 // Sums each of N values over the warp with N - 1 + log2(32 / N) shuffles: every step halves the
-// values that a lane carries. Lane l ends with the sum of value l / (32 / N).
-template <int N, int kStep = kWarp / 2>
+// values that a lane carries. Lane l ends with the sum of value l / (32 / N). kLast: the sums are
+// over the lanes that have their number below kLast in common.
+template <int N, int kStep = kWarp / 2, int kLast = 1>
 __device__ inline float warp_sums(const float (&v)[N]) {
   if constexpr (N == 1) {
     float sum = v[0];
 #pragma unroll
-    for (int step = kStep; step > 0; step /= 2) sum += __shfl_xor_sync(kAllLanes, sum, step);
+    for (int step = kStep; step >= kLast; step /= 2) sum += __shfl_xor_sync(kAllLanes, sum, step);
     return sum;
   } else {
     const bool upper = (threadIdx.x & static_cast<unsigned>(kStep)) != 0;
@@ -49,7 +50,7 @@ __device__ inline float warp_sums(const float (&v)[N]) {
       const float keep = upper ? v[i + N / 2] : v[i];
       half[i] = keep + __shfl_xor_sync(kAllLanes, send, kStep);
     }
-    return warp_sums<N / 2, kStep / 2>(half);
+    return warp_sums<N / 2, kStep / 2, kLast>(half);
   }
 }
 
