@@ -157,6 +157,49 @@ TEST(Review, MarkersSecretsLeftoversOnAddedLinesOnly) {
   }
 }
 
+TEST(Review, ABracketLostInABodyOfCIsSaidOnce) {
+  TempRepo repo;
+  const std::string head = "int first(int a) {\n  if (a) {\n    a = 2;\n";
+  const std::string tail = "  return a;\n}\n\nint second(int a) {\n  return first(a);\n}\n";
+  repo.write("a.c", head + "  }\n" + tail);
+  repo.write("b.c", "int second(int a);\nint third(void) {\n  return second(1);\n}\n");
+  repo.commit("one");
+  repo.write("a.c", head + tail);  // nothing but a line less
+  EXPECT_EQ(said(facts(repo)), "parse-error a.c:4\n");
+  repo.write("a.c",
+             head + "  }\n#if A\n  if (a) {\n#else\n  if (!a) {\n#endif\n    a = 3;\n  }\n" + tail);
+  EXPECT_EQ(said(facts(repo)), "");
+}
+
+TEST(Review, SarifForAiHasRuleIdsOfATaxonomyAndNoFingerprints) {
+  Report report;
+  report.change = "0123abcd..index";
+  report.root = "/r p";
+  for (const auto* rule : {"secret", "parse-error", "secret-file"}) {
+    Finding f;
+    f.rule = rule;
+    f.path = "a.c";
+    f.snippet = "int a;";
+    report.findings.push_back(f);
+  }
+  const auto run = nlohmann::json::parse(format_sarif(report, SarifProfile::kAi))["runs"][0];
+  const auto& list = run["tool"]["driver"]["rules"];
+  std::vector<std::string> ids;
+  for (const auto& r : run["results"]) {
+    ids.push_back(r["ruleId"]);
+    const auto id = ids.back().substr(0, ids.back().find('/'));
+    EXPECT_EQ(list[r["ruleIndex"].get<std::size_t>()]["id"], id);
+    EXPECT_FALSE(r.contains("fingerprints") || r.contains("partialFingerprints"));
+    EXPECT_NE(r["message"]["markdown"].get<std::string>().find("int a;"), std::string::npos);
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{"CWE-798/secret", "NOVEL-parse-error",
+                                           "CWE-798/secret-file"}));
+  const auto& from = run["versionControlProvenance"][0];
+  EXPECT_EQ(from["revisionId"], "0123abcd");
+  EXPECT_EQ(from["repositoryUri"], "file:///r%20p");
+  EXPECT_EQ(run["properties"]["ai/origin"], "annotated");
+}
+
 TEST(Review, FingerprintsSurviveMovesAndIndentation) {
   TempRepo repo;
   repo.commit("none");

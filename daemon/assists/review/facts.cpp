@@ -81,7 +81,7 @@ Facts find_facts(const ChangeSet& change, const std::shared_ptr<const indexer::S
   const auto stopped = [&] { return options.stop.stop_requested(); };
   for (const auto& file : change.files) {
     if (stopped()) break;
-    if (!file.after || file.added.empty()) continue;
+    if (!file.after || file.changed().empty()) continue;
     const auto before = out.findings.size();
     rule_conflict_markers(file, out.findings);
     rule_secrets(file, out.findings);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "daemon/assists/review/change.h"
 #include "daemon/assists/review/finding.h"
+#include "daemon/assists/review/lexical.h"
 #include "indexer/index.h"
 
 namespace ambit::daemon::review {
@@ -51,6 +53,10 @@ void rule_changed_signatures(RuleContext& context);
 void rule_missing_files(RuleContext& context);
 void rule_removed_tests(RuleContext& context);
 
+// The brackets of a file that were even before the change and are no longer.
+[[nodiscard]] std::optional<Balance> brackets_lost(const ChangedFile& file);
+// Whether what `after` defines may be swallowed by an error.
+[[nodiscard]] bool hides_definitions(const ChangedFile& file);
 [[nodiscard]] bool is_test_path(std::string_view path);
 // A range that covers a line from its first to its last byte without the white space around.
 [[nodiscard]] Range whole_line(std::string_view text, const std::vector<std::uint32_t>& starts,

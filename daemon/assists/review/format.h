@@ -29,11 +29,13 @@ struct Report {
 // reviewdog's diagnostic format, one document or one diagnostic a line.
 [[nodiscard]] std::string format_rdjson(const Report& report);
 [[nodiscard]] std::string format_rdjsonl(const Report& report);
-// SARIF 2.1.0. kGitHub is what code scanning reads (partialFingerprints); kAi adds where each
-// finding comes from and how sure it is, for readers that weigh findings of models.
+// SARIF 2.1.0. kGitHub is what code scanning reads (partialFingerprints); kAi says where each
+// finding comes from and how sure it is, for readers that weigh findings of models: its rule ids
+// are "CWE-798/secret" or "NOVEL-" and ours.
 enum class SarifProfile { kGitHub, kAi };
 [[nodiscard]] std::string format_sarif(const Report& report, SarifProfile profile);
 // For a pull request or a chat.
 [[nodiscard]] std::string format_markdown(const Report& report);
+[[nodiscard]] std::string finding_markdown(const Finding& finding);  // one of it, without its place
 
 }  // namespace ambit::daemon::review

@@ -94,29 +94,33 @@ std::string format_text(const Report& report, bool colours) {
   return out;
 }
 
+std::string finding_markdown(const Finding& f) {
+  const char* const kMark[] = {"info", "**warning**", "**error**"};
+  std::string out = std::string(kMark[static_cast<std::size_t>(f.severity)]) + " `" + f.rule +
+                    "`: " + printable(f.message) + "\n";
+  if (!f.explanation.empty()) out += "\n" + printable(f.explanation) + "\n";
+  if (!f.snippet.empty()) {
+    // A fence longer than any inside, so that code with fences stays code.
+    std::size_t run = 0, longest = 2;
+    for (const char c : f.snippet) {
+      run = c == '`' ? run + 1 : 0;
+      longest = std::max(longest, run);
+    }
+    const std::string fence(longest + 1, '`');
+    out += "\n" + fence + "\n" + printable(f.snippet) + (f.snippet.ends_with('\n') ? "" : "\n") +
+           fence + "\n";
+  }
+  for (const auto& r : f.related) {
+    out += "- `" + place(r.path, r.range) + "`: " + printable(r.message) + "\n";
+  }
+  if (f.fix) out += "\nFix: " + printable(f.fix->title) + "\n";
+  return out;
+}
+
 std::string format_markdown(const Report& report) {
   std::string out = "## Review: " + summary(report) + "\n";
-  const char* const kMark[] = {"info", "**warning**", "**error**"};
   for (const auto& f : report.findings) {
-    out += "\n### `" + place(f.path, f.range) + "`\n\n";
-    out += std::string(kMark[static_cast<std::size_t>(f.severity)]) + " `" + f.rule +
-           "`: " + printable(f.message) + "\n";
-    if (!f.explanation.empty()) out += "\n" + printable(f.explanation) + "\n";
-    if (!f.snippet.empty()) {
-      // A fence longer than any inside, so that code with fences stays code.
-      std::size_t run = 0, longest = 2;
-      for (const char c : f.snippet) {
-        run = c == '`' ? run + 1 : 0;
-        longest = std::max(longest, run);
-      }
-      const std::string fence(longest + 1, '`');
-      out += "\n" + fence + "\n" + printable(f.snippet) + (f.snippet.ends_with('\n') ? "" : "\n") +
-             fence + "\n";
-    }
-    for (const auto& r : f.related) {
-      out += "- `" + place(r.path, r.range) + "`: " + printable(r.message) + "\n";
-    }
-    if (f.fix) out += "\nFix: " + printable(f.fix->title) + "\n";
+    out += "\n### `" + place(f.path, f.range) + "`\n\n" + finding_markdown(f);
   }
   for (const auto& note : report.notes) out += "\n> " + printable(note) + "\n";
   return out;

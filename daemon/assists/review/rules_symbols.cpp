@@ -86,8 +86,8 @@ std::map<std::string, Gone> removed_definitions(const RuleContext& c) {
   std::set<std::string> ambiguous;
   for (const auto& f : c.change.files) {
     if (!f.before || !f.before->parsed) continue;
-    // A file that does not parse hides its definitions; a generated one is made elsewhere.
-    if (f.after && (!f.after->parsed || !f.after->facts.errors.empty())) continue;
+    if (f.after && hides_definitions(f)) continue;
+    // A generated one is made elsewhere.
     if (f.file_class != indexer::FileClass::kSource) continue;
     const auto& all = f.before->facts.definitions;
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -363,10 +363,10 @@ void rule_changed_signatures(RuleContext& c) {
   Texts texts(*c.after);
   std::set<std::string> done;
   for (const auto& file : c.change.files) {
-    if (!file.before || !file.after || !file.before->parsed || !file.after->parsed) continue;
+    if (!file.before || !file.after || !file.before->parsed) continue;
     if (!counts_arguments(file.language) || file.file_class != indexer::FileClass::kSource)
       continue;
-    if (!file.after->facts.errors.empty()) continue;
+    if (hides_definitions(file)) continue;
     const auto old_code = code_only(file.before->text, file.language);
     const auto new_code = code_only(file.after->text, file.language);
     const auto starts = line_starts(file.after->text);

@@ -1,6 +1,7 @@
 // Rules over the syntax of one file: it no longer parses, or defines something twice.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "daemon/assists/review/facts.h"
 #include "daemon/assists/review/lexical.h"
@@ -8,6 +9,7 @@
 namespace ambit::daemon::review {
 namespace {
 
+using indexer::ByteSpan;
 using indexer::Language;
 
 // Grammars of these languages have no macros to stumble over: an error is an error.
@@ -49,34 +51,59 @@ bool overloads(Language l) {
          l == Language::kSwift || l == Language::kTypeScript || l == Language::kTsx;
 }
 
+std::vector<ByteSpan> errors_of(const Side& side, Language language) {
+  if (!indexer::has_outline(language)) return side.facts.errors;
+  thread_local indexer::Extractor extractor;  // an outline leaves bodies out
+  auto errors = extractor.grammar_errors(language, side.text);
+  return errors ? std::move(*errors) : std::vector<ByteSpan>();
+}
+
+// An error whose text was none before; with `parsed_before` only where there was no other either.
+std::optional<ByteSpan> first_new_error(const ChangedFile& file, bool parsed_before) {
+  std::set<std::string_view> old;
+  for (const auto& e : errors_of(*file.before, file.language)) old.insert(file.before->slice(e));
+  if (parsed_before && !old.empty()) return std::nullopt;
+  for (const auto& e : errors_of(*file.after, file.language)) {
+    if (e.size() == 0 || !old.contains(file.after->slice(e))) return e;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
+std::optional<Balance> brackets_lost(const ChangedFile& file) {
+  if (!file.before || !file.after || !knows_brackets(file.language)) return std::nullopt;
+  const auto of = [&](const Side& side) {
+    return balance(code_only(side.text, file.language), file.language);
+  };
+  const auto now = of(*file.after);
+  if (now.even() || !of(*file.before).even()) return std::nullopt;
+  return now;
+}
+
+bool hides_definitions(const ChangedFile& file) {
+  return !file.after->parsed || !file.after->facts.errors.empty() || brackets_lost(file);
+}
+
 void rule_parse_errors(const ChangedFile& file, std::vector<Finding>& out) {
-  if (!file.after->parsed || file.after->facts.errors.empty()) return;
   if (file.file_class != indexer::FileClass::kSource) return;
-  const bool fresh = file.diff.change == indexer::Change::kAdded || !file.before;
   // Jinja, patches and fixtures with the extension of a language come new and broken on purpose.
-  if (fresh || !file.before->parsed || !file.before->facts.errors.empty()) return;
-  const auto code = code_only(file.after->text, file.language);
-  const auto now = balance(code, file.language);
-  bool sure = exact_grammar(file.language);
+  if (!file.after->parsed || !file.before || !file.before->parsed) return;
   std::string what;
-  if (knows_brackets(file.language)) {
-    const auto then = balance(code_only(file.before->text, file.language), file.language);
-    const auto word = [&](int count, const char* open, const char* close) {
-      if (count == 0) return;
-      if (!what.empty()) what += ", ";
-      what += count > 0 ? std::to_string(count) + " '" + open + "' without '" + close + "'"
-                        : std::to_string(-count) + " '" + close + "' too many";
-    };
-    if (then.even() && !now.even()) {
-      sure = true;
-      word(now.curly, "{", "}");
-      word(now.round, "(", ")");
-      word(now.square, "[", "]");
-    }
+  const auto word = [&](int count, const char* open, const char* close) {
+    if (count == 0) return;
+    if (!what.empty()) what += ", ";
+    what += count > 0 ? std::to_string(count) + " '" + open + "' without '" + close + "'"
+                      : std::to_string(-count) + " '" + close + "' too many";
+  };
+  if (const auto now = brackets_lost(file)) {
+    word(now->curly, "{", "}");
+    word(now->round, "(", ")");
+    word(now->square, "[", "]");
   }
-  if (!sure) return;
+  if (what.empty() && !exact_grammar(file.language)) return;
+  const auto error = first_new_error(file, what.empty());
+  if (!error) return;
   const auto& text = file.after->text;
   const auto starts = line_starts(text);
   const auto line_of = [&](std::uint32_t offset) {
@@ -84,12 +111,11 @@ void rule_parse_errors(const ChangedFile& file, std::vector<Finding>& out) {
                                       starts.begin() - 1);
   };
   // An error shows where the parser gave up, often after the change that made it: the finding goes
-  // to an added line inside the error, else to the last one before it.
-  const auto error = file.after->facts.errors.front();
-  const auto first = line_of(error.begin);
-  const auto last = line_of(error.end > error.begin ? error.end - 1 : error.begin);
+  // to a changed line inside the error, else to the last one before it.
+  const auto first = line_of(error->begin);
+  const auto last = line_of(error->end > error->begin ? error->end - 1 : error->begin);
   std::optional<std::uint32_t> line;
-  for (const auto& lines : file.added) {
+  for (const auto& lines : file.changed()) {
     if (lines.end > first && lines.begin <= last) {
       line = std::max(lines.begin, first);
       break;
