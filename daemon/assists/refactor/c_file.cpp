@@ -3,39 +3,12 @@
 #include <algorithm>
 
 #include "daemon/assists/refactor/includes.h"
-#include "indexer/syntax/languages.h"
 
 namespace ambit::daemon {
 
-using indexer::ByteSpan;
 using indexer::kNoNode;
-using indexer::Snapshot;
-using indexer::SyntaxTree;
 
-Result<CFile> load_c_file(const Snapshot& snapshot, const std::string& path) {
-  CFile out;
-  out.path = path;
-  AMBIT_TRY(text, snapshot.text(path));
-  out.text = std::move(text);
-  const auto info = snapshot.file(path);
-  const auto language = info ? info->language : indexer::language_of(path);
-  indexer::Extractor extractor;
-  AMBIT_TRY(facts, extractor.extract(language, out.text));
-  out.facts = std::move(facts);
-  AMBIT_TRY(tree, SyntaxTree::parse(language, out.text));
-  out.tree = std::move(tree);
-  return out;
-}
-
-bool inside(ByteSpan inner, ByteSpan outer) {
-  return outer.begin <= inner.begin && inner.end <= outer.end;
-}
-
-Error refusal(const std::string& path, std::uint32_t line, const std::string& why) {
-  return make_error(Code::kInvalidArgument, path + ":" + std::to_string(line + 1) + " " + why);
-}
-
-Insertion include_lines(const CFile& f, const std::vector<std::string>& words) {
+Insertion include_lines(const SourceFile& f, const std::vector<std::string>& words) {
   const auto end = std::string(line_end_of(f.text));
   std::string lines;
   for (const auto& w : words) lines += "#include " + w + end;
@@ -73,7 +46,7 @@ Insertion include_lines(const CFile& f, const std::vector<std::string>& words) {
   return {at, lines};
 }
 
-std::optional<std::uint32_t> end_of_namespace(const CFile& file,
+std::optional<std::uint32_t> end_of_namespace(const SourceFile& file,
                                               const std::vector<std::string>& namespaces) {
   const auto& tree = *file.tree;
   std::string wanted;
@@ -97,7 +70,7 @@ std::optional<std::uint32_t> end_of_namespace(const CFile& file,
   return out;
 }
 
-std::vector<std::string> namespaces_around(const CFile& file, std::uint32_t node) {
+std::vector<std::string> namespaces_around(const SourceFile& file, std::uint32_t node) {
   const auto& tree = *file.tree;
   std::vector<std::string> out;
   for (auto p = tree[node].parent; p != kNoNode; p = tree[p].parent) {

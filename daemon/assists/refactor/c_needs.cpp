@@ -295,8 +295,8 @@ class Finder {
   const Symbol& symbol_;
   const std::string& to_;
   const bool header_;
-  const CFile& from_;
-  const CFile* const target_;
+  const SourceFile& from_;
+  const SourceFile* const target_;
   const Definition& definition_;
   const ByteSpan span_;
   const std::vector<std::string>& namespaces_;

@@ -22,8 +22,8 @@ struct CMove {
   const indexer::Symbol& symbol;
   const std::string& to;
   bool header = false;  // from a header to a header
-  const CFile& from;
-  const CFile* target = nullptr;  // null: a new file
+  const SourceFile& from;
+  const SourceFile* target = nullptr;  // null: a new file
   const indexer::Definition& definition;
   indexer::ByteSpan span;               // its lines in `from`
   std::vector<std::string> namespaces;  // around it, outermost first

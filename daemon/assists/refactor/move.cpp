@@ -7,6 +7,7 @@
 #include "daemon/assists/refactor/rename.h"
 #include "daemon/assists/refactor/rename_sites.h"
 #include "daemon/assists/refactor/site_text.h"
+#include "daemon/assists/refactor/source_file.h"
 #include "indexer/git/repository.h"
 #include "indexer/syntax/tree.h"
 
@@ -23,35 +24,6 @@ using indexer::SyntaxTree;
 
 namespace {
 
-Error no(const std::string& path, std::uint32_t line, const std::string& why) {
-  return make_error(Code::kInvalidArgument, path + ":" + std::to_string(line + 1) + " " + why);
-}
-
-struct File {
-  std::string path, text;
-  Facts facts;
-  indexer::BlobId blob;
-  [[nodiscard]] std::string_view slice(ByteSpan s) const {
-    return std::string_view(text).substr(s.begin, s.size());
-  }
-};
-
-Result<File> load(const Snapshot& snapshot, const std::string& path) {
-  File out;
-  out.path = path;
-  AMBIT_TRY(text, snapshot.text(path));
-  out.text = std::move(text);
-  out.blob = indexer::hash_blob(out.text);
-  indexer::Extractor extractor;
-  AMBIT_TRY(facts, extractor.extract(indexer::language_of(path), out.text));
-  out.facts = std::move(facts);
-  return out;
-}
-
-bool inside(ByteSpan inner, ByteSpan outer) {
-  return outer.begin <= inner.begin && inner.end <= outer.end;
-}
-
 // One import statement that binds names.
 struct Bound {
   const indexer::Import* import = nullptr;
@@ -60,7 +32,7 @@ struct Bound {
 };
 
 // Names that a statement "from m import a, b as c" or "import { a, b as c } from 'm'" binds.
-Bound bound_by(const File& f, const indexer::Import& import) {
+Bound bound_by(const SourceFile& f, const indexer::Import& import) {
   Bound out;
   out.import = &import;
   const auto words = f.slice(import.statement);
@@ -103,10 +75,10 @@ class Mover {
   Result<PlanStep> plan(std::stop_token stop) {
     const auto language = indexer::language_of(symbol_.path);
     python_ = language == Language::kPython;
-    AMBIT_TRY(from, load(snapshot_, symbol_.path));
+    AMBIT_TRY(from, load_facts(snapshot_, symbol_.path));
     from_ = std::move(from);
     if (snapshot_.file(to_)) {
-      AMBIT_TRY(target, load(snapshot_, to_));
+      AMBIT_TRY(target, load_facts(snapshot_, to_));
       target_ = std::move(target);
     }
     AMBIT_CHECK_OK(find_span());
@@ -115,42 +87,21 @@ class Mover {
     AMBIT_CHECK_OK(change_users(stop));
     AMBIT_CHECK_OK(change_source());
     change_target(head);
-    PlanStep out;
-    out.title = "move " + symbol_.name + " to " + to_;
-    for (auto& [path, file] : files_) out.files.push_back(std::move(file));
-    return out;
+    return edits_.take("move " + symbol_.name + " to " + to_);
   }
 
  private:
-  PlanFile& file(const File& f) {
-    auto& out = files_[f.path];
-    out.path = f.path;
-    out.blob = f.blob.hex();
-    return out;
-  }
-  void edit(const File& f, ByteSpan span, std::string text) {
-    file(f).edits.push_back(
-        {site_of_offset(f.text, span.begin), std::string(f.slice(span)), std::move(text)});
+  void edit(const SourceFile& f, ByteSpan span, std::string text) {
+    edits_.edit(f, span, std::move(text));
   }
 
   // The statement with its decorators, export and comment, as whole lines.
   Result<void> find_span() {
-    span_ = symbol_.span;
-    const auto& text = from_.text;
-    while (span_.begin > 0 && text[span_.begin - 1] != '\n') {
-      if (text[span_.begin - 1] != ' ' && text[span_.begin - 1] != '\t') {
-        return no(symbol_.path, symbol_.line, "stands behind something else on its line");
-      }
-      --span_.begin;
-    }
-    const auto end = text.find('\n', span_.end);
-    const auto rest = text.substr(span_.end, end == std::string::npos ? end : end - span_.end);
-    if (rest.find_first_not_of(" \t\r;") != std::string::npos) {
-      return no(symbol_.path, symbol_.line, "shares its last line with something else");
-    }
-    span_.end = static_cast<std::uint32_t>(end == std::string::npos ? text.size() : end + 1);
+    AMBIT_TRY(span, whole_lines(from_, symbol_, symbol_.span));
+    span_ = span;
     if (!python_ && from_.slice(span_).find("export default") != std::string_view::npos) {
-      return no(symbol_.path, symbol_.line, "is the default of its module; move the file instead");
+      return refusal(symbol_.path, symbol_.line,
+                     "is the default of its module; move the file instead");
     }
     exported_ = python_ || from_.slice(span_).find("export ") != std::string_view::npos;
     return {};
@@ -160,7 +111,7 @@ class Mover {
     if (!target_) return {};
     for (const auto& d : target_->facts.definitions) {
       if (d.parent < 0 && target_->slice(d.name) == symbol_.name) {
-        return no(to_, d.line, "defines " + symbol_.name + " already");
+        return refusal(to_, d.line, "defines " + symbol_.name + " already");
       }
     }
     for (const auto& i : target_->facts.imports) {
@@ -218,7 +169,7 @@ class Mover {
         return make_error(Code::kInvalidArgument, to_ + " has another " + name);
       }
       if (!python_ && from_.slice(d.span).find("export") == std::string_view::npos) {
-        return no(symbol_.path, d.line, "is not exported, and " + symbol_.name + " uses it");
+        return refusal(symbol_.path, d.line, "is not exported, and " + symbol_.name + " uses it");
       }
       needs_source_ = true;
       out.push_back(import_line(to_, symbol_.path, name, name));
@@ -296,14 +247,14 @@ class Mover {
           (text->find(symbol_.name) == std::string::npos && text->find('*') == std::string::npos)) {
         continue;
       }
-      auto loaded = load(snapshot_, info.path);
+      auto loaded = load_facts(snapshot_, info.path);
       if (!loaded) continue;
       AMBIT_CHECK_OK(change_user(*loaded));
     }
     return {};
   }
 
-  Result<void> change_user(const File& f) {
+  Result<void> change_user(const SourceFile& f) {
     for (const auto& i : f.facts.imports) {
       const auto module = f.slice(i.module);
       const auto target = imports_.target(f.path, module);
@@ -316,7 +267,7 @@ class Mover {
         for (const auto& [local, name] : bound.names) {
           if (*target + name == stem &&
               f.text.find(local + "." + symbol_.name) != std::string::npos) {
-            return no(f.path, line, "reaches " + symbol_.name + " through its module");
+            return refusal(f.path, line, "reaches " + symbol_.name + " through its module");
           }
         }
       }
@@ -326,13 +277,13 @@ class Mover {
           python_ ? words.starts_with("from") : words.find('{') != std::string_view::npos;
       if (!named || bound.everything) {
         if (f.text.find("." + symbol_.name) != std::string::npos || (bound.everything && python_)) {
-          return no(f.path, line, "reaches " + symbol_.name + " through its module");
+          return refusal(f.path, line, "reaches " + symbol_.name + " through its module");
         }
         continue;
       }
       for (const auto& [local, name] : bound.names) {
         if (name != symbol_.name) continue;
-        if (words.starts_with("export")) return no(f.path, line, "exports it again");
+        if (words.starts_with("export")) return refusal(f.path, line, "exports it again");
         const bool types = !python_ && words.starts_with("import type");
         auto added = f.path == to_ ? std::string() : import_line(f.path, to_, name, local);
         if (types && !added.empty()) added.replace(0, 6, "import type");
@@ -343,7 +294,7 @@ class Mover {
   }
 
   // Takes one name out of an import, and puts a statement beside it.
-  Result<void> replace_import(const File& f, const indexer::Import& i, const Bound& bound,
+  Result<void> replace_import(const SourceFile& f, const indexer::Import& i, const Bound& bound,
                               const std::string& name, const std::string& local,
                               const std::string& added, std::uint32_t line) {
     if (bound.names.size() == 1) {
@@ -365,7 +316,7 @@ class Mover {
       const bool behind = at > i.module.end - i.statement.begin;
       if (begins && ends && behind == python_) break;
     }
-    if (at == std::string_view::npos) return no(f.path, line, "is written in an unusual way");
+    if (at == std::string_view::npos) return refusal(f.path, line, "is written in an unusual way");
     auto begin = at, end = at + as.size();
     while (end < words.size() && (words[end] == ' ' || words[end] == '\n')) ++end;
     if (end < words.size() && words[end] == ',') {
@@ -375,7 +326,7 @@ class Mover {
       end = at + as.size();
       while (begin > 0 && (words[begin - 1] == ' ' || words[begin - 1] == '\n')) --begin;
       if (begin == 0 || words[begin - 1] != ',')
-        return no(f.path, line, "is written in an unusual way");
+        return refusal(f.path, line, "is written in an unusual way");
       --begin;
     }
     const auto from = i.statement.begin;
@@ -399,18 +350,15 @@ class Mover {
                                                     symbol_.name + " out of it first");
     }
     if (!python_ && !exported_ && used) {
-      return no(symbol_.path, symbol_.line,
-                "is not exported, and its file uses it; export it first");
+      return refusal(symbol_.path, symbol_.line,
+                     "is not exported, and its file uses it; export it first");
     }
     if (used && needs_source_) {
       return make_error(Code::kInvalidArgument, symbol_.path + " and " + to_ +
                                                     " would need each other: " + symbol_.name +
                                                     " uses names of its file, and is used there");
     }
-    auto span = span_;
-    // With the empty lines that set it apart.
-    while (span.end < text.size() && text[span.end] == '\n') ++span.end;
-    edit(from_, span, "");
+    edit(from_, with_gap(from_, span_), "");
     if (used) {
       const auto line = import_line(symbol_.path, to_, symbol_.name, symbol_.name);
       const auto end = std::string(line_end_of(text));
@@ -419,7 +367,7 @@ class Mover {
         edit(from_, {at, at}, line + end + end);
       } else {
         const auto at = from_.facts.imports.back().statement.end;
-        if (inside({at, at}, span_)) return no(symbol_.path, symbol_.line, "holds an import");
+        if (inside({at, at}, span_)) return refusal(symbol_.path, symbol_.line, "holds an import");
         edit(from_, {at, at}, end + line);
       }
     }
@@ -443,12 +391,10 @@ class Mover {
     const auto words = std::string(from_.slice(span_));
     const std::string gap = python_ ? "\n\n" : "\n";
     if (!target_) {
-      auto& made = files_[to_];
-      made.path = to_;
       std::string text;
       for (const auto& line : head) text += line + "\n";
       if (!head.empty()) text += gap;
-      made.create = text + with_line_ends(words, "\n");
+      edits_.create(to_, text + with_line_ends(words, "\n"));
       return;
     }
     const auto& f = *target_;
@@ -469,11 +415,29 @@ class Mover {
   Symbol symbol_;
   std::string to_;
   bool python_ = false, exported_ = false, needs_source_ = false;
-  File from_;
-  std::optional<File> target_;
+  SourceFile from_;
+  std::optional<SourceFile> target_;
   ByteSpan span_;
-  std::map<std::string, PlanFile> files_;
+  FileEdits edits_;
 };
+
+}  // namespace
+
+namespace {
+
+// Whether a symbol is what an instruction calls `name`. In C++ a scope may be a namespace: whether
+// it is one, the move looks at. In Go it is the type of a method.
+bool is_meant(const Symbol& s, const std::string& name, const std::string& to) {
+  if (s.declaration_only) return false;
+  const auto language = indexer::language_of(s.path);
+  const bool c = same_family(language, Language::kC), go = language == Language::kGo;
+  if (!c && !go) return s.scope.empty();
+  if (s.kind == SymbolKind::kField) return false;
+  if (go && folder_of_path(s.path) != folder_of_path(to)) return false;
+  const auto separator = std::string(indexer::language_info(language).separator);
+  const auto whole = s.scope.empty() ? s.name : s.scope + separator + s.name;
+  return whole == name || whole.ends_with(separator + name);
+}
 
 }  // namespace
 
@@ -481,19 +445,20 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
                            std::stop_token stop) {
   AMBIT_CHECK_OK(check_path(to));
   std::vector<Symbol> found;
+  bool elsewhere = false;
   for (auto& s : snapshot.definitions(last_name(name), 200)) {
-    if (s.declaration_only) continue;
-    const bool c = same_family(indexer::language_of(s.path), Language::kC);
-    // In C++ a scope may be a namespace: whether it is one, the move looks at.
-    const auto whole = s.scope.empty() ? s.name : s.scope + "::" + s.name;
-    if (c ? (whole == name || whole.ends_with("::" + name)) && s.kind != SymbolKind::kField
-          : s.scope.empty()) {
+    if (is_meant(s, name, to)) {
       found.push_back(std::move(s));
+    } else {
+      elsewhere = elsewhere || (indexer::language_of(s.path) == Language::kGo);
     }
   }
   if (found.empty()) {
-    return make_error(Code::kNotFound,
-                      "the index knows no function or class " + name + " at the top of a file");
+    return make_error(
+        Code::kNotFound,
+        elsewhere ? "definitions of Go move within their package; the folder of " + to +
+                        " defines no " + name
+                  : "the index knows no function or class " + name + " at the top of a file");
   }
   if (found.size() > 1) {
     return make_error(Code::kInvalidArgument, std::to_string(found.size()) + " files define " +
@@ -502,26 +467,25 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   }
   const auto& symbol = found[0];
   const auto language = indexer::language_of(symbol.path);
-  const bool c = same_family(language, Language::kC);
-  if (!c && language != Language::kPython && !same_family(language, Language::kJavaScript)) {
+  const bool c = same_family(language, Language::kC), go = language == Language::kGo;
+  if (!c && !go && language != Language::kPython && !same_family(language, Language::kJavaScript)) {
     return make_error(Code::kUnsupported,
-                      "moving a definition is exact in C, C++, Python, JavaScript and TypeScript "
-                      "only; " +
+                      "moving a definition is exact in C, C++, Go, Python, JavaScript and "
+                      "TypeScript only; " +
                           symbol.path + " is none of these");
   }
-  if (c && to != symbol.path && same_family(indexer::language_of(to), language)) {
-    return plan_c_move(snapshot, symbol, to);
+  if (to == symbol.path) return make_error(Code::kInvalidArgument, name + " is there already");
+  if (!same_family(indexer::language_of(to), language)) {
+    return make_error(Code::kInvalidArgument, to + " would be a file of another language");
   }
+  if (c) return plan_c_move(snapshot, symbol, to);
+  if (go) return plan_go_move(snapshot, symbol, to);
   if (symbol.kind != SymbolKind::kFunction && symbol.kind != SymbolKind::kClass &&
       symbol.kind != SymbolKind::kInterface && symbol.kind != SymbolKind::kTypeAlias) {
     return make_error(Code::kInvalidArgument, name + " is a " +
                                                   std::string(to_string(symbol.kind)) +
                                                   "; functions and classes can be moved");
   }
-  if (!same_family(indexer::language_of(to), language)) {
-    return make_error(Code::kInvalidArgument, to + " would be a file of another language");
-  }
-  if (to == symbol.path) return make_error(Code::kInvalidArgument, name + " is there already");
   return Mover(snapshot, symbol, to).plan(stop);
 }
 

@@ -1,4 +1,5 @@
-// Moves a function or class from one file to another, with the imports of everybody who uses it.
+// Moves a function, class or type from one file to another, with the imports of everybody who uses
+// it.
 #pragma once
 
 #include "daemon/assists/refactor/plan.h"
@@ -6,10 +7,10 @@
 
 namespace ambit::daemon {
 
-// Python, JavaScript and TypeScript modules, and C and C++ (plan_c_move); `to` may be new, but for
-// source files of C and C++. kInvalidArgument, with the place, wherever it would not be exact: both
-// files would need each other, somebody imports everything or reaches the name through the module,
-// a name is taken. kUnsupported for other languages.
+// Python, JavaScript and TypeScript modules, C and C++ (plan_c_move) and Go (plan_go_move); `to`
+// may be new, but for source files of C and C++. kInvalidArgument, with the place, wherever it
+// would not be exact: both files would need each other, somebody imports everything or reaches the
+// name through the module, a name is taken. kUnsupported for other languages.
 [[nodiscard]] Result<PlanStep> plan_move(const indexer::Snapshot& snapshot, const std::string& name,
                                          const std::string& to, std::stop_token stop = {});
 
@@ -17,5 +18,9 @@ namespace ambit::daemon {
 // other too is not looked at. `symbol` has a body, and `to` is another file of the same family.
 [[nodiscard]] Result<PlanStep> plan_c_move(const indexer::Snapshot& snapshot,
                                            const indexer::Symbol& symbol, const std::string& to);
+
+// Within its package; a method is named by its type too, "T.Method".
+[[nodiscard]] Result<PlanStep> plan_go_move(const indexer::Snapshot& snapshot,
+                                            const indexer::Symbol& symbol, const std::string& to);
 
 }  // namespace ambit::daemon

@@ -45,10 +45,10 @@ class CMover {
                     ? symbol_.path + " is a header, so its users include it; " + to_ + " is none"
                     : to_ + " is a header; a function there would be defined in every user");
     }
-    AMBIT_TRY(from, load_c_file(snapshot_, symbol_.path));
+    AMBIT_TRY(from, load_source(snapshot_, symbol_.path));
     from_ = std::move(from);
     if (snapshot_.file(to_)) {
-      AMBIT_TRY(target, load_c_file(snapshot_, to_));
+      AMBIT_TRY(target, load_source(snapshot_, to_));
       target_ = std::move(target);
     } else if (!header_) {
       return no("there is no " + to_ + "; make it and name it in your build first");
@@ -61,19 +61,12 @@ class CMover {
     needs_ = std::move(needs);
     AMBIT_CHECK_OK(leave());
     AMBIT_CHECK_OK(arrive());
-    PlanStep out;
-    out.title = "move " + symbol_.name + " to " + to_;
-    for (auto& [path, file] : files_) out.files.push_back(std::move(file));
-    return out;
+    return edits_.take("move " + symbol_.name + " to " + to_);
   }
 
  private:
-  void edit(const CFile& f, ByteSpan span, std::string text) {
-    auto& out = files_[f.path];
-    out.path = f.path;
-    out.blob = indexer::hash_blob(f.text).hex();
-    out.edits.push_back(
-        {site_of_offset(f.text, span.begin), std::string(f.slice(span)), std::move(text)});
+  void edit(const SourceFile& f, ByteSpan span, std::string text) {
+    edits_.edit(f, span, std::move(text));
   }
 
   Result<void> find_definition() {
@@ -81,19 +74,8 @@ class CMover {
       if (d.name == symbol_.name_span) definition_ = &d;
     }
     if (definition_ == nullptr) return no(symbol_.path + " has changed; try again");
-    const auto& text = from_.text;
-    span_ = definition_->span;
-    while (span_.begin > 0 && text[span_.begin - 1] != '\n') {
-      if (text[span_.begin - 1] != ' ' && text[span_.begin - 1] != '\t') {
-        return refusal(symbol_.path, symbol_.line, "stands behind something else on its line");
-      }
-      --span_.begin;
-    }
-    const auto end = std::min(text.find('\n', span_.end), text.size());
-    if (text.substr(span_.end, end - span_.end).find_first_not_of(" \t\r;") != std::string::npos) {
-      return refusal(symbol_.path, symbol_.line, "shares its last line with something else");
-    }
-    span_.end = static_cast<std::uint32_t>(std::min(end + 1, text.size()));
+    AMBIT_TRY(span, whole_lines(from_, symbol_, definition_->span));
+    span_ = span;
     return {};
   }
 
@@ -177,8 +159,7 @@ class CMover {
       if (!used) first = m.span.begin;
       used = true;
     }
-    auto span = span_;
-    while (span.end < text.size() && text[span.end] == '\n') ++span.end;
+    const auto span = with_gap(from_, span_);
     if (header_) {
       if (graph_.closure(symbol_.path).contains(to_)) {
         edit(from_, span, "");
@@ -243,7 +224,7 @@ class CMover {
     return '"' + std::string(base_of(target)) + '"';
   }
 
-  void add_includes(const CFile& f, const std::vector<std::string>& words) {
+  void add_includes(const SourceFile& f, const std::vector<std::string>& words) {
     if (words.empty()) return;
     const auto lines = include_lines(f, words);
     edit(f, {lines.at, lines.at}, lines.text);
@@ -271,12 +252,10 @@ class CMover {
     const auto body = needs_.announced + (needs_.announced.empty() ? "" : "\n") +
                       with_line_ends(std::string(from_.slice(span_)), "\n");
     if (!target_) {
-      auto& made = files_[to_];
-      made.path = to_;
       std::string text = "#pragma once\n";
       for (const auto& w : words)
         text += (&w == &words.front() ? "\n#include " : "#include ") + w + "\n";
-      made.create = text + "\n" + opened() + body + closed();
+      edits_.create(to_, text + "\n" + opened() + body + closed());
       return {};
     }
     const auto& f = *target_;
@@ -306,13 +285,13 @@ class CMover {
   const Symbol& symbol_;
   const std::string to_;
   const bool header_;
-  CFile from_;
-  std::optional<CFile> target_;
+  SourceFile from_;
+  std::optional<SourceFile> target_;
   const Definition* definition_ = nullptr;
   ByteSpan span_;
   std::vector<std::string> namespaces_;  // around it, outermost first
   CNeeds needs_;
-  std::map<std::string, PlanFile> files_;
+  FileEdits edits_;
 };
 
 }  // namespace

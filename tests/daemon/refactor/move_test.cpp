@@ -288,5 +288,52 @@ TEST(MoveC, RefusesWhereItWouldNotBeExact) {
           "b.h includes a.h, whose users would not find S");
 }
 
+constexpr std::string_view kGo =
+    "//- a/a.go\npackage a\n\nimport (\n\t\"fmt\"\n\tstr "
+    "\"strings\"\n\n\t\"x.org/go-yaml/v3\"\n)\n\n"
+    "// F does.\nfunc F(s string) error { return yaml.Do(fmt.Sprint(str.ToUpper(s))) }\n\n"
+    "type T struct{}\n\nfunc (T) M() { fmt.Println() }\n";
+
+TEST(MoveGo, ImportsComeAndGoWithTheNamesThatNeedThem) {
+  check("move F to a/b.go",
+        std::string(kGo) + "//- a/b.go\npackage a\n\nimport (\n\t\"os\"\n)\n\nvar _ = os.Args\n",
+        "//- a/a.go\npackage a\n\nimport (\n\t\"fmt\"\n)\n\n"
+        "type T struct{}\n\nfunc (T) M() { fmt.Println() }\n"
+        "//- a/b.go\npackage a\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\tstr \"strings\"\n)\n"
+        "import \"x.org/go-yaml/v3\"\n\nvar _ = os.Args\n\n"
+        "// F does.\nfunc F(s string) error { return yaml.Do(fmt.Sprint(str.ToUpper(s))) }\n");
+  check("move T.M to a/new.go",
+        "//- a/a.go\n//go:build linux\n\npackage a\n\nimport \"fmt\"\n\n"
+        "type T struct{}\n\nfunc (T) M() { fmt.Println() }\n",
+        "//- a/a.go\n//go:build linux\n\npackage a\n\ntype T struct{}\n"
+        "//- a/new.go\n//go:build linux\n\npackage a\n\nimport \"fmt\"\n\n"
+        "func (T) M() { fmt.Println() }\n");
+}
+
+TEST(MoveGo, RefusesWhereItWouldNotBeExact) {
+  const auto with = [](std::string_view b) { return std::string(kGo) + "//- " + std::string(b); };
+  refused("move F to b/b.go", with("b/b.go\npackage b\n"), "within their package");
+  refused("move F to a/b_windows.go", kGo, "other conditions");
+  refused("move F to a/b_test.go", kGo, "other conditions");
+  refused("move F to a/b.go", with("a/b.go\n//go:build x\n\npackage a\n"), "(//go:build)");
+  refused("move F to a/b.go", with("a/b.go\npackage c\n"), "is of package c");
+  refused("move F to a/b.go", with("a/b.go\npackage a\n\nimport \"x.org/fmt\"\n\nvar _ = fmt.X\n"),
+          "imports another fmt");
+  refused("move F to a/b.go", with("a/b.go\npackage a\n\nimport s \"strings\"\n\nvar _ = s.X\n"),
+          "under another name");
+  const auto one = [](std::string_view imports, std::string_view body) {
+    return "//- a/a.go\npackage a\n\n" + std::string(imports) + "\n" + std::string(body);
+  };
+  refused("move F to a/b.go", one("import \"fmt\"\n", "func F(fmt T) { fmt.X() }\nvar _ = fmt.Y\n"),
+          "has a variable fmt");
+  refused("move F to a/b.go", one("import \"x.org/odd-name\"\n", "func F() { y.X() }\n"),
+          "y means is not known");
+  refused("move F to a/b.go", one("import . \"fmt\"\n", "func F() { Println() }\n"), "with a dot");
+  refused("move F to a/b.go", one("import \"C\"\n", "func F() { C.x() }\n"), "uses C");
+  refused("move F to a/b.go", one("", "//go:linkname F x\nfunc F() {}\n"), "go:linkname");
+  refused("move T to a/b.go", one("", "type (\n\tT int\n\tU int\n)\n"), "stands in a group");
+  refused("move init to a/b.go", one("", "func init() {}\n"), "more than once");
+}
+
 }  // namespace
 }  // namespace ambit::daemon
