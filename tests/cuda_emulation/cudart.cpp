@@ -103,6 +103,13 @@ cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void** arg
       });
   return cudaSuccess;
 }
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* c, const void* stub, void** args) {
+  // Not by name: gridDim and blockDim are what simt.h calls a kernel's own.
+  const auto& [grid, block, shared, stream, attributes, count] = *c;
+  (void)attributes;
+  (void)count;
+  return cudaLaunchKernel(stub, grid, block, args, shared, stream);
+}
 cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** args,
                                size_t shared, cudaStream_t stream) {
   return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, block, args, shared, stream);

@@ -29,6 +29,7 @@ __global__ void __launch_bounds__(kMixChunk) mix_kernel(const HcMixArgs a) {
   const std::size_t col = blockIdx.x * static_cast<std::size_t>(kMixChunk) + threadIdx.x;
   const std::size_t first = blockIdx.y * static_cast<std::size_t>(kMixRows);
   const bool inside = col < dim;
+  await_before();
   float x[kMixRows][kStreams] = {};
 #pragma unroll
   for (int t = 0; t < kMixRows; ++t) {
@@ -169,6 +170,7 @@ __global__ void __launch_bounds__(kPreThreads) pre_kernel(const HcPreArgs a) {
   const int dim = static_cast<int>(a.dim), thread = static_cast<int>(threadIdx.x);
   const int chunks = (dim + kMixChunk - 1) / kMixChunk;
   const bool last_warp = thread >= kCollapseThreads;
+  await_before();
   const float* sums = a.partial + row * static_cast<std::size_t>(chunks * kMixWidth);
   for (int i = thread; i < chunks * kMixWidth; i += kPreThreads) mixed[i] = sums[i];
   __syncthreads();
@@ -231,18 +233,14 @@ LaunchError hc_mix(const HcMixArgs& a, Stream stream) {
                   static_cast<unsigned>((a.rows + kMixRows - 1) / kMixRows));
   switch (a.outs) {
     case 24:
-      mix_kernel<24><<<grid, kMixChunk, 0, stream>>>(a);
-      break;
+      return launch(mix_kernel<24>, grid, kMixChunk, 0, stream, a);
     case kStreams:
-      mix_kernel<kStreams><<<grid, kMixChunk, 0, stream>>>(a);
-      break;
+      return launch(mix_kernel<kStreams>, grid, kMixChunk, 0, stream, a);
     case 0:
-      mix_kernel<0><<<grid, kMixChunk, 0, stream>>>(a);
-      break;
+      return launch(mix_kernel<0>, grid, kMixChunk, 0, stream, a);
     default:
       return LaunchError::kUnsupported;
   }
-  return launched();
 }
 
 LaunchError hc_pre(const HcPreArgs& a, Stream stream) {
@@ -253,8 +251,8 @@ LaunchError hc_pre(const HcPreArgs& a, Stream stream) {
   if (a.rows == 0) return LaunchError::kNone;
   const std::size_t chunks = (a.dim + kMixChunk - 1) / kMixChunk;
   const std::size_t floats = a.dim > chunks * kMixWidth ? a.dim : chunks * kMixWidth;
-  pre_kernel<<<static_cast<unsigned>(a.rows), kPreThreads, floats * sizeof(float), stream>>>(a);
-  return launched();
+  return launch(pre_kernel, static_cast<unsigned>(a.rows), kPreThreads, floats * sizeof(float),
+                stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda

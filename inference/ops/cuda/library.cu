@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "inference/ops/cuda/api.h"
+#include "inference/ops/cuda/warp.cuh"
 
 namespace ambit::inference::ops::cuda {
 
@@ -34,6 +35,7 @@ const char* open_device(DeviceInfo* info) {
   info->multiprocessors = properties.multiProcessorCount;
   info->memory_bytes = all;
   info->free_bytes = free_bytes;
+  overlapping = properties.major >= 9;
   if (properties.major < 8) return "this card is older than compute capability 8.0";
   return nullptr;
 }

@@ -120,6 +120,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kFew ? 2 : 1)
     expert_kernel(const ExpertLinearArgs a) {
   extern __shared__ uint4 shared[];
   const Assignment& of = a.assignment;
+  await_before();
   if (static_cast<int>(blockIdx.y) >= *of.n_active) return;
   const int expert = of.active[blockIdx.y];
   const int tiles = (static_cast<int>(a.w[0].rows) + Tile::kRows - 1) / Tile::kRows;
@@ -201,8 +202,7 @@ LaunchError launch_dense(const LinearArgs& args, Stream stream) {
   if (!allow(dense_kernel<Tile>, bytes)) return LaunchError::kUnsupported;
   const dim3 grid(static_cast<unsigned>(blocks),
                   static_cast<unsigned>((args.n + Tile::kTokens - 1) / Tile::kTokens));
-  dense_kernel<Tile><<<grid, Tile::kThreads, bytes, stream>>>(jobs);
-  return launched();
+  return launch(dense_kernel<Tile>, grid, Tile::kThreads, bytes, stream, jobs);
 }
 
 template <class Tile>
@@ -214,8 +214,7 @@ LaunchError launch_experts(const ExpertLinearArgs& a, Stream stream) {
   const std::size_t tiles = (a.w[0].rows + Tile::kRows - 1) / Tile::kRows;
   const dim3 grid(static_cast<unsigned>(tiles * static_cast<std::size_t>(a.n_w)),
                   static_cast<unsigned>(entries < a.experts ? entries : a.experts));
-  expert_kernel<Tile><<<grid, Tile::kThreads, bytes, stream>>>(a);
-  return launched();
+  return launch(expert_kernel<Tile>, grid, Tile::kThreads, bytes, stream, a);
 }
 
 }  // namespace

@@ -185,16 +185,16 @@ struct Tokens {
 };
 
 // y[token, row] of 16 rows and 8 tokens by a block of kParts warps. sums: shared. The weights of
-// four steps are on their way before the first is used: 64 KiB for the 16 warps of a
-// multiprocessor.
+// four steps are on their way before the first is used, 64 KiB for the 16 warps of a
+// multiprocessor, and those of a block's first steps before it waits for x.
 using Sums = float[kParts][128];
-inline constexpr int kAhead = 4;
 
 template <class Format, int kTerms>
 __device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* x,
                                 std::size_t x_stride, std::size_t plane, const Tokens& tokens,
                                 int first, float* y, std::size_t y_stride, Sums& sums) {
   constexpr int kStep = 4 * Format::kValues;
+  constexpr int kAhead = kTerms * Format::kValues > 64 ? 2 : 4;
   const int lane = threadIdx.x % kWarp, part = static_cast<int>(threadIdx.x) / kWarp;
   const int col = lane % 4 * Format::kValues;
   const std::uint16_t* from =
@@ -204,15 +204,21 @@ __device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* 
   const int run = (steps + kParts - 1) / kParts;
   const int end = min(steps, (part + 1) * run);
   float acc[1][1][4] = {};
-#pragma unroll 1
-  for (int step = part * run; step < end; step += kAhead) {
-    Piece pieces[kAhead][1][2];
+  Piece pieces[kAhead][1][2];
+  const auto fetch = [&](int step) {
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
       if (step + u >= end) continue;
       pieces[u][0][0] = load<Format>(w, upper, (step + u) * kStep + col);
       pieces[u][0][1] = load<Format>(w, lower, (step + u) * kStep + col);
     }
+  };
+  const int begin = part * run;
+  fetch(begin);
+  await_before();
+#pragma unroll 1
+  for (int step = begin; step < end; step += kAhead) {
+    if (step != begin) fetch(step);
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
       if (step + u >= end) continue;
@@ -289,6 +295,7 @@ __device__ inline void many_tile(const Operand& w, int row, const std::uint16_t*
   auto* row_of = reinterpret_cast<int*>(shared + kSlots * kStage);
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % kWarp, own = thread / kWarp * 16 * M;  // first row of the warp
+  await_before();
   const int steps = w.cols / kStep, run = (steps + kParts - 1) / kParts;
   if (thread < kTokens) row_of[thread] = tokens.row(first + thread);
   __syncthreads();
@@ -391,6 +398,7 @@ __device__ inline void many_tile(const Operand& w, int row, const std::uint16_t*
 __device__ inline void f32_tile(const Operand& w, int row, const float* x, std::size_t x_stride,
                                 const Tokens& tokens, int first, float* y, std::size_t y_stride) {
   const int lane = threadIdx.x % kWarp;
+  await_before();
   const float* from[8];
 #pragma unroll
   for (int n = 0; n < 8; ++n)

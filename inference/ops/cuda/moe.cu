@@ -83,6 +83,7 @@ __device__ void route_row(const RouteArgs& a, std::size_t row, std::int32_t* ids
 }
 
 __global__ void __launch_bounds__(kRouteThreads) route_kernel(const RouteArgs a) {
+  await_before();
   const std::size_t row = blockIdx.x * static_cast<std::size_t>(kRouteWarps) + threadIdx.x / kWarp;
   if (row >= a.step.rows) return;
   const std::size_t at = row * static_cast<std::size_t>(a.k);
@@ -116,6 +117,7 @@ __global__ void __launch_bounds__(kRouteThreads, 1) few_kernel(const RouteArgs a
   __shared__ float weights[kFewRows * kMaxPerToken];
   __shared__ unsigned of_warp[kRouteWarps];
   const int n = static_cast<int>(a.step.rows) * a.k, thread = static_cast<int>(threadIdx.x);
+  await_before();
   for (int row = thread / kWarp; row < static_cast<int>(a.step.rows); row += kRouteWarps) {
     route_row(a, static_cast<std::size_t>(row), ids + row * a.k, weights + row * a.k);
   }
@@ -157,6 +159,7 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
   const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   if (threadIdx.x < kMostExperts / kWarp) met[threadIdx.x] = 0;
   __syncthreads();
+  await_before();
   const int n = static_cast<int>(a.step.rows) * a.k;
   const int e = static_cast<int>(blockIdx.x) * kRouteWarps + warp;
   const Assignment& out = a.out;
@@ -210,6 +213,7 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
 constexpr int kThreads = 128;
 
 __global__ void __launch_bounds__(kThreads) swiglu_kernel(const SwigluArgs a) {
+  await_before();
   const std::size_t row = blockIdx.x;
   const float weight = a.weight == nullptr ? 1.0F : a.weight[row];
   const float* gate = a.gate + row * a.out.cols;
@@ -234,22 +238,21 @@ LaunchError route(const RouteArgs& a, Stream stream) {
   }
   if (a.step.rows == 0) return LaunchError::kNone;
   if (a.step.rows <= kFewRows) {
-    few_kernel<<<1, kRouteThreads, 0, stream>>>(a);
-    return launched();
+    return launch(few_kernel, 1, kRouteThreads, 0, stream, a);
   }
   const auto blocks = [](std::size_t warps) {
     return static_cast<unsigned>((warps + kRouteWarps - 1) / kRouteWarps);
   };
-  route_kernel<<<blocks(a.step.rows), kRouteThreads, 0, stream>>>(a);
-  assign_kernel<<<blocks(static_cast<std::size_t>(a.experts)), kRouteThreads, 0, stream>>>(a);
-  return launched();
+  const LaunchError error = launch(route_kernel, blocks(a.step.rows), kRouteThreads, 0, stream, a);
+  if (error != LaunchError::kNone) return error;
+  return launch(assign_kernel, blocks(static_cast<std::size_t>(a.experts)), kRouteThreads, 0,
+                stream, a);
 }
 
 LaunchError swiglu(const SwigluArgs& a, Stream stream) {
   if (a.out.cols % 4 != 0 || a.rows > 0x7FFFFFFFU) return LaunchError::kShape;
   if (a.rows == 0) return LaunchError::kNone;
-  swiglu_kernel<<<static_cast<unsigned>(a.rows), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(swiglu_kernel, static_cast<unsigned>(a.rows), kThreads, 0, stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda

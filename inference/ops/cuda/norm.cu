@@ -11,6 +11,7 @@ constexpr int kThreads = 256;
 
 template <bool kNormed>
 __global__ void __launch_bounds__(kThreads) norm_kernel(const NormArgs a) {
+  await_before();
   __shared__ float partial[kThreads / kWarp];
   const std::size_t row = blockIdx.x;
   const int dim = static_cast<int>(a.out.cols);
@@ -40,24 +41,23 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const NormArgs a) {
 }
 
 template <bool kNormed>
-LaunchError launch(const NormArgs& args, Stream stream) {
+LaunchError normed(const NormArgs& args, Stream stream) {
   if (args.out.cols == 0 || args.out.cols > 1U << 20 || args.out.cols % 4 != 0 ||
       args.rows > 0x7FFFFFFFU || !aligned(args.x) || !aligned(args.weight)) {
     return LaunchError::kShape;
   }
   if (args.rows == 0) return LaunchError::kNone;
-  norm_kernel<kNormed><<<static_cast<unsigned>(args.rows), kThreads, 0, stream>>>(args);
-  return launched();
+  return launch(norm_kernel<kNormed>, static_cast<unsigned>(args.rows), kThreads, 0, stream, args);
 }
 
 }  // namespace
 
 LaunchError rms_norm(const NormArgs& args, Stream stream) {
-  return launch<true>(args, stream);
+  return normed<true>(args, stream);
 }
 
 LaunchError prepare(const NormArgs& args, Stream stream) {
-  return launch<false>(args, stream);
+  return normed<false>(args, stream);
 }
 
 }  // namespace ambit::inference::ops::cuda

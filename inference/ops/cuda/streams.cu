@@ -10,6 +10,7 @@ namespace {
 constexpr int kThreads = 128;
 
 __global__ void __launch_bounds__(kThreads) embed_kernel(const EmbedArgs a) {
+  await_before();
   const std::size_t row = blockIdx.x;
   const std::size_t dim = a.table.cols;
   const auto id = static_cast<std::size_t>(a.step.ids[row]);
@@ -34,6 +35,7 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(const EmbedArgs a) {
 
 // Precise sine and cosine: positions reach a million, far beyond what fast reductions allow.
 __global__ void __launch_bounds__(kThreads) angles_kernel(const AnglesArgs a) {
+  await_before();
   const std::size_t row = blockIdx.x;
   const auto position = static_cast<float>(a.step.positions[row] - a.offset);
   for (int i = static_cast<int>(threadIdx.x); i < a.half; i += kThreads) {
@@ -51,6 +53,7 @@ __device__ void copy_row(const float* from, float* to, std::size_t width) {
 }
 
 __global__ void __launch_bounds__(kThreads) gather_kernel(const GatherArgs a) {
+  await_before();
   const std::size_t i = blockIdx.x;
   const std::int32_t from = a.index[i];
   copy_row(from < 0 ? nullptr : a.in + static_cast<std::size_t>(from) * a.width,
@@ -59,6 +62,7 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(const GatherArgs a) {
 
 template <bool kSave>
 __global__ void __launch_bounds__(kThreads) kept_kernel(const KeptStreamsArgs a) {
+  await_before();
   const std::size_t row = blockIdx.x;
   const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
   const std::int64_t position = a.step.positions[row] - (kSave ? 0 : 1);
@@ -71,6 +75,7 @@ __global__ void __launch_bounds__(kThreads) kept_kernel(const KeptStreamsArgs a)
 }
 
 __global__ void __launch_bounds__(kThreads) add_kernel(const AddArgs a) {
+  await_before();
   const std::size_t row = blockIdx.x / a.copies;
   float* x = a.x + blockIdx.x * a.dim;
   const float* y = a.y + row * a.dim;
@@ -84,6 +89,7 @@ constexpr int kArgmaxThreads = 512;
 
 // Shared memory: a value and an index a warp; one barrier.
 __global__ void __launch_bounds__(kArgmaxThreads) argmax_kernel(const ArgmaxArgs a) {
+  await_before();
   __shared__ float values[kArgmaxThreads / kWarp];
   __shared__ int indices[kArgmaxThreads / kWarp];
   const float* x = a.x + blockIdx.x * a.dim;
@@ -129,50 +135,43 @@ LaunchError embed(const EmbedArgs& a, Stream stream) {
   }
   if (a.table.cols % 4 != 0 || a.copies < 1 || !grid(a.step.rows)) return LaunchError::kShape;
   if (a.step.rows == 0) return LaunchError::kNone;
-  embed_kernel<<<static_cast<unsigned>(a.step.rows), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(embed_kernel, static_cast<unsigned>(a.step.rows), kThreads, 0, stream, a);
 }
 
 LaunchError angles(const AnglesArgs& a, Stream stream) {
   if (a.half < 1 || !grid(a.step.rows)) return LaunchError::kShape;
   if (a.step.rows == 0) return LaunchError::kNone;
-  angles_kernel<<<static_cast<unsigned>(a.step.rows), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(angles_kernel, static_cast<unsigned>(a.step.rows), kThreads, 0, stream, a);
 }
 
 LaunchError gather_rows(const GatherArgs& a, Stream stream) {
   if (a.width % 4 != 0 || !grid(a.n)) return LaunchError::kShape;
   if (a.n == 0) return LaunchError::kNone;
-  gather_kernel<<<static_cast<unsigned>(a.n), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(gather_kernel, static_cast<unsigned>(a.n), kThreads, 0, stream, a);
 }
 
 LaunchError save_streams(const KeptStreamsArgs& a, Stream stream) {
   if (a.width % 4 != 0 || !grid(a.step.rows)) return LaunchError::kShape;
   if (a.step.rows == 0) return LaunchError::kNone;
-  kept_kernel<true><<<static_cast<unsigned>(a.step.rows), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(kept_kernel<true>, static_cast<unsigned>(a.step.rows), kThreads, 0, stream, a);
 }
 
 LaunchError load_streams(const KeptStreamsArgs& a, Stream stream) {
   if (a.width % 4 != 0 || !grid(a.step.rows)) return LaunchError::kShape;
   if (a.step.rows == 0) return LaunchError::kNone;
-  kept_kernel<false><<<static_cast<unsigned>(a.step.rows), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(kept_kernel<false>, static_cast<unsigned>(a.step.rows), kThreads, 0, stream, a);
 }
 
 LaunchError add_rows(const AddArgs& a, Stream stream) {
   if (a.dim % 4 != 0 || !grid(a.rows * a.copies)) return LaunchError::kShape;
   if (a.rows == 0) return LaunchError::kNone;
-  add_kernel<<<static_cast<unsigned>(a.rows * a.copies), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(add_kernel, static_cast<unsigned>(a.rows * a.copies), kThreads, 0, stream, a);
 }
 
 LaunchError argmax(const ArgmaxArgs& a, Stream stream) {
   if (a.dim == 0 || a.dim >= 0x7FFFFFFFU || !grid(a.rows)) return LaunchError::kShape;
   if (a.rows == 0) return LaunchError::kNone;
-  argmax_kernel<<<static_cast<unsigned>(a.rows), kArgmaxThreads, 0, stream>>>(a);
-  return launched();
+  return launch(argmax_kernel, static_cast<unsigned>(a.rows), kArgmaxThreads, 0, stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda

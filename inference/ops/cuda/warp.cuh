@@ -79,6 +79,38 @@ inline LaunchError launched() {
   return cudaGetLastError() == cudaSuccess ? LaunchError::kNone : LaunchError::kDevice;
 }
 
+// Whether the card lets a kernel start while the one before it ends (compute capability 9.0 and
+// up); set when the card is taken into use.
+inline bool overlapping = false;
+
+// Launches a kernel that begins with await_before(): where the card can, its blocks take their
+// places while the last blocks of the kernel before still run.
+template <class Args>
+LaunchError launch(void (*kernel)(Args), dim3 grid, int threads, std::size_t shared, Stream stream,
+                   const Args& args) {
+  cudaLaunchAttribute early;
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = dim3(static_cast<unsigned>(threads));
+  config.dynamicSmemBytes = shared;
+  config.stream = stream;
+  config.attrs = &early;
+  config.numAttrs = overlapping ? 1 : 0;
+  return cudaLaunchKernelEx(&config, kernel, args) == cudaSuccess ? LaunchError::kNone
+                                                                  : LaunchError::kDevice;
+}
+
+// Lets the next kernel's blocks come, and waits for all that the kernels before have written. What
+// stands ahead of it may read only what no kernel writes: weights.
+__device__ inline void await_before() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 inline bool aligned(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
 }
