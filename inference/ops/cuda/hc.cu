@@ -1,11 +1,13 @@
 // Hyper-connections (ops/hc_mix.h) in two kernels a site, the norm and rounding of the sublayer's
 // input included.
 //
-// hc_mix: grid [chunks of 128 columns, groups of 4 rows], 128 threads: a thread owns a column of
-// all 4 streams. It brings the sublayer's output back into the streams, and in the same pass
-// multiplies them with fn: a chunk's weights are read once for 4 rows. Sums over the chunk: 31
-// shuffles for 32 values, then 4 warps in order. Shared memory 2 KiB, one barrier. Bytes a row: 8 D
-// reads and writes of fp32 streams plus f, and 24 · 4 D · 4 of fn for every group of rows.
+// hc_mix: grid [chunks of 128 columns, groups of 4 rows], 512 threads: 128 of them own a column of
+// all 4 streams each, and bring the sublayer's output back into the streams. The streams then stand
+// in shared memory, where four groups of 128 multiply them with fn, 8 products each (the last
+// group: with themselves). The 32 weights of a thread are on their way before it waits for the
+// kernel before. Sums over the chunk: 31 shuffles for 32 values, then 4 warps in order. Shared
+// memory 10 KiB, two barriers. Bytes a row: 8 D reads and writes of fp32 streams plus f, and 24 · 4
+// D · 4 of fn for every group of rows.
 //
 // hc_pre: a block a row, 544 threads: the chunks' sums come to shared memory at once and are added
 // in order by one warp; that warp then goes through Sinkhorn's rounds while the 16 others collapse
@@ -21,93 +23,114 @@ constexpr int kMixOuts = 8;   // a group of products: kMixOuts · kMixRows = 32 
 constexpr int kSquares = 24;  // place of Σ x² in partial
 static_assert(kMixRows * kMixOuts == kWarp && kMixChunk / kWarp == 4);
 
+// Sum of what goes back to a row's streams, at one column.
+__device__ float gathered(const Sublayer& s, std::size_t row, std::size_t dim, std::size_t col) {
+  float part[kMaxPerToken] = {};
+#pragma unroll
+  for (int i = 0; i < kMaxPerToken; ++i) {
+    if (i >= s.terms) break;
+    const std::size_t from =
+        s.entries == nullptr
+            ? row
+            : static_cast<std::size_t>(
+                  s.entries[row * static_cast<std::size_t>(s.terms) + static_cast<std::size_t>(i)]);
+    part[i] = s.f[from * dim + col];
+  }
+  const float last = s.last == nullptr ? 0.0F : s.last[row * dim + col];
+  float f = 0;
+#pragma unroll
+  for (int i = 0; i < kMaxPerToken; ++i) f += part[i];
+  return f + last;
+}
+
+// Groups of threads: one for 8 products each, one for the squares, which brings the streams up to
+// date as well.
 template <int kOuts>
-__global__ void __launch_bounds__(kMixChunk) mix_kernel(const HcMixArgs a) {
-  constexpr int kGroups = (kOuts + kMixOuts - 1) / kMixOuts;
-  __shared__ float sums[kMixChunk / kWarp][(kGroups + 1) * kWarp];
+inline constexpr int kGroups = (kOuts + kMixOuts - 1) / kMixOuts + 1;
+
+template <int kOuts>
+__global__ void __launch_bounds__(kMixChunk* kGroups<kOuts>) mix_kernel(const HcMixArgs a) {
+  constexpr int kSquareGroup = kGroups<kOuts> - 1;
+  __shared__ float x[kMixRows][kStreams][kMixChunk];
+  __shared__ float sums[kMixChunk / kWarp][kGroups<kOuts> * kWarp];
   const std::size_t dim = a.dim;
-  const std::size_t col = blockIdx.x * static_cast<std::size_t>(kMixChunk) + threadIdx.x;
+  const int group = static_cast<int>(threadIdx.x) / kMixChunk;
+  const int column = static_cast<int>(threadIdx.x) % kMixChunk;
+  const std::size_t col =
+      blockIdx.x * static_cast<std::size_t>(kMixChunk) + static_cast<std::size_t>(column);
   const std::size_t first = blockIdx.y * static_cast<std::size_t>(kMixRows);
   const bool inside = col < dim;
+  float w[kMixOuts][kStreams] = {};
+  if (group < kSquareGroup && inside) {
+#pragma unroll
+    for (int o = 0; o < kMixOuts; ++o) {
+      const int out = group * kMixOuts + o;
+      if (out >= kOuts) continue;
+#pragma unroll
+      for (int j = 0; j < kStreams; ++j)
+        w[o][j] = a.fn[static_cast<std::size_t>(out * kStreams + j) * dim + col];
+    }
+  }
   await_before();
-  float x[kMixRows][kStreams] = {};
+  if (group == kSquareGroup) {
 #pragma unroll
-  for (int t = 0; t < kMixRows; ++t) {
-    const std::size_t row = first + static_cast<std::size_t>(t);
-    if (row >= a.rows || !inside) continue;
-    float* streams = a.streams + row * kStreams * dim + col;
+    for (int t = 0; t < kMixRows; ++t) {
+      const std::size_t row = first + static_cast<std::size_t>(t);
+      float y[kStreams] = {};
+      if (row < a.rows && inside) {
+        float* streams = a.streams + row * kStreams * dim + col;
+        float before[kStreams];
 #pragma unroll
-    for (int j = 0; j < kStreams; ++j) x[t][j] = streams[static_cast<std::size_t>(j) * dim];
-    const Sublayer& s = a.sublayer;
-    if (s.f == nullptr) continue;
-    float f = 0;
-    for (int i = 0; i < s.terms; ++i) {
-      const std::size_t from =
-          s.entries == nullptr
-              ? row
-              : static_cast<std::size_t>(s.entries[row * static_cast<std::size_t>(s.terms) +
-                                                   static_cast<std::size_t>(i)]);
-      f += s.f[from * dim + col];
-    }
-    if (s.last != nullptr) f += s.last[row * dim + col];
-    const float* post = s.post + row * kStreams;
-    const float* comb = s.comb + row * kStreams * kStreams;
-    float y[kStreams];
+        for (int j = 0; j < kStreams; ++j)
+          y[j] = before[j] = streams[static_cast<std::size_t>(j) * dim];
+        const Sublayer& s = a.sublayer;
+        if (s.f != nullptr) {
+          const float f = gathered(s, row, dim, col);
+          const float* post = s.post + row * kStreams;
+          const float* comb = s.comb + row * kStreams * kStreams;
 #pragma unroll
-    for (int k = 0; k < kStreams; ++k) {
-      y[k] = post[k] * f;
+          for (int k = 0; k < kStreams; ++k) {
+            y[k] = post[k] * f;
 #pragma unroll
-      for (int j = 0; j < kStreams; ++j) y[k] = fmaf(comb[j * kStreams + k], x[t][j], y[k]);
-    }
+            for (int j = 0; j < kStreams; ++j) y[k] = fmaf(comb[j * kStreams + k], before[j], y[k]);
+          }
 #pragma unroll
-    for (int k = 0; k < kStreams; ++k) {
-      x[t][k] = y[k];
-      streams[static_cast<std::size_t>(k) * dim] = y[k];
+          for (int k = 0; k < kStreams; ++k) streams[static_cast<std::size_t>(k) * dim] = y[k];
+        }
+      }
+#pragma unroll
+      for (int k = 0; k < kStreams; ++k) x[t][k][column] = y[k];
     }
   }
   if (kOuts == 0) return;
-  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-#pragma unroll
-  for (int g = 0; g <= kGroups; ++g) {
-    float v[kWarp] = {};  // [out of the group][row]
-    if (g < kGroups) {
-#pragma unroll
-      for (int o = 0; o < kMixOuts; ++o) {
-        const int out = g * kMixOuts + o;
-        if (out >= kOuts) continue;
-#pragma unroll
-        for (int j = 0; j < kStreams; ++j) {
-          const float w =
-              inside
-                  ? a.fn[(static_cast<std::size_t>(out) * kStreams + static_cast<std::size_t>(j)) *
-                             dim +
-                         col]
-                  : 0.0F;
-#pragma unroll
-          for (int t = 0; t < kMixRows; ++t)
-            v[o * kMixRows + t] = fmaf(w, x[t][j], v[o * kMixRows + t]);
-        }
-      }
-    } else {
-#pragma unroll
-      for (int t = 0; t < kMixRows; ++t) {
-#pragma unroll
-        for (int j = 0; j < kStreams; ++j) v[t] = fmaf(x[t][j], x[t][j], v[t]);
-      }
-    }
-    sums[warp][g * kWarp + lane] = warp_sums<kWarp>(v);
-  }
   __syncthreads();
-  // Thread i adds value i of the four warps: (g, o, t) = i; the squares follow the groups.
-  for (int i = static_cast<int>(threadIdx.x); i < kGroups * kWarp + kMixRows; i += kMixChunk) {
-    const std::size_t row = first + static_cast<std::size_t>(i % kMixRows);
-    const int out = i < kGroups * kWarp ? i / kMixRows : kSquares;
-    if (row >= a.rows) continue;
-    float sum = 0;
+  const int lane = column % kWarp, warp = column / kWarp;
+  float v[kWarp] = {};  // [out of the group][row]
 #pragma unroll
-    for (int w = 0; w < kMixChunk / kWarp; ++w) sum += sums[w][i];
-    a.partial[(row * gridDim.x + blockIdx.x) * kMixWidth + static_cast<std::size_t>(out)] = sum;
+  for (int t = 0; t < kMixRows; ++t) {
+#pragma unroll
+    for (int j = 0; j < kStreams; ++j) {
+      const float value = x[t][j][column];
+      if (group == kSquareGroup) {
+        v[t] = fmaf(value, value, v[t]);
+        continue;
+      }
+#pragma unroll
+      for (int o = 0; o < kMixOuts; ++o)
+        v[o * kMixRows + t] = fmaf(w[o][j], value, v[o * kMixRows + t]);
+    }
   }
+  sums[warp][group * kWarp + lane] = warp_sums<kWarp>(v);
+  __syncthreads();
+  // Thread i adds value i of the four warps: (group, o, t) = i; the squares come last.
+  const int i = static_cast<int>(threadIdx.x);
+  const std::size_t row = first + static_cast<std::size_t>(i % kMixRows);
+  if (i >= kSquareGroup * kWarp + kMixRows || row >= a.rows) return;
+  const int out = i < kSquareGroup * kWarp ? i / kMixRows : kSquares;
+  float sum = 0;
+#pragma unroll
+  for (int k = 0; k < kMixChunk / kWarp; ++k) sum += sums[k][i];
+  a.partial[(row * gridDim.x + blockIdx.x) * kMixWidth + static_cast<std::size_t>(out)] = sum;
 }
 
 __device__ float sigmoid(float x) {
@@ -227,15 +250,17 @@ __global__ void __launch_bounds__(kPreThreads) pre_kernel(const HcPreArgs a) {
 }  // namespace
 
 LaunchError hc_mix(const HcMixArgs& a, Stream stream) {
-  if (a.dim == 0 || a.dim > 1U << 16 || a.rows > kMixRows * 65535ULL) return LaunchError::kShape;
+  if (a.dim == 0 || a.dim > 1U << 16 || a.rows > kMixRows * 65535ULL ||
+      a.sublayer.terms > kMaxPerToken)
+    return LaunchError::kShape;
   if (a.rows == 0) return LaunchError::kNone;
   const dim3 grid(static_cast<unsigned>((a.dim + kMixChunk - 1) / kMixChunk),
                   static_cast<unsigned>((a.rows + kMixRows - 1) / kMixRows));
   switch (a.outs) {
     case 24:
-      return launch(mix_kernel<24>, grid, kMixChunk, 0, stream, a);
+      return launch(mix_kernel<24>, grid, kMixChunk * kGroups<24>, 0, stream, a);
     case kStreams:
-      return launch(mix_kernel<kStreams>, grid, kMixChunk, 0, stream, a);
+      return launch(mix_kernel<kStreams>, grid, kMixChunk * kGroups<kStreams>, 0, stream, a);
     case 0:
       return launch(mix_kernel<0>, grid, kMixChunk, 0, stream, a);
     default:
