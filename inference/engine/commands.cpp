@@ -291,18 +291,18 @@ Result<BenchReport> run_bench(const BenchCommand& c) {
       at += n;
     }
   };
-  constexpr std::size_t kChunk = 512;
+  const std::size_t chunk = model->backend() == "cuda" ? 2048 : 512;
   const auto depth = static_cast<std::size_t>(c.depth);
   const auto prompt = static_cast<std::size_t>(c.prompt);
   {
     KvCache warm_up(model->pages());
-    feed(warm_up, 0, std::min<std::size_t>(total, 64), kChunk);
+    feed(warm_up, 0, std::min<std::size_t>(total, 64), chunk);
   }
   KvCache cache(model->pages());
-  feed(cache, 0, depth, kChunk);
+  feed(cache, 0, depth, chunk);
   BenchReport report;
   auto start = std::chrono::steady_clock::now();
-  feed(cache, depth, depth + prompt, kChunk);
+  feed(cache, depth, depth + prompt, chunk);
   report.ttft_ms = ms_since(start);
   report.prefill_tps = static_cast<double>(prompt) / report.ttft_ms * 1000;
   start = std::chrono::steady_clock::now();

@@ -200,7 +200,7 @@ def ins(s, e, dyn):
     if op.startswith('cp.async.commit_group'): return f'{pred}simt::cp_async_commit();'
     if op.startswith('cp.async.wait_group'): return f'{pred}simt::cp_async_wait<{a[0]}>();'
     if op.startswith('cp.async.wait_all'): return f'{pred}simt::cp_async_commit(); simt::cp_async_wait<0>();'
-    if op.startswith('cp.async.c'): assert a[2] == '16'; return f'{pred}simt::cp_async16({addr(a[0], "shared")}, {addr(a[1], "global")});'
+    if op.startswith('cp.async.c'): assert a[2] in ('4', '16'); return f'{pred}simt::cp_async{a[2]}({addr(a[0], "shared")}, {addr(a[1], "global")});'
     if op in ('ldmatrix.sync.aligned.m8n8.x4.shared.b16', 'ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16'):
         return f'{{ uint32_t q_[4]; simt::ldmatrix_x4<{str("trans" in p).lower()}>(q_, {addr(a[1], "shared")}, 0); ' + ' '.join(f'wr({reg(x)}, q_[{i}]);' for i, x in enumerate(vec(a[0]))) + ' }'
     if op == 'mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32':

@@ -12,16 +12,19 @@
 // that, but for 2^20 that the sum gets at its end, so that scales up to 2^21 keep in range. A
 // larger scale makes NaN; one below 2^-87 may round to zero.
 //
-// The columns are cut in kParts runs of whole steps. A run is summed in column order, runs are
-// added in ascending order: by kParts warps and through shared memory for few tokens, one after the
-// other by the same warp for many. Both give the same bits.
+// The columns are cut in up to 8 runs of whole steps (parts_of). A run is summed in column order,
+// runs are added in ascending order: by as many warps and through shared memory for few tokens, one
+// after the other by the same warp for many. Both give the same bits.
 #pragma once
 
 #include "inference/ops/cuda/mma.cuh"
 
 namespace ambit::inference::ops::cuda {
 
-inline constexpr int kParts = 8;
+// Runs of so many steps of columns: at least four steps each, where there are as many.
+__host__ __device__ inline int parts_of(int steps) {
+  return steps >= 32 ? 8 : steps >= 16 ? 4 : steps >= 8 ? 2 : 1;
+}
 
 // A matrix, or an expert's.
 struct Operand {
@@ -54,16 +57,16 @@ __device__ inline unsigned word(const uint4& v, int i) {
   return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
 }
 
-// Each format: kValues columns a lane; bytes of a number of columns; the multiplier of codes at a
-// place, and of a lane's columns in a step of many tokens (`raw`: the byte that it follows from);
-// unpack(), which makes pairs of BF16 of values 8 i …
-// 8 i + 7; and arrange(), which puts eight x values into the same pairs.
+// Each format: kValues columns a lane; bytes of a number of columns; where the scales of a row lie,
+// one for kGroup columns, and the multiplier that one makes; unpack(), which makes pairs of BF16 of
+// values 8 i … 8 i + 7; and arrange(), which puts eight x values into the same pairs.
 struct Fp8 {
   static constexpr int kValues = 16;
   static constexpr bool kFolded = true;
   __device__ static int bytes(int cols) { return cols; }
-  __device__ static unsigned raw(const Operand& w, int row, int col) {
-    return w.scales[row / 128 * ((w.cols + 127) / 128) + col / 128];
+  static constexpr int kGroup = 128;
+  __device__ static const std::uint8_t* scales(const Operand& w, int row) {
+    return w.scales + row / 128 * ((w.cols + 127) / 128);
   }
   __device__ static unsigned scale(unsigned raw) { return multiplier<120>(static_cast<int>(raw)); }
   __device__ static void unpack(const Piece& p, int i, unsigned (&out)[4]) {
@@ -89,9 +92,9 @@ struct Fp4 {
   static constexpr int kValues = 32;
   static constexpr bool kFolded = true;
   __device__ static int bytes(int cols) { return cols / 2; }
-  __device__ static unsigned raw(const Operand& w, int row, int col) {
-    return w.scales[static_cast<std::size_t>(row) * static_cast<std::size_t>(w.cols / 32) +
-                    static_cast<std::size_t>(col / 32)];
+  static constexpr int kGroup = 32;
+  __device__ static const std::uint8_t* scales(const Operand& w, int row) {
+    return w.scales + static_cast<std::size_t>(row) * static_cast<std::size_t>(w.cols / 32);
   }
   __device__ static unsigned scale(unsigned raw) { return multiplier<126>(static_cast<int>(raw)); }
   // S EE M, low nibble first. Values j and j + 4 make a pair: they lie 16 bits apart already.
@@ -116,7 +119,8 @@ struct Bf16 {
   static constexpr int kValues = 8;
   static constexpr bool kFolded = false;
   __device__ static int bytes(int cols) { return 2 * cols; }
-  __device__ static unsigned raw(const Operand&, int, int) { return 0; }
+  static constexpr int kGroup = 0;  // none
+  __device__ static const std::uint8_t* scales(const Operand&, int) { return nullptr; }
   __device__ static unsigned scale(unsigned) { return 0; }
   __device__ static void unpack(const Piece& p, int, unsigned (&out)[4]) {
     out[0] = p.bytes.x;
@@ -133,11 +137,31 @@ __device__ inline const std::uint8_t* bytes_at(const Operand& w, int row, int co
   return w.data + static_cast<std::size_t>(row) * static_cast<std::size_t>(Format::bytes(w.cols)) +
          static_cast<std::size_t>(Format::bytes(col));
 }
+// The scale that a lane's columns from col on have, as it lies there.
 template <class Format>
-__device__ inline Piece load(const Operand& w, int row, int col) {
-  return {*reinterpret_cast<const uint4*>(bytes_at<Format>(w, row, col)),
-          Format::scale(Format::raw(w, row, col))};
+__device__ inline unsigned raw_scale(const std::uint8_t* scales, int col) {
+  if constexpr (Format::kGroup == 0) {
+    return 0;
+  } else {
+    return scales[col / Format::kGroup];
+  }
 }
+
+// A lane's two rows of a tile of 16 weight rows.
+template <class Format>
+struct LaneRows {
+  const std::uint8_t* bytes[2];
+  const std::uint8_t* scales[2];
+
+  __device__ void set(const Operand& w, int row) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const int r = min(row + static_cast<int>(threadIdx.x) % kWarp / 4 + 8 * i, w.rows - 1);
+      bytes[i] = bytes_at<Format>(w, r, 0);
+      scales[i] = Format::scales(w, r);
+    }
+  }
+};
 
 // One step of columns: acc[m][n] += pieces[m] · x(n, term, i), the eight x of this lane's columns
 // 8 i … of its token of tile n.
@@ -159,7 +183,7 @@ __device__ inline void multiply(const Piece (&pieces)[M][2], float (&acc)[M][N][
         a[m][k][3] = lower[2 * k + 1];
       }
     }
-#pragma unroll(N > 1 ? 1 : kTerms)  // of many tokens, registers are short
+#pragma unroll(N > 1 || Format::kValues > 16 ? 1 : kTerms)  // registers are short
     for (int term = 0; term < kTerms; ++term) {
 #pragma unroll
       for (int n = 0; n < N; ++n) {
@@ -184,93 +208,14 @@ struct Tokens {
   }
 };
 
-// y[token, row] of 16 rows and 8 tokens by a block of kParts warps. sums: shared. The weights of
-// four steps are on their way before the first is used, 64 KiB for the 16 warps of a
-// multiprocessor, and those of a block's first steps before it waits for x.
-using Sums = float[kParts][128];
-
-template <class Format, int kTerms>
-__device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* x,
-                                std::size_t x_stride, std::size_t plane, const Tokens& tokens,
-                                int first, float* y, std::size_t y_stride, Sums& sums) {
-  constexpr int kStep = 4 * Format::kValues;
-  constexpr int kAhead = kTerms * Format::kValues > 64 ? 2 : 4;
-  const int lane = threadIdx.x % kWarp, part = static_cast<int>(threadIdx.x) / kWarp;
-  const int col = lane % 4 * Format::kValues;
-  const std::uint16_t* from =
-      x + static_cast<std::size_t>(tokens.row(first + lane / 4)) * x_stride + col;
-  const int upper = min(row + lane / 4, w.rows - 1), lower = min(row + lane / 4 + 8, w.rows - 1);
-  const int steps = w.cols / kStep;
-  const int run = (steps + kParts - 1) / kParts;
-  const int end = min(steps, (part + 1) * run);
-  float acc[1][1][4] = {};
-  Piece pieces[kAhead][1][2];
-  const auto fetch = [&](int step) {
-#pragma unroll
-    for (int u = 0; u < kAhead; ++u) {
-      if (step + u >= end) continue;
-      pieces[u][0][0] = load<Format>(w, upper, (step + u) * kStep + col);
-      pieces[u][0][1] = load<Format>(w, lower, (step + u) * kStep + col);
-    }
-  };
-  const int begin = part * run;
-  fetch(begin);
-  await_before();
-#pragma unroll 1
-  for (int step = begin; step < end; step += kAhead) {
-    if (step != begin) fetch(step);
-#pragma unroll
-    for (int u = 0; u < kAhead; ++u) {
-      if (step + u >= end) continue;
-      multiply<Format, kTerms>(pieces[u], acc, [&](int, int term, int i) {
-        return *reinterpret_cast<const uint4*>(
-            from + static_cast<std::size_t>(term) * plane +
-            static_cast<std::size_t>((step + u) * kStep + 8 * i));
-      });
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    // Of the fragment: row g or g + 8, token 2 t or 2 t + 1.
-    sums[part][(2 * (lane % 4) + i % 2) * 16 + lane / 4 + i / 2 * 8] = acc[0][0][i];
-  }
-  __syncthreads();
-  if (threadIdx.x < 128) {
-    float sum = 0;
-#pragma unroll
-    for (int p = 0; p < kParts; ++p) sum += sums[p][threadIdx.x];
-    if (Format::kFolded) sum *= kUnfold;
-    const int token = first + static_cast<int>(threadIdx.x) / 16,
-              r = row + static_cast<int>(threadIdx.x) % 16;
-    if (token < tokens.count && r < w.rows) {
-      y[static_cast<std::size_t>(tokens.first + token) * y_stride + static_cast<std::size_t>(r)] =
-          sum;
-    }
-  }
-  __syncthreads();
-}
-
-// Many tokens: a block of 8 warps owns 256 rows and 8 N tokens, a warp 32 rows of them. Weights,
-// as they are, and x come to shared memory by cp.async, in stages of one step of columns (64 bytes
-// of each row, all terms of x), and from there 16 bytes a lane without bank conflicts; a weight is
-// read and unpacked once for all of the block's tokens.
-inline constexpr int kManyThreads = 256;
-inline constexpr int kManyRows = 256;
-inline constexpr int kManyStep = 32;  // the matrix has a multiple of so many rows
-inline constexpr int kRowBytes = 64;  // of a stage
-
-template <class Format, int kTerms>
-inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 3 : 2;
-
-// Bytes of shared memory for `tokens` tokens: stages, and each token's row.
-template <class Format, int kTerms>
-constexpr std::size_t many_bytes(int tokens) {
-  const int stage = kManyRows * kRowBytes + tokens * kTerms * 4 * Format::kValues * 2;
-  return static_cast<std::size_t>(kStages<Format, kTerms> * stage + tokens * 4);
-}
-
 __device__ inline void copy16(void* shared, const void* from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+               :
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
+               : "memory");
+}
+__device__ inline void copy4(void* shared, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;"
                :
                : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
                : "memory");
@@ -281,6 +226,144 @@ __device__ inline void end_copies() {
 template <int kLeft>
 __device__ inline void await_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+}
+
+// Few tokens: a block of 8 warps owns 8 / parts tiles of 16 rows, all with the same 8 tokens; a
+// warp one run of one tile. Blocks stay and go from item to item. Each lane copies its own weights
+// to shared memory by cp.async, kAhead steps before it needs them and on into the next items, so
+// that the 16 warps of a multiprocessor have 64 KiB in flight at any time. One barrier an item:
+// sums alternate.
+inline constexpr int kFewWarps = 8;
+inline constexpr int kAhead = 4;
+
+// What is on its way to a lane: 16 bytes of its two rows, and the words that their scales are in.
+struct FewShared {
+  uint4 bytes[kFewWarps][kAhead][2][kWarp];
+  unsigned scales[kFewWarps][kAhead][2][kWarp];
+  float sums[2][kFewWarps][128];
+};
+
+// What a block does next: rows [row, row + 16) of each of its tiles, and 8 tokens from `first` on,
+// of the matrix and tokens that Items know by `of`.
+struct Item {
+  int of, row, first;
+};
+
+// Items: next(tile, item) gives the block's next item, for the tile-th of its 16-row tiles; false
+// when there is none. operand(of), x(item), tokens(of), y(of) and y_stride(of) are what it is
+// about. The first next() and operand() must read only what no kernel writes. `turn` goes on from
+// call to call in one kernel.
+template <class Format, int kTerms, class Items>
+__device__ inline void few_tiles(Items items, std::size_t x_stride, std::size_t plane, int cols,
+                                 FewShared& shared, int& turn) {
+  constexpr int kStep = 4 * Format::kValues;
+  const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int steps = cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
+  const int begin = warp % parts * run, end = min(steps, begin + run);
+  const int lane_col = lane % 4 * Format::kValues;
+
+  // The copies go through the same items, ahead.
+  Items items_ahead = items;
+  Item ahead;
+  LaneRows<Format> rows;
+  bool more = begin < end && items_ahead.next(warp / parts, ahead);
+  if (more) rows.set(items.operand(ahead.of), ahead.row);
+  int step_ahead = begin, slot_ahead = 0;
+  const auto copy = [&] {
+    if (more) {
+      const int col = step_ahead * kStep + lane_col;
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        copy16(&shared.bytes[warp][slot_ahead][i][lane], rows.bytes[i] + Format::bytes(col));
+        if (Format::kGroup == 0) continue;
+        const std::uint8_t* scale = rows.scales[i] + col / max(Format::kGroup, 1);
+        copy4(&shared.scales[warp][slot_ahead][i][lane],
+              reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(scale) / 4 * 4));
+      }
+      if (++step_ahead == end) {
+        step_ahead = begin;
+        more = items_ahead.next(warp / parts, ahead);
+        if (more) rows.set(items.operand(ahead.of), ahead.row);
+      }
+    }
+    end_copies();
+    slot_ahead = (slot_ahead + 1) % kAhead;
+  };
+#pragma unroll 1
+  for (int i = 0; i < kAhead; ++i) copy();
+  await_before();
+  int slot = 0;
+  for (Item item; items.next(warp / parts, item);) {
+    const Tokens tokens = items.tokens(item.of);
+    const std::uint16_t* x =
+        items.x(item) + static_cast<std::size_t>(tokens.row(item.first + lane / 4)) * x_stride +
+        lane_col;
+    LaneRows<Format> own;
+    own.set(items.operand(item.of), item.row);
+    float acc[1][1][4] = {};
+#pragma unroll 1
+    for (int step = begin; step < end; ++step) {
+      await_copies<kAhead - 1>();
+      const int col = step * kStep;
+      Piece pieces[1][2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        unsigned code = 0;
+        if (Format::kGroup != 0) {
+          const std::uint8_t* scale = own.scales[i] + (col + lane_col) / max(Format::kGroup, 1);
+          code = shared.scales[warp][slot][i][lane] >>
+                     (reinterpret_cast<std::uintptr_t>(scale) % 4 * 8) &
+                 0xFFU;
+        }
+        pieces[0][i] = {shared.bytes[warp][slot][i][lane], Format::scale(code)};
+      }
+      multiply<Format, kTerms>(pieces, acc, [&](int, int term, int i) {
+        return *reinterpret_cast<const uint4*>(x + static_cast<std::size_t>(term) * plane +
+                                               static_cast<std::size_t>(col + 8 * i));
+      });
+      copy();
+      slot = (slot + 1) % kAhead;
+    }
+    float(*sums)[128] = shared.sums[turn];
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      // Of the fragment: row g or g + 8, token 2 t or 2 t + 1.
+      sums[warp][(2 * (lane % 4) + k % 2) * 16 + lane / 4 + k / 2 * 8] = acc[0][0][k];
+    }
+    __syncthreads();
+    // Each warp of a tile writes its share of the tile's 128 sums.
+    for (int v = warp % parts * kWarp + lane; v < 128; v += parts * kWarp) {
+      float sum = 0;
+      for (int p = 0; p < parts; ++p) sum += sums[warp - warp % parts + p][v];
+      if (Format::kFolded) sum *= kUnfold;
+      const int token = item.first + v / 16, r = item.row + v % 16;
+      if (token < tokens.count && r < items.operand(item.of).rows) {
+        items.y(item.of)[static_cast<std::size_t>(tokens.first + token) * items.y_stride(item.of) +
+                         static_cast<std::size_t>(r)] = sum;
+      }
+    }
+    turn ^= 1;
+  }
+  await_copies<0>();
+}
+
+// Many tokens: a block of 16 warps owns 256 rows and 8 N tokens, a warp 16 rows of them. Weights,
+// as they are, and x come to shared memory by cp.async, in stages of one step of columns (64 bytes
+// of each row, all terms of x), and from there 16 bytes a lane without bank conflicts; a weight is
+// read and unpacked once for all of the block's tokens.
+inline constexpr int kManyThreads = 512;
+inline constexpr int kManyRows = 256;
+inline constexpr int kManyStep = 16;  // the matrix has a multiple of so many rows
+inline constexpr int kRowBytes = 64;  // of a stage
+
+template <class Format, int kTerms>
+inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 3 : 2;
+
+// Bytes of shared memory for `tokens` tokens: stages, and each token's row.
+template <class Format, int kTerms>
+constexpr std::size_t many_bytes(int tokens) {
+  const int stage = kManyRows * kRowBytes + tokens * kTerms * 4 * Format::kValues * 2;
+  return static_cast<std::size_t>(kStages<Format, kTerms> * stage + tokens * 4);
 }
 
 template <class Format, int kTerms, int N>
@@ -296,7 +379,7 @@ __device__ inline void many_tile(const Operand& w, int row, const std::uint16_t*
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % kWarp, own = thread / kWarp * 16 * M;  // first row of the warp
   await_before();
-  const int steps = w.cols / kStep, run = (steps + kParts - 1) / kParts;
+  const int steps = w.cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
   if (thread < kTokens) row_of[thread] = tokens.row(first + thread);
   __syncthreads();
 
@@ -326,8 +409,8 @@ __device__ inline void many_tile(const Operand& w, int row, const std::uint16_t*
     for (int m = 0; m < M; ++m) {
 #pragma unroll
       for (int i = 0; i < 2; ++i)
-        raw[m][i] =
-            Format::raw(w, inside + 16 * m + 8 * i, step * kStep + lane % 4 * Format::kValues);
+        raw[m][i] = raw_scale<Format>(Format::scales(w, inside + 16 * m + 8 * i),
+                                      step * kStep + lane % 4 * Format::kValues);
     }
   };
 #pragma unroll
@@ -398,7 +481,6 @@ __device__ inline void many_tile(const Operand& w, int row, const std::uint16_t*
 __device__ inline void f32_tile(const Operand& w, int row, const float* x, std::size_t x_stride,
                                 const Tokens& tokens, int first, float* y, std::size_t y_stride) {
   const int lane = threadIdx.x % kWarp;
-  await_before();
   const float* from[8];
 #pragma unroll
   for (int n = 0; n < 8; ++n)
