@@ -12,6 +12,8 @@
 // hc_pre: a block a row, 544 threads: the chunks' sums come to shared memory at once and are added
 // in order by one warp; that warp then goes through Sinkhorn's rounds while the 16 others collapse
 // the streams (row kept in shared memory, D floats). Norm, forms. Six barriers.
+#include <algorithm>
+
 #include "inference/ops/cuda/formats.cuh"
 
 namespace ambit::inference::ops::cuda {
@@ -43,13 +45,34 @@ __device__ float gathered(const Sublayer& s, std::size_t row, std::size_t dim, s
   return f + last;
 }
 
-// Groups of threads: one for 8 products each, one for the squares, which brings the streams up to
-// date as well.
+// y: the streams of a row at one column, brought up to date where they lie.
+__device__ void updated(const HcMixArgs& a, std::size_t row, std::size_t col,
+                        float (&y)[kStreams]) {
+  float* streams = a.streams + row * kStreams * a.dim + col;
+  float before[kStreams];
+#pragma unroll
+  for (int j = 0; j < kStreams; ++j)
+    y[j] = before[j] = streams[static_cast<std::size_t>(j) * a.dim];
+  const Sublayer& s = a.sublayer;
+  if (s.f == nullptr) return;
+  const float f = gathered(s, row, a.dim, col);
+  const float* post = s.post + row * kStreams;
+  const float* comb = s.comb + row * kStreams * kStreams;
+#pragma unroll
+  for (int k = 0; k < kStreams; ++k) {
+    y[k] = post[k] * f;
+#pragma unroll
+    for (int j = 0; j < kStreams; ++j) y[k] = fmaf(comb[j * kStreams + k], before[j], y[k]);
+    streams[static_cast<std::size_t>(k) * a.dim] = y[k];
+  }
+}
+
+// Groups of threads: one for 8 products each, one for the squares.
 template <int kOuts>
 inline constexpr int kGroups = (kOuts + kMixOuts - 1) / kMixOuts + 1;
 
 template <int kOuts>
-__global__ void __launch_bounds__(kMixChunk* kGroups<kOuts>) mix_kernel(const HcMixArgs a) {
+__global__ void __launch_bounds__(kMixChunk* kGroups<kOuts>, 1) mix_kernel(const HcMixArgs a) {
   constexpr int kSquareGroup = kGroups<kOuts> - 1;
   __shared__ float x[kMixRows][kStreams][kMixChunk];
   __shared__ float sums[kMixChunk / kWarp][kGroups<kOuts> * kWarp];
@@ -58,7 +81,6 @@ __global__ void __launch_bounds__(kMixChunk* kGroups<kOuts>) mix_kernel(const Hc
   const int column = static_cast<int>(threadIdx.x) % kMixChunk;
   const std::size_t col =
       blockIdx.x * static_cast<std::size_t>(kMixChunk) + static_cast<std::size_t>(column);
-  const std::size_t first = blockIdx.y * static_cast<std::size_t>(kMixRows);
   const bool inside = col < dim;
   float w[kMixOuts][kStreams] = {};
   if (group < kSquareGroup && inside) {
@@ -72,65 +94,48 @@ __global__ void __launch_bounds__(kMixChunk* kGroups<kOuts>) mix_kernel(const Hc
     }
   }
   await_before();
-  if (group == kSquareGroup) {
+  const int lane = column % kWarp, warp = column / kWarp;
+#pragma unroll 1
+  for (std::size_t first = blockIdx.y * static_cast<std::size_t>(kMixRows); first < a.rows;
+       first += gridDim.y * static_cast<std::size_t>(kMixRows)) {
 #pragma unroll
     for (int t = 0; t < kMixRows; ++t) {
+      if (t % kGroups<kOuts> != group) continue;
       const std::size_t row = first + static_cast<std::size_t>(t);
       float y[kStreams] = {};
-      if (row < a.rows && inside) {
-        float* streams = a.streams + row * kStreams * dim + col;
-        float before[kStreams];
-#pragma unroll
-        for (int j = 0; j < kStreams; ++j)
-          y[j] = before[j] = streams[static_cast<std::size_t>(j) * dim];
-        const Sublayer& s = a.sublayer;
-        if (s.f != nullptr) {
-          const float f = gathered(s, row, dim, col);
-          const float* post = s.post + row * kStreams;
-          const float* comb = s.comb + row * kStreams * kStreams;
-#pragma unroll
-          for (int k = 0; k < kStreams; ++k) {
-            y[k] = post[k] * f;
-#pragma unroll
-            for (int j = 0; j < kStreams; ++j) y[k] = fmaf(comb[j * kStreams + k], before[j], y[k]);
-          }
-#pragma unroll
-          for (int k = 0; k < kStreams; ++k) streams[static_cast<std::size_t>(k) * dim] = y[k];
-        }
-      }
+      if (row < a.rows && inside) updated(a, row, col, y);
 #pragma unroll
       for (int k = 0; k < kStreams; ++k) x[t][k][column] = y[k];
     }
-  }
-  if (kOuts == 0) return;
-  __syncthreads();
-  const int lane = column % kWarp, warp = column / kWarp;
-  float v[kWarp] = {};  // [out of the group][row]
+    if (kOuts == 0) continue;
+    __syncthreads();
+    float v[kWarp] = {};  // [out of the group][row]
 #pragma unroll
-  for (int t = 0; t < kMixRows; ++t) {
+    for (int t = 0; t < kMixRows; ++t) {
 #pragma unroll
-    for (int j = 0; j < kStreams; ++j) {
-      const float value = x[t][j][column];
-      if (group == kSquareGroup) {
-        v[t] = fmaf(value, value, v[t]);
-        continue;
+      for (int j = 0; j < kStreams; ++j) {
+        const float value = x[t][j][column];
+        if (group == kSquareGroup) {
+          v[t] = fmaf(value, value, v[t]);
+          continue;
+        }
+#pragma unroll
+        for (int o = 0; o < kMixOuts; ++o)
+          v[o * kMixRows + t] = fmaf(w[o][j], value, v[o * kMixRows + t]);
       }
-#pragma unroll
-      for (int o = 0; o < kMixOuts; ++o)
-        v[o * kMixRows + t] = fmaf(w[o][j], value, v[o * kMixRows + t]);
     }
-  }
-  sums[warp][group * kWarp + lane] = warp_sums<kWarp>(v);
-  __syncthreads();
-  // Thread i adds value i of the four warps: (group, o, t) = i; the squares come last.
-  const int i = static_cast<int>(threadIdx.x);
-  const std::size_t row = first + static_cast<std::size_t>(i % kMixRows);
-  if (i >= kSquareGroup * kWarp + kMixRows || row >= a.rows) return;
-  const int out = i < kSquareGroup * kWarp ? i / kMixRows : kSquares;
-  float sum = 0;
+    sums[warp][group * kWarp + lane] = warp_sums<kWarp>(v);
+    __syncthreads();
+    // Thread i adds value i of the four warps: (group, o, t) = i; the squares come last.
+    const int i = static_cast<int>(threadIdx.x);
+    const std::size_t row = first + static_cast<std::size_t>(i % kMixRows);
+    if (i >= kSquareGroup * kWarp + kMixRows || row >= a.rows) continue;
+    const int out = i < kSquareGroup * kWarp ? i / kMixRows : kSquares;
+    float sum = 0;
 #pragma unroll
-  for (int k = 0; k < kMixChunk / kWarp; ++k) sum += sums[k][i];
-  a.partial[(row * gridDim.x + blockIdx.x) * kMixWidth + static_cast<std::size_t>(out)] = sum;
+    for (int k = 0; k < kMixChunk / kWarp; ++k) sum += sums[k][i];
+    a.partial[(row * gridDim.x + blockIdx.x) * kMixWidth + static_cast<std::size_t>(out)] = sum;
+  }
 }
 
 __device__ float sigmoid(float x) {
@@ -250,12 +255,12 @@ __global__ void __launch_bounds__(kPreThreads) pre_kernel(const HcPreArgs a) {
 }  // namespace
 
 LaunchError hc_mix(const HcMixArgs& a, Stream stream) {
-  if (a.dim == 0 || a.dim > 1U << 16 || a.rows > kMixRows * 65535ULL ||
-      a.sublayer.terms > kMaxPerToken)
+  if (a.dim == 0 || a.dim > 1U << 16 || a.rows > 1U << 24 || a.sublayer.terms > kMaxPerToken)
     return LaunchError::kShape;
   if (a.rows == 0) return LaunchError::kNone;
-  const dim3 grid(static_cast<unsigned>((a.dim + kMixChunk - 1) / kMixChunk),
-                  static_cast<unsigned>((a.rows + kMixRows - 1) / kMixRows));
+  const dim3 grid(
+      static_cast<unsigned>((a.dim + kMixChunk - 1) / kMixChunk),
+      static_cast<unsigned>(std::min<std::size_t>((a.rows + kMixRows - 1) / kMixRows, 32)));
   switch (a.outs) {
     case 24:
       return launch(mix_kernel<24>, grid, kMixChunk * kGroups<24>, 0, stream, a);

@@ -259,14 +259,17 @@ __global__ void __launch_bounds__(kManyThreads, 1) expert_many_kernel(const Expe
   const int expert = of.active[blockIdx.y];
   const int tiles = (static_cast<int>(a.w[0].rows) + kManyRows - 1) / kManyRows;
   const int which = static_cast<int>(blockIdx.x) / tiles;
-  const ExpertMatrices& m = a.w[which];
-  const Operand w{reinterpret_cast<const std::uint8_t*>(m.data[expert]),
-                  m.scales == nullptr ? nullptr : m.scales[expert], static_cast<int>(m.rows),
-                  static_cast<int>(m.cols)};
+  // Both matrices have one type and shape.
+  const ExpertMatrices& m = a.w[0];
+  const std::uint8_t* const* scales = which == 0 ? m.scales : a.w[1].scales;
+  const Operand w{
+      reinterpret_cast<const std::uint8_t*>((which == 0 ? m.data : a.w[1].data)[expert]),
+      scales == nullptr ? nullptr : scales[expert], static_cast<int>(m.rows),
+      static_cast<int>(m.cols)};
   const Tokens tokens{a.by_entry ? nullptr : of.row, of.begin[expert],
                       of.begin[expert + 1] - of.begin[expert]};
   any_many<kExpertGroups>(m.type, a.round, w, static_cast<int>(blockIdx.x) % tiles * kManyRows, a.x,
-                          0, tokens, 0, tokens.count, a.y[which], m.rows,
+                          0, tokens, 0, tokens.count, which == 0 ? a.y[0] : a.y[1], m.rows,
                           reinterpret_cast<std::uint8_t*>(shared));
 }
 

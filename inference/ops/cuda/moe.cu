@@ -4,7 +4,7 @@
 // best (ties: lower expert). Then the choices are sorted by expert, rows ascending. Up to kFewRows
 // rows: one block does both, a thread an expert, the choices in shared memory; three barriers.
 // More: a warp an expert reads all choices 32 at a time (from the cache) twice, first to count what
-// lies before its own, then to place its own; a block's bitmap of experts met tells the place in
+// lies before its own, then to place its own; a block's marks of experts met tell the place in
 // the list of active ones. swiglu: a block a row.
 #include "inference/ops/cuda/formats.cuh"
 
@@ -155,9 +155,9 @@ __global__ void __launch_bounds__(kRouteThreads, 1) few_kernel(const RouteArgs a
 }
 
 __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a) {
-  __shared__ unsigned met[kMostExperts / kWarp];
+  __shared__ unsigned char met[kMostExperts];
   const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  if (threadIdx.x < kMostExperts / kWarp) met[threadIdx.x] = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < kMostExperts; i += kRouteThreads) met[i] = 0;
   __syncthreads();
   await_before();
   const int n = static_cast<int>(a.step.rows) * a.k;
@@ -170,8 +170,8 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
     const int id = a.ids[i];
     before += id < e ? 1 : 0;
     own += id == e ? 1 : 0;
-    if (warp == 0) atomicOr(&met[id / kWarp], 1U << (id % kWarp));
   }
+  for (int i = static_cast<int>(threadIdx.x); i < n; i += kRouteThreads) met[a.ids[i]] = 1;
 #pragma unroll
   for (int step = kWarp / 2; step > 0; step /= 2) {
     before += __shfl_xor_sync(kAllLanes, before, step);
@@ -179,11 +179,8 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
   }
   __syncthreads();
   if (e >= a.experts) return;
-  // Experts met below e: a lane a word.
-  unsigned bits = met[lane];
-  if (lane > e / kWarp) bits = 0;
-  if (lane == e / kWarp) bits &= (1U << (e % kWarp)) - 1U;
-  int place = __popc(bits);
+  int place = 0;  // experts met below e
+  for (int i = lane; i < e; i += kWarp) place += met[i];
 #pragma unroll
   for (int step = kWarp / 2; step > 0; step /= 2) place += __shfl_xor_sync(kAllLanes, place, step);
   if (lane == 0) {
@@ -210,7 +207,7 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
   }
 }
 
-constexpr int kThreads = 128;
+constexpr int kThreads = 512;  // of Flash's 2048 columns, a warp has 128
 
 __global__ void __launch_bounds__(kThreads) swiglu_kernel(const SwigluArgs a) {
   await_before();

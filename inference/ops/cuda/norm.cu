@@ -7,7 +7,7 @@ namespace ambit::inference::ops::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = 512;
 
 template <bool kNormed>
 __global__ void __launch_bounds__(kThreads) norm_kernel(const NormArgs a) {
