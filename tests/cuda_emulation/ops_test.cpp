@@ -381,7 +381,8 @@ void check_selection(CudaOps& t, int heads, int dim, bool rounded, std::size_t r
 }
 
 TEST_P(CudaOps, SelectionIsExact) {
-  check_selection(*this, 16, 32, false, 4);
+  check_selection(*this, 20, 32, false, 4);
+  check_selection(*this, 4, 64, true, 3);
   check_selection(*this, 16, 32, true, 19);
   check_selection(*this, 64, 128, true, 3);
   check_selection(*this, 80, 32, true, 3);  // more heads than the matrix kernel has room for

@@ -1,140 +1,58 @@
 // Attention over the window and the chosen compressed rows (ops/sparse_attention.h) on the matrix
 // units: all heads share the rows of a token's list, so that one token is already a product of
-// [heads, dim] with [dim, rows]. fp32 operands go as three BF16 terms; rows that latents() rounded
-// are exact in one, which leaves three products, and else six (kTerms: of a row).
+// [heads, dim] with [dim, rows]. Rows that latents() rounded are exact in BF16; queries and weights
+// then go as two BF16 terms (2^-17 of each), which leaves two products. Other rows go as three
+// terms, together exact, and so do queries and weights: six products.
 //
-// scores: grid [runs of list entries, groups of heads, rows]. A block brings a chunk of columns of
-// its queries and of its entries' rows to shared memory as BF16, multiplies, and goes on; every 32
-// columns are added to the total by ordinary additions. Two barriers a chunk.
-// values: grid [runs of columns, groups of heads, rows]. A block finds its heads' largest scores,
-// then goes through the list: a chunk of weights, exp(score - largest), as three BF16 terms, and of
-// rows, to shared memory; sums of weights in registers; at the end the division, the inverse
+// scores: grid [runs of list entries, groups of heads, rows]. A block finds its entries' addresses,
+// then brings a chunk of columns of its queries and rows to shared memory as BF16, multiplies, and
+// goes on; every 32 columns are added to the total by ordinary additions. Two barriers a chunk.
+// values: grid [runs of columns, groups of heads, rows]. A block goes through the list: a chunk of
+// weights, 2^(score - largest), and of rows, to shared memory; at the end the division, the inverse
 // rotation, and the forms that wo_a reads. Two barriers a chunk.
 //
-// Both come in two sizes. Many rows: 64 heads by 128 entries, or by 256 columns (128 with kTerms
-// 3), 8 warps of 32 × 32 (32 × 64), so that 16 bytes of shared memory a lane serve 6 (8) matrix
-// instructions; at most 128 registers, two blocks a multiprocessor; a KV row is read from memory
-// once, and 1 + 2 times from the cache. Few rows: 16 heads by 32 entries, or by 64 columns, 4
-// warps, so that a lone token is 80 (32) blocks; larger chunks, to have more bytes on the way. A
-// score and an output are summed in the same order by both: a row's bits do not depend on them.
-// Shared memory: 32 to 47 KiB.
-#include "inference/ops/cuda/mma.cuh"
+// Both come in two sizes. Many rows: 64 heads by 128 entries, or by 256 columns, 8 warps of 32 × 32
+// (32 × 64), so that 16 bytes of shared memory a lane serve 5 (8) matrix instructions; at most 128
+// registers, two blocks a multiprocessor; a row of the list is read from memory once, and 1 + 2
+// times from the cache. Few rows: 16 heads by 32 entries, or by 64 columns; a lone token is 80 and
+// 32 blocks; the next chunk is on its way while one is multiplied. A score and an output are summed
+// in the same order by both: a row's bits do not depend on them. Shared memory: 34 to 47 KiB.
+#include "inference/ops/cuda/attention_tile.cuh"
 
 namespace ambit::inference::ops::cuda {
 
 namespace {
 
-// kM · 16 heads by kN · 8 entries or columns a warp, kWarpsM × kWarpsN warps that multiply.
-template <int kM_, int kN_, int kWarpsM_, int kWarpsN_, int kWarps_, int kChunk_>
-struct Tile {
-  static constexpr int kM = kM_, kN = kN_, kWarpsM = kWarpsM_, kWarpsN = kWarpsN_;
-  static constexpr int kThreads = kWarps_ * kWarp;  // all of them load
-  static constexpr int kHeads = 16 * kM * kWarpsM, kColumns = 8 * kN * kWarpsN;
-  static constexpr int kChunk = kChunk_;  // of what is summed over
-  // Few rows: registers are there for the next chunk while this one is multiplied. Many: another
-  // block of the multiprocessor multiplies while this one waits.
-  static constexpr bool kAhead = kWarps_ < 8;
-  static constexpr int kBlocks = kAhead ? 1 : 2;  // a multiprocessor, at the least
-  static_assert(kWarpsM * kWarpsN <= kWarps_ && kChunk % 32 == 0);
-};
+// Terms of queries and weights, by those of a row.
 template <int kTerms>
-using ManyScores = Tile<2, 4, 2, 4, 8, kTerms == 1 ? 64 : 32>;
-template <int kTerms>
-using FewScores = Tile<1, 2, 1, 2, 4, kTerms == 1 ? 256 : 128>;
-template <int kTerms>
-using ManyValues = Tile<2, kTerms == 1 ? 8 : 2, 2, 4, 8, 32>;
-template <int kTerms>
-using FewValues = Tile<1, 2, 1, 4, 4, kTerms == 1 ? 128 : 64>;
+constexpr int kLeft = kTerms == 1 ? 2 : kTermsOfFloat;
 
-struct List {
-  std::int64_t window_from;  // first position of the window
-  int window, rows;          // entries of each kind
-};
+template <int kTerms>
+using ManyScores = Tile<2, 4, 2, 4, 8, kTerms == 1 ? 64 : 32, false>;
+template <int kTerms>
+using FewScores = Tile<1, 2, 1, 2, 4, kTerms == 1 ? 256 : 128, true>;
+template <int kTerms>
+using ManyValues = Tile<2, kTerms == 1 ? 8 : 2, 2, 4, 8, 32, false>;
+template <int kTerms>
+using FewValues = Tile<1, 2, 1, 4, 8, kTerms == 1 ? 128 : 32, true>;
 
-__device__ List list_of(const AttentionArgs& a, std::int64_t position, const SegmentRef& segment) {
-  List l;
-  const std::int64_t from = position - a.window + 1;
-  l.window_from = from > segment.first_position ? from : segment.first_position;
-  l.window = static_cast<int>(position - l.window_from + 1);
-  l.rows = 0;
-  if (a.ratio != 0) {
-    const std::int64_t visible = (position + 1) / a.ratio;
-    l.rows = static_cast<int>(a.selected != nullptr && visible > a.top ? a.top : visible);
-  }
-  return l;
+__device__ float power_of_two(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
 }
-
-// The address of list entry i.
-__device__ const float* entry(const AttentionArgs& a, const List& l, const SegmentRef& segment,
-                              std::size_t row, int i) {
-  const auto dim = static_cast<std::size_t>(a.dim);
-  if (i < l.window) {
-    const std::int64_t p = l.window_from + i;
-    return segment.pages[p / kPageRows].window + a.window_at +
-           static_cast<std::size_t>(p % kPageRows) * dim;
-  }
-  std::int64_t c = i - l.window;
-  if (a.selected != nullptr)
-    c = a.selected[row * static_cast<std::size_t>(a.top) + static_cast<std::size_t>(c)];
-  const std::int64_t p = c * a.ratio;
-  return segment.pages[p / kPageRows].rows + a.rows_at +
-         static_cast<std::size_t>(p % kPageRows / a.ratio) * dim;
-}
-
-// Columns [from, from + kCols) of kRows rows of floats to shared memory as terms: first all loads,
-// then a barrier, so that other warps may still read what is there. row(i): its address, or null
-// for zeros, which also stand for columns from `end` on. kSettled: not written by the kernel
-// before.
-template <int kRows, int kCols, int kThreads, bool kSettled>
-struct Stage {
-  static constexpr int kEach = kRows * kCols / 4 / kThreads;
-  static_assert(kEach * kThreads * 4 == kRows * kCols);
-  float4 x[kEach];
-
-  template <class Row>
-  __device__ void load(int from, int end, const Row& row) {
-#pragma unroll
-    for (int j = 0; j < kEach; ++j) {
-      const int i = 4 * (static_cast<int>(threadIdx.x) + j * kThreads);
-      const float* p = row(i / kCols);
-      const int col = from + i % kCols;
-      if (p == nullptr || col >= end) {
-        x[j] = make_float4(0, 0, 0, 0);
-      } else if constexpr (kSettled) {
-        x[j] = __ldg(reinterpret_cast<const float4*>(p + col));
-      } else {
-        x[j] = load4(p + col);
-      }
-    }
-  }
-  template <int kTerms>
-  __device__ void store(std::uint16_t* tile, int stride) const {
-#pragma unroll
-    for (int j = 0; j < kEach; ++j) {
-      const int i = 4 * (static_cast<int>(threadIdx.x) + j * kThreads);
-      store_terms<kTerms>(tile + i / kCols * stride + i % kCols,
-                          static_cast<std::size_t>(kRows * stride), x[j]);
-    }
-  }
-};
-
-// The scores of a head of a block's row. They have room for whole runs of heads and entries, so
-// that no tile ends early; what stands behind the ends is never read into what counts.
-template <class T>
-__device__ float* scores_of(const AttentionArgs& a, int head) {
-  return a.scores + (static_cast<std::size_t>(blockIdx.z * gridDim.y) * T::kHeads +
-                     static_cast<std::size_t>(head)) *
-                        a.most;
-}
+constexpr float kLog2E = 1.44269504F;
 
 template <class T, int kTerms>
 __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const AttentionArgs a) {
   constexpr int kStride = T::kChunk + kPad;
-  __shared__ alignas(16) std::uint16_t q[kTermsOfFloat][T::kHeads][kStride];
+  __shared__ alignas(16) std::uint16_t q[kLeft<kTerms>][T::kHeads][kStride];
   __shared__ alignas(16) std::uint16_t k[kTerms][T::kColumns][kStride];
   __shared__ const float* address[T::kColumns];
+  await_before();
   const std::size_t row = a.first + blockIdx.z;
   const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
+  const PageRef* pages = segment.pages;
   const List list = list_of(a, a.step.positions[row], segment);
   const int from = static_cast<int>(blockIdx.x) * T::kColumns;
   const int n = min(T::kColumns, list.window + list.rows - from);
@@ -142,164 +60,208 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   const int head = static_cast<int>(blockIdx.y) * T::kHeads;
   const float* queries = a.q + row * static_cast<std::size_t>(a.heads) * a.dim;
-  if (thread < T::kColumns) {
-    address[thread] = entry(a, list, segment, row, from + min(thread, n - 1));
-  }
-  const int m = warp % T::kWarpsM * 16 * T::kM, e = warp / T::kWarpsM * 8 * T::kN;
-  float total[T::kM][T::kN][4] = {};
+  const Scratch scratch(a, blockIdx.z);
   Stage<T::kHeads, T::kChunk, T::kThreads, false> left;
   Stage<T::kColumns, T::kChunk, T::kThreads, true> right;
-  const auto load = [&](int c) {
+  const auto load_left = [&](int c) {
     left.load(c, a.dim, [&](int h) {
       return head + h < a.heads
                  ? queries + static_cast<std::size_t>(head + h) * static_cast<std::size_t>(a.dim)
                  : nullptr;
     });
-    right.load(c, a.dim, [&](int i) { return address[i]; });
   };
+  const auto load_right = [&](int c) { right.load(c, a.dim, [&](int i) { return address[i]; }); };
+  if (T::kAhead) load_left(0);
+  if (thread < T::kColumns) {
+    const float* p = entry(a, list, pages, row, from + min(thread, n - 1));
+    address[thread] = p;
+    if (head == 0) scratch.addresses[from + thread] = p;
+  }
+  const int m = warp % T::kWarpsM * 16 * T::kM, e = warp / T::kWarpsM * 8 * T::kN;
+  float total[T::kM][T::kN][4] = {};
   __syncthreads();
-  if (T::kAhead) load(0);
+  if (T::kAhead) load_right(0);
   for (int c = 0; c < a.dim; c += T::kChunk) {
-    if (!T::kAhead) load(c);
+    if (!T::kAhead) {
+      load_left(c);
+      load_right(c);
+    }
     __syncthreads();
-    left.template store<kTermsOfFloat>(&q[0][0][0], kStride);
-    right.template store<kTerms>(&k[0][0][0], kStride);
+    left.template store<kLeft<kTerms>>(&q[0][0][0], kStride, T::kHeads * kStride);
+    right.template store<kTerms>(&k[0][0][0], kStride, T::kColumns * kStride);
     __syncthreads();
-    if (T::kAhead && c + T::kChunk < a.dim) load(c + T::kChunk);
+    if (T::kAhead && c + T::kChunk < a.dim) {
+      load_left(c + T::kChunk);
+      load_right(c + T::kChunk);
+    }
     if (warp >= T::kWarpsM * T::kWarpsN) continue;
 #pragma unroll(T::kAhead ? 4 : 1)
     for (int s = 0; s < min(T::kChunk, a.dim - c); s += 32) {
       float acc[T::kM][T::kN][4] = {};
 #pragma unroll
       for (int half = s; half < s + 32; half += 16) {
-        multiply_tiles<false, kTerms>(&q[0][m][half], kStride, T::kHeads * kStride, &k[0][e][half],
-                                      kStride, T::kColumns * kStride, acc);
+        multiply_tiles<false, kLeft<kTerms>, kTerms>(&q[0][m][half], kStride, T::kHeads * kStride,
+                                                     &k[0][e][half], kStride, T::kColumns * kStride,
+                                                     acc);
       }
 #pragma unroll
       for (int i = 0; i < T::kM * T::kN * 4; ++i) (&total[0][0][0])[i] += (&acc[0][0][0])[i];
     }
   }
   if (warp >= T::kWarpsM * T::kWarpsN) return;
-  const float scale = 1.0F / sqrtf(static_cast<float>(a.dim));
+  const float scale = kLog2E / sqrtf(static_cast<float>(a.dim));
 #pragma unroll
   for (int i = 0; i < T::kM; ++i) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int h = head + m + 16 * i + 8 * half + lane / 4;
-      float* to = scores_of<T>(a, h) + from + e + 2 * (lane % 4);
+      const auto h = static_cast<std::size_t>(head + m + 16 * i + 8 * half + lane / 4);
+      float* to = scratch.scores + h * a.most + from + e + 2 * (lane % 4);
+      float most = -INFINITY;
 #pragma unroll
       for (int j = 0; j < T::kN; ++j) {
-        const float* x = total[i][j] + 2 * half;
-        *reinterpret_cast<float2*>(to + 8 * j) = make_float2(x[0] * scale, x[1] * scale);
+        const float x = total[i][j][2 * half] * scale, y = total[i][j][2 * half + 1] * scale;
+        *reinterpret_cast<float2*>(to + 8 * j) = make_float2(x, y);
+        most = fmaxf(most, fmaxf(x, y));
+      }
+      most = group_max<4>(most);
+      if (lane % 4 == 0) {
+        scratch.maxima[h * (a.most / kLeastRun) + (from + e) / (8 * T::kN)] = most;
       }
     }
   }
 }
 
-template <class T, int kTerms>
+template <class T, int kTerms, int kRun>
 __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const AttentionArgs a) {
   constexpr int kStride = T::kChunk + kPad, kRowStride = T::kColumns + kPad;
-  constexpr int kWarps = T::kThreads / kWarp, kOwn = T::kHeads / kWarps, kRuns = T::kChunk / kWarp;
-  static_assert(kWarps == T::kWarpsM * T::kWarpsN);
-  // Two buffers of weights: they are made while other warps still multiply.
-  __shared__ alignas(16) std::uint16_t p[2][kTermsOfFloat][T::kHeads][kStride];
-  __shared__ alignas(16) std::uint16_t v[kTerms][T::kChunk][kRowStride];
+  constexpr int kOwn = T::kHeads / T::kWarps, kRuns = T::kChunk / kWarp;
+  __shared__ alignas(16) std::uint16_t p[kLeft<kTerms>][T::kHeads][kStride];
+  // Two buffers of rows: they come while other warps still multiply.
+  __shared__ alignas(16) std::uint16_t v[2][kTerms][T::kChunk][kRowStride];
   __shared__ const float* address[2][T::kChunk];
   __shared__ float largest[T::kHeads], sums[T::kHeads];
+  await_before();
   const std::size_t row = a.first + blockIdx.z;
-  const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
-  const List list = list_of(a, a.step.positions[row], segment);
-  const int n = list.window + list.rows;
+  int n;  // entries
+  {
+    const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
+    const List list = list_of(a, a.step.positions[row], segment);
+    n = list.window + list.rows;
+  }
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   const int head = static_cast<int>(blockIdx.y) * T::kHeads;
   const int from = static_cast<int>(blockIdx.x) * T::kColumns;
+  const Scratch scratch(a, blockIdx.z);
   const auto find = [&](int c, int turn) {
-    if (thread < T::kChunk) {
-      address[turn][thread] = entry(a, list, segment, row, min(c + thread, n - 1));
-    }
+    if (thread < T::kChunk) address[turn][thread] = scratch.addresses[min(c + thread, n - 1)];
   };
   find(0, 0);
-  // A warp makes the weights of heads `warp`, `warp` + kWarps, …, a lane those of every 32nd entry.
-  const float* scores = scores_of<T>(a, head + warp);
-  const auto next = static_cast<unsigned>(kWarps * a.most);
-  float sum = 0;  // of the head that lane / (kWarp / kOwn) names
-  {
-    float most[kOwn];
+  // A warp makes the weights of heads [own, own + kOwn), half of it those of every other head.
+  const int own = warp * kOwn;
 #pragma unroll
-    for (int i = 0; i < kOwn; ++i) most[i] = a.sink[min(head + warp + i * kWarps, a.heads - 1)];
-    for (int e = lane; e < n; e += kWarp) {
-#pragma unroll
-      for (int i = 0; i < kOwn; ++i) most[i] = fmaxf(most[i], scores[i * next + e]);
-    }
-#pragma unroll
-    for (int i = 0; i < kOwn; ++i) {
-      most[i] = group_max<kWarp>(most[i]);
-      if (lane == 0) largest[warp + i * kWarps] = most[i];
-    }
+  for (int i = 0; i < kOwn; ++i) {
+    const float* maxima =
+        scratch.maxima + static_cast<std::size_t>(head + own + i) * (a.most / kLeastRun);
+    float most = a.sink[min(head + own + i, a.heads - 1)] * kLog2E;
+    for (int r = lane; r * kRun < n; r += kWarp) most = fmaxf(most, maxima[r]);
+    most = group_max<kWarp>(most);
+    if (lane == 0) largest[own + i] = most;
   }
+  const float* scores =
+      scratch.scores + static_cast<std::size_t>(head + own + lane / 16) * a.most + lane % 16 * 2;
+  const auto next = static_cast<unsigned>(2 * a.most);
+  float sum[kOwn / 2] = {};
   const int m = warp % T::kWarpsM * 16 * T::kM, col = warp / T::kWarpsM * 8 * T::kN;
   float acc[T::kM][T::kN][4] = {};
-  Stage<T::kChunk, T::kColumns, T::kThreads, true> right;
-  float score[kRuns][kOwn];
+  Stage<T::kChunk / 2, T::kColumns, T::kThreads, true> upper, lower;  // halves of a chunk's rows
+  float2 score[kRuns][kOwn / 2];
   const auto load_scores = [&](int c) {
 #pragma unroll
     for (int r = 0; r < kRuns; ++r) {
 #pragma unroll
-      for (int i = 0; i < kOwn; ++i)
-        score[r][i] = scores[i * next + static_cast<unsigned>(c + r * kWarp + lane)];
+      for (int i = 0; i < kOwn / 2; ++i) {
+        score[r][i] = *reinterpret_cast<const float2*>(scores + i * next + c + r * kWarp);
+      }
     }
   };
-  const auto load_rows = [&](int turn) {
-    right.load(from, a.dim, [&](int i) { return address[turn][i]; });
+  const auto load_half = [&](auto& half, int first, int turn) {
+    half.load(from, a.dim, [&](int i) { return address[turn][first + i]; });
+  };
+  const auto store_half = [&](const auto& half, int first, int turn) {
+    half.template store<kTerms>(&v[turn][0][first][0], kRowStride, T::kChunk * kRowStride);
   };
   __syncthreads();
   if (T::kAhead) {
     load_scores(0);
-    load_rows(0);
+    load_half(upper, 0, 0);
+    load_half(lower, T::kChunk / 2, 0);
   }
   for (int c = 0, turn = 0; c < n; c += T::kChunk, turn ^= 1) {
-    std::uint16_t(&weights)[kTermsOfFloat][T::kHeads][kStride] = p[turn];
+    if (!T::kAhead) {
+      load_half(upper, 0, turn);
+      load_scores(c);
+    }
+    // Read last before both barriers of the chunk before.
+    find(c + T::kChunk, turn ^ 1);
+    store_half(upper, 0, turn);
+    if (!T::kAhead) load_half(lower, T::kChunk / 2, turn);
+    unsigned weights[kRuns][kOwn / 2][kLeft<kTerms>];
 #pragma unroll
     for (int r = 0; r < kRuns; ++r) {
-      const int e = r * kWarp + lane;
-      float weight[kOwn];
+      const int e = c + r * kWarp + lane % 16 * 2;
 #pragma unroll
-      for (int i = 0; i < kOwn; ++i) {
-        const int h = warp + i * kWarps;
-        weight[i] = 0;
-        if (c + e < n) {
-          weight[i] = expf((T::kAhead ? score[r][i] : scores[i * next + c + e]) - largest[h]);
-        }
-        float rest = weight[i];
+      for (int i = 0; i < kOwn / 2; ++i) {
+        const float most = largest[own + 2 * i + lane / 16];
+        float x = e < n ? power_of_two(score[r][i].x - most) : 0.0F;
+        float y = e + 1 < n ? power_of_two(score[r][i].y - most) : 0.0F;
+        sum[i] += x + y;
 #pragma unroll
-        for (int term = 0; term < kTermsOfFloat; ++term) {
-          const std::uint16_t bits = bf16_bits(rest);
-          weights[term][h][e] = bits;
-          rest -= bf16_value(bits);
+        for (unsigned& bits : weights[r][i]) {
+          bits = bf16_pair(x, y);
+          x -= __uint_as_float(bits << 16);
+          y -= __uint_as_float(bits & 0xFFFF0000U);
         }
       }
-      sum += warp_sums<kOwn>(weight);
     }
-    if (!T::kAhead) load_rows(turn);
+    store_half(lower, T::kChunk / 2, turn);
     __syncthreads();
-    right.template store<kTerms>(&v[0][0][0], kRowStride);
-    find(c + T::kChunk, turn ^ 1);
+#pragma unroll
+    for (int r = 0; r < kRuns; ++r) {
+#pragma unroll
+      for (int i = 0; i < kOwn / 2; ++i) {
+#pragma unroll
+        for (int term = 0; term < kLeft<kTerms>; ++term) {
+          *reinterpret_cast<unsigned*>(
+              &p[term][own + 2 * i + lane / 16][r * kWarp + lane % 16 * 2]) = weights[r][i][term];
+        }
+      }
+    }
     __syncthreads();
     if (T::kAhead && c + T::kChunk < n) {
       load_scores(c + T::kChunk);
-      load_rows(turn ^ 1);
+      load_half(upper, 0, turn ^ 1);
+      load_half(lower, T::kChunk / 2, turn ^ 1);
     }
+    if (warp >= T::kWarpsM * T::kWarpsN) continue;
 #pragma unroll(T::kAhead ? 2 : 1)
     for (int s = 0; s < min(T::kChunk, n - c); s += 16) {
-      multiply_tiles<true, kTerms>(&weights[0][m][s], kStride, T::kHeads * kStride, &v[0][s][col],
-                                   kRowStride, T::kChunk * kRowStride, acc);
+      multiply_tiles<true, kLeft<kTerms>, kTerms>(&p[0][m][s], kStride, T::kHeads * kStride,
+                                                  &v[turn][0][s][col], kRowStride,
+                                                  T::kChunk * kRowStride, acc);
     }
   }
-  if (lane % (kWarp / kOwn) == 0) {
-    const int h = warp + lane / (kWarp / kOwn) * kWarps;
-    sums[h] = sum + expf(a.sink[min(head + h, a.heads - 1)] - largest[h]);
+#pragma unroll
+  for (int i = 0; i < kOwn / 2; ++i) {
+#pragma unroll
+    for (int step = 8; step > 0; step /= 2) sum[i] += __shfl_xor_sync(kAllLanes, sum[i], step);
+    const int h = own + 2 * i + lane / 16;
+    if (lane % 16 == 0) {
+      const float sink = a.sink[min(head + h, a.heads - 1)] * kLog2E;
+      sums[h] = sum[i] + power_of_two(sink - largest[h]);
+    }
   }
   __syncthreads();
+  if (warp >= T::kWarpsM * T::kWarpsN) return;
 #pragma unroll
   for (int i = 0; i < T::kM; ++i) {
 #pragma unroll
@@ -313,7 +275,8 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
       const int at = from + col + 8 * j + lane % 4 / 2 * 4;
       if (head + h >= a.heads || at >= a.dim) continue;
       float4 o = odd ? make_float4(one, two, x[2], x[3]) : make_float4(x[0], x[1], one, two);
-      o = make_float4(o.x / sums[h], o.y / sums[h], o.z / sums[h], o.w / sums[h]);
+      const float part = 1.0F / sums[h];
+      o = make_float4(o.x * part, o.y * part, o.z * part, o.w * part);
       if (at >= a.dim - 2 * a.rope.half) {
         const int pair = (at - (a.dim - 2 * a.rope.half)) / 2;
         const float* cos = a.rope.cos + row * static_cast<std::size_t>(a.rope.half) + pair;
@@ -334,23 +297,25 @@ dim3 grid_of(const AttentionArgs& a, std::size_t columns) {
 }
 
 template <class Scores, class Values, int kTerms>
-LaunchError launch(const AttentionArgs& a, Stream stream) {
+LaunchError launch_both(const AttentionArgs& a, Stream stream) {
   static_assert(kScoreRun % Scores::kColumns == 0 && kHeadRun % Scores::kHeads == 0 &&
-                Scores::kHeads == Values::kHeads);
-  scores_kernel<Scores, kTerms><<<grid_of<Scores>(a, a.most), Scores::kThreads, 0, stream>>>(a);
-  values_kernel<Values, kTerms>
-      <<<grid_of<Values>(a, static_cast<std::size_t>(a.dim)), Values::kThreads, 0, stream>>>(a);
-  return launched();
+                Scores::kHeads == Values::kHeads && 8 * Scores::kN >= kLeastRun);
+  const LaunchError error = launch(scores_kernel<Scores, kTerms>, grid_of<Scores>(a, a.most),
+                                   Scores::kThreads, 0, stream, a);
+  if (error != LaunchError::kNone) return error;
+  return launch(values_kernel<Values, kTerms, 8 * Scores::kN>,
+                grid_of<Values>(a, static_cast<std::size_t>(a.dim)), Values::kThreads, 0, stream,
+                a);
 }
 
 template <int kTerms>
-LaunchError launch(const AttentionArgs& a, Stream stream) {
+LaunchError launch_tiles(const AttentionArgs& a, Stream stream) {
   // From so many rows on, large tiles fill a card.
   constexpr std::size_t kMany = 24;
   using Few = FewScores<kTerms>;
   return a.rows < kMany || a.heads <= Few::kHeads
-             ? launch<Few, FewValues<kTerms>, kTerms>(a, stream)
-             : launch<ManyScores<kTerms>, ManyValues<kTerms>, kTerms>(a, stream);
+             ? launch_both<Few, FewValues<kTerms>, kTerms>(a, stream)
+             : launch_both<ManyScores<kTerms>, ManyValues<kTerms>, kTerms>(a, stream);
 }
 
 }  // namespace
@@ -362,7 +327,7 @@ LaunchError attention(const AttentionArgs& a, Stream stream) {
     return LaunchError::kShape;
   }
   if (a.rows == 0) return LaunchError::kNone;
-  return a.rounded ? launch<1>(a, stream) : launch<kTermsOfFloat>(a, stream);
+  return a.rounded ? launch_tiles<1>(a, stream) : launch_tiles<kTermsOfFloat>(a, stream);
 }
 
 }  // namespace ambit::inference::ops::cuda

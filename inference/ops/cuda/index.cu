@@ -27,16 +27,23 @@ __device__ std::int64_t visible_rows(const IndexArgs& a, std::size_t row) {
   return (a.step.positions[row] + 1) / a.ratio;
 }
 
+// Heads that are not there count as zeros.
+__host__ __device__ int whole_tiles(int heads) {
+  return (heads + kHeads - 1) / kHeads * kHeads;
+}
+
 __global__ void __launch_bounds__(kScoreThreads) scores_kernel(const IndexArgs a) {
   extern __shared__ float q[];  // [dim, heads]
+  await_before();
   const std::size_t row = a.first + blockIdx.y;
   const std::int64_t visible = visible_rows(a, row);
   const int per_page = kPageRows / a.ratio;  // at most a warp
   if (visible <= a.top || static_cast<std::int64_t>(blockIdx.x) * kPages * per_page >= visible)
     return;
   const float* from = a.q + row * static_cast<std::size_t>(a.heads * a.dim);
-  for (int i = static_cast<int>(threadIdx.x); i < a.heads * a.dim; i += kScoreThreads) {
-    q[i % a.dim * a.heads + i / a.dim] = from[i];
+  const int heads = whole_tiles(a.heads);
+  for (int i = static_cast<int>(threadIdx.x); i < heads * a.dim; i += kScoreThreads) {
+    q[i % a.dim * heads + i / a.dim] = i / a.dim < a.heads ? from[i] : 0.0F;
   }
   __syncthreads();
   const std::int64_t page = static_cast<std::int64_t>(blockIdx.x) * kPages + threadIdx.x / kWarp;
@@ -51,7 +58,7 @@ __global__ void __launch_bounds__(kScoreThreads) scores_kernel(const IndexArgs a
     float dot[kHeads] = {};
     for (int d = 0; d < a.dim; ++d) {
       const float k = keys[d * per_page];
-      const float* qs = q + d * a.heads + h;
+      const float* qs = q + d * heads + h;
 #pragma unroll
       for (int i = 0; i < kHeads; i += 4) {
         const float4 four = load4(qs + i);
@@ -62,7 +69,9 @@ __global__ void __launch_bounds__(kScoreThreads) scores_kernel(const IndexArgs a
       }
     }
 #pragma unroll
-    for (int i = 0; i < kHeads; ++i) score = fmaf(weights[h + i], fmaxf(dot[i], 0.0F), score);
+    for (int i = 0; i < kHeads; ++i) {
+      if (h + i < a.heads) score = fmaf(weights[h + i], fmaxf(dot[i], 0.0F), score);
+    }
   }
   a.scores[blockIdx.y * a.most + static_cast<std::size_t>(key)] = score;
 }
@@ -96,6 +105,7 @@ __global__ void __launch_bounds__(kMatrixThreads, 2) rounded_scores_kernel(const
   constexpr int kStride = kMaxIndexDim + kPad;
   __shared__ alignas(16) std::uint16_t queries[2][kMatrixHeads][kStride];
   __shared__ float weights[2][kMatrixHeads];
+  await_before();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp;
   const int page = static_cast<int>(blockIdx.x) * kMatrixWarps + thread / kWarp;
   const int begin = static_cast<int>(blockIdx.y) * kTogether;
@@ -111,13 +121,14 @@ __global__ void __launch_bounds__(kMatrixThreads, 2) rounded_scores_kernel(const
     turn ^= 1;
     const float* from = a.q + row * static_cast<std::size_t>(a.heads * a.dim);
     const int col = 4 * lane;
-    for (int h = thread / kWarp; h < a.heads && col < a.dim; h += kMatrixWarps) {
-      const float4 x = load4(from + h * a.dim + col);
+    for (int h = thread / kWarp; h < whole_tiles(a.heads) && col < a.dim; h += kMatrixWarps) {
+      const float4 x = h < a.heads ? load4(from + h * a.dim + col) : make_float4(0, 0, 0, 0);
       *reinterpret_cast<uint2*>(&queries[turn][h][col]) =
           make_uint2(bf16_pair(x.x, x.y), bf16_pair(x.z, x.w));
     }
-    if (thread < a.heads) {
-      weights[turn][thread] = a.weights[row * static_cast<std::size_t>(a.heads) + thread];
+    if (thread < kMatrixHeads) {
+      weights[turn][thread] =
+          thread < a.heads ? a.weights[row * static_cast<std::size_t>(a.heads) + thread] : 0.0F;
     }
     // The other buffer is written next after all have passed here, and so have done with it.
     __syncthreads();
@@ -159,10 +170,10 @@ __global__ void __launch_bounds__(kMatrixThreads, 2) rounded_scores_kernel(const
 }
 
 LaunchError check(const IndexArgs& a) {
-  const bool good = a.heads > 0 && a.heads % kHeads == 0 && a.dim > 0 && a.dim <= kMaxIndexDim &&
-                    a.heads * a.dim * 4 <= 48 * 1024 && a.ratio > 0 && kPageRows % a.ratio == 0 &&
-                    kPageRows / a.ratio <= kWarp && a.top > 0 && a.rows <= 65535 &&
-                    a.first + a.rows <= a.step.rows;
+  const bool good = a.heads > 0 && a.dim > 0 && a.dim <= kMaxIndexDim &&
+                    whole_tiles(a.heads) * a.dim * 4 <= 48 * 1024 && a.ratio > 0 &&
+                    kPageRows % a.ratio == 0 && kPageRows / a.ratio <= kWarp && a.top > 0 &&
+                    a.rows <= 65535 && a.first + a.rows <= a.step.rows;
   return good ? LaunchError::kNone : LaunchError::kShape;
 }
 
@@ -174,16 +185,16 @@ LaunchError index_scores(const IndexArgs& a, Stream stream) {
   if (a.rounded && a.heads <= kMatrixHeads && a.dim % 16 == 0 && a.index_at % 4 == 0 &&
       kPageRows / a.ratio == kKeys) {
     constexpr std::size_t kGroup = kMatrixWarps * kKeys;
-    rounded_scores_kernel<<<dim3(static_cast<unsigned>((a.most + kGroup - 1) / kGroup),
-                                 static_cast<unsigned>((a.rows + kTogether - 1) / kTogether)),
-                            kMatrixThreads, 0, stream>>>(a);
-    return launched();
+    return launch(rounded_scores_kernel,
+                  dim3(static_cast<unsigned>((a.most + kGroup - 1) / kGroup),
+                       static_cast<unsigned>((a.rows + kTogether - 1) / kTogether)),
+                  kMatrixThreads, 0, stream, a);
   }
   const auto group = static_cast<std::size_t>(kPages * (kPageRows / a.ratio));
   const dim3 grid(static_cast<unsigned>((a.most + group - 1) / group),
                   static_cast<unsigned>(a.rows));
-  scores_kernel<<<grid, kScoreThreads, static_cast<std::size_t>(a.heads * a.dim) * 4, stream>>>(a);
-  return launched();
+  return launch(scores_kernel, grid, kScoreThreads,
+                static_cast<std::size_t>(whole_tiles(a.heads) * a.dim) * 4, stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda

@@ -154,6 +154,7 @@ __device__ void compressor(const LatentsArgs& a, const CompressorArgs& c, std::s
 __global__ void __launch_bounds__(kThreads, 6) latents_kernel(const LatentsArgs a) {
   __shared__ alignas(16) float pooled[kMaxHeadDim];
   __shared__ float partial[kThreads / kWarp];
+  await_before();
   const std::size_t row = blockIdx.x;
   if (blockIdx.y == 0) {
     query_latent(a, row, partial);
@@ -188,8 +189,8 @@ LaunchError latents(const LatentsArgs& a, Stream stream) {
   }
   if (a.step.rows == 0) return LaunchError::kNone;
   const unsigned parts = a.index.values != nullptr ? 4 : a.attention.values != nullptr ? 3 : 2;
-  latents_kernel<<<dim3(static_cast<unsigned>(a.step.rows), parts), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(latents_kernel, dim3(static_cast<unsigned>(a.step.rows), parts), kThreads, 0,
+                stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda

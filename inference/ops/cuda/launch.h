@@ -8,7 +8,7 @@
 //
 // Dimensions that the kernels take (device_model.cpp refuses other checkpoints by name): 4 streams,
 // head_dim up to 512 and index_head_dim up to 128, both with their rotated part in multiples of 4,
-// index heads in multiples of 16, at most 1024 experts, 16 of them per token.
+// index heads of 12288 values in all, at most 1024 experts, 16 of them per token.
 #pragma once
 
 #include <cstdint>
@@ -344,9 +344,12 @@ struct IndexArgs {
 
 // Attention of rows [first, first + rows) over their window and compressed rows
 // (sparse_attention.h), then the inverse rotation.
-inline constexpr int kScoreRun = 128, kHeadRun = 64;
+inline constexpr int kScoreRun = 128, kHeadRun = 64, kLeastRun = 16;
+// How many times `most` floats of scratch a row needs: scores, the largest of runs of them, and the
+// addresses of the list.
 constexpr std::size_t score_heads(int heads) {
-  return static_cast<std::size_t>((heads + kHeadRun - 1) / kHeadRun * kHeadRun);
+  const auto whole = static_cast<std::size_t>((heads + kHeadRun - 1) / kHeadRun * kHeadRun);
+  return whole + whole / kLeastRun + 2;
 }
 struct AttentionArgs {
   StepRows step;

@@ -2,7 +2,8 @@
 //
 // A tile in shared memory is BF16, rows an odd number of 16-byte pieces apart, so that the eight
 // rows of a load lie in different banks. fp32 numbers go as three BF16 terms, together exact, each
-// in a plane of its own; products of terms i and j with i + j >= 3 are below fp32's last bit.
+// in a plane of its own; products of terms i and j with i + j >= 3 are below fp32's last bit. Two
+// terms keep 2^-17.
 #pragma once
 
 #include "inference/ops/cuda/formats.cuh"
@@ -59,14 +60,14 @@ __device__ inline void load_b(const std::uint16_t* tile, int stride, uint2 (&b)[
 
 // acc[m][n] += rows [16 m, 16 m + 16) of a · columns [8 n, 8 n + 8) of b over k in [0, 16). Both
 // have their terms `plane` elements apart.
-template <bool kTurned, int kTermsB, int kM, int kN>
+template <bool kTurned, int kTermsA, int kTermsB, int kM, int kN>
 __device__ inline void multiply_tiles(const std::uint16_t* a, int a_stride, int a_plane,
                                       const std::uint16_t* b, int b_stride, int b_plane,
                                       float (&acc)[kM][kN][4]) {
   static_assert(kN % 2 == 0);
-  unsigned left[kTermsOfFloat][kM][4];
+  unsigned left[kTermsA][kM][4];
 #pragma unroll
-  for (int i = 0; i < kTermsOfFloat; ++i) {
+  for (int i = 0; i < kTermsA; ++i) {
 #pragma unroll
     for (int m = 0; m < kM; ++m) {
       load_a(a + i * a_plane + 16 * m * a_stride, a_stride, left[i][m]);
@@ -79,7 +80,7 @@ __device__ inline void multiply_tiles(const std::uint16_t* a, int a_stride, int 
       uint2 right[2];
       load_b<kTurned>(b + j * b_plane + 8 * n * (kTurned ? 1 : b_stride), b_stride, right);
 #pragma unroll
-      for (int i = 0; i + j < kTermsOfFloat; ++i) {
+      for (int i = 0; i + j < kTermsA; ++i) {
 #pragma unroll
         for (int m = 0; m < kM; ++m) {
           mma(acc[m][n], left[i][m], right[0].x, right[0].y);

@@ -11,6 +11,7 @@ constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 
 __global__ void __launch_bounds__(kThreads) queries_kernel(const QueriesArgs a) {
+  await_before();
   const std::size_t row = blockIdx.x;
   int head = static_cast<int>(blockIdx.y * kWarps + threadIdx.x / kWarp);
   if (head < a.heads) {
@@ -46,8 +47,7 @@ LaunchError queries(const QueriesArgs& a, Stream stream) {
   if (a.step.rows == 0) return LaunchError::kNone;
   const dim3 grid(static_cast<unsigned>(a.step.rows),
                   static_cast<unsigned>((a.heads + index + kWarps - 1) / kWarps));
-  queries_kernel<<<grid, kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(queries_kernel, grid, kThreads, 0, stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda

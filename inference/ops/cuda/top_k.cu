@@ -178,6 +178,7 @@ __device__ int collect(const List<T>& list, unsigned bound, int ties, Shared& sh
 
 __global__ void __launch_bounds__(kThreads, 1) top_k_kernel(const IndexArgs a) {
   __shared__ Shared shared;
+  await_before();
   const std::size_t row = a.first + blockIdx.x;
   const auto visible = static_cast<int>((a.step.positions[row] + 1) / a.ratio);
   std::int32_t* out = a.selected + row * static_cast<std::size_t>(a.top);
@@ -248,8 +249,7 @@ LaunchError top_k(const IndexArgs& a, Stream stream) {
     return LaunchError::kShape;
   }
   if (a.rows == 0) return LaunchError::kNone;
-  top_k_kernel<<<static_cast<unsigned>(a.rows), kThreads, 0, stream>>>(a);
-  return launched();
+  return launch(top_k_kernel, dim3(static_cast<unsigned>(a.rows)), kThreads, 0, stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda
