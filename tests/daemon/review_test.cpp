@@ -11,6 +11,7 @@
 #include "daemon/assists/review/model_findings.h"
 #include "daemon/assists/review/patch.h"
 #include "daemon/assists/review/suppress.h"
+#include "daemon/assists/review/tests_in.h"
 #include "tests/indexer/temp_repo.h"
 
 namespace ambit::daemon::review {
@@ -91,6 +92,59 @@ TEST(Review, TheLastTestOfAFunctionThatIsStillThere) {
   const auto moved = facts(repo);
   ASSERT_EQ(moved.size(), 1U);
   EXPECT_EQ(moved[0].fingerprint, found[0].fingerprint) << "what stands there now does not matter";
+}
+
+TEST(Review, FindsTheTestsOfTheCommonFrameworks) {
+  const auto names = [](std::string_view text, Language language) {
+    std::string out;
+    for (const auto& t : tests_in(text, language)) {
+      out += t.name + ":" + std::to_string(t.line + 1) + ";";
+    }
+    return out;
+  };
+  EXPECT_EQ(names("def test_a():\n  async def test_b (x):\ndef other():\nx = 'def test_c'\n",
+                  Language::kPython),
+            "test_a:1;test_b:2;");
+  EXPECT_EQ(names("func TestA(t *T) {}\nfunc help() {}\n func TestB(t *T) {}\n", Language::kGo),
+            "TestA:1;");
+  EXPECT_EQ(names("TEST(A, B) {}\nTEST_F( Of , It ) {}\nTEST_P(C, D)\nTESTING(E, F)\nTEST(G)\n",
+                  Language::kCpp),
+            "A, B:1;Of , It:2;C, D:3;");
+  EXPECT_EQ(names("test('adds', f);\n  it(\"is `odd`\", g);\nit('', h);\nitem('no');\n",
+                  Language::kTypeScript),
+            "'adds':1;\"is `odd`\":2;");
+  EXPECT_EQ(names("#[test]\nfn one() {}\nfn two() {}\n#[tokio::test]\nasync fn three() {}\n"
+                  "#[latest]\nfn four() {}\n",
+                  Language::kRust),
+            "one:2;three:5;");
+  EXPECT_EQ(names("@Test\npublic void adds() {}\n@Test void subtracts() {}\nvoid no() {}\n",
+                  Language::kJava),
+            "adds:2;subtracts:3;");
+}
+
+TEST(Review, LongRunsOfOneLetterAreReadLikeOtherText) {
+  const std::string spaces(2'000'000, ' '), lines(2'000'000, '\n'), letters(2'000'000, 'a');
+  EXPECT_EQ(tests_in("TEST(" + spaces + "A, B)", Language::kCpp).size(), 1U);
+  EXPECT_EQ(tests_in("TEST(A," + lines + letters + ")", Language::kCpp).size(), 1U);
+  EXPECT_EQ(tests_in("#[test]" + lines + "fn a", Language::kRust).size(), 1U);
+  TempRepo repo;
+  repo.write("a.py", "x = 1\n");
+  repo.commit("one");
+  repo.write("a.py", "x = 1\nprint('" + spaces + "here')\nprint('" + letters + "')\n");
+  EXPECT_EQ(said(facts(repo)), "debug-leftover a.py:2\n");
+}
+
+TEST(Review, FilesThatToolsLeftBehind) {
+  TempRepo repo;
+  repo.write("a.txt", "x\n");
+  repo.commit("one");
+  for (const char* name : {"a.orig", "b.txt~", "c.LOCAL.12", "d.BASE.3.txt", "LOCAL.1",
+                           "e.LOCAL.txt", "f.MINE.12", "origin", "1"}) {
+    repo.write(name, "x\n");
+  }
+  EXPECT_EQ(said(facts(repo)),
+            "merge-leftover a.orig:1\nmerge-leftover b.txt~:1\nmerge-leftover c.LOCAL.12:1\n"
+            "merge-leftover d.BASE.3.txt:1\n");
 }
 
 TEST(Review, PackagesThatBringANameOn) {

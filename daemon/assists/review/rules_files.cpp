@@ -2,11 +2,11 @@
 // stays.
 #include <algorithm>
 #include <map>
-#include <regex>
 #include <set>
 
 #include "daemon/assists/review/facts.h"
 #include "daemon/assists/review/lexical.h"
+#include "daemon/assists/review/tests_in.h"
 #include "daemon/assists/review/uses.h"
 
 namespace ambit::daemon::review {
@@ -122,58 +122,6 @@ void rule_missing_files(RuleContext& c) {
 }
 
 namespace {
-
-struct Test {
-  std::string name;
-  std::uint32_t line = 0;
-  std::size_t begin = 0, end = 0;  // of its text
-};
-
-// The tests that a file holds, by the habits of the common frameworks.
-std::vector<Test> tests_in(const std::string& text, Language language) {
-  static const std::regex kPython(R"((?:^|\n)[ \t]*(?:async )?def (test_\w+)[ \t]*\()");
-  static const std::regex kGo(R"((?:^|\n)func (Test\w+)\()");
-  static const std::regex kCpp(R"((?:^|\n)TEST(?:_F|_P)?\(\s*(\w+\s*,\s*\w+)\s*\))");
-  static const std::regex kScript(R"((?:^|\n)[ \t]*(?:it|test)\(\s*(["'`][^"'`\n]{1,200}["'`]))");
-  static const std::regex kRust(R"(#\[(?:tokio::)?test\]\s*(?:async )?fn (\w+))");
-  static const std::regex kJava(R"(@Test\s+(?:public )?void (\w+))");
-  const std::regex* pattern = nullptr;
-  switch (language) {
-    case Language::kPython:
-      pattern = &kPython;
-      break;
-    case Language::kGo:
-      pattern = &kGo;
-      break;
-    case Language::kCpp:
-    case Language::kCuda:
-      pattern = &kCpp;
-      break;
-    case Language::kJavaScript:
-    case Language::kTypeScript:
-    case Language::kTsx:
-      pattern = &kScript;
-      break;
-    case Language::kRust:
-      pattern = &kRust;
-      break;
-    case Language::kJava:
-      pattern = &kJava;
-      break;
-    default:
-      return {};
-  }
-  std::vector<Test> out;
-  for (std::sregex_iterator it(text.begin(), text.end(), *pattern), end; it != end; ++it) {
-    const auto at = static_cast<std::size_t>(it->position(1));
-    if (!out.empty()) out.back().end = static_cast<std::size_t>(it->position());
-    out.push_back({normalise_code((*it)[1].str()),
-                   static_cast<std::uint32_t>(std::count(
-                       text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n')),
-                   at, text.size()});
-  }
-  return out;
-}
 
 std::set<std::string> called_names(std::string_view code) {
   std::set<std::string> out;

@@ -2,7 +2,6 @@
 // tests, files that tools left behind.
 #include <algorithm>
 #include <array>
-#include <regex>
 
 #include "daemon/assists/review/facts.h"
 #include "daemon/assists/review/lexical.h"
@@ -126,11 +125,77 @@ bool prints(Language language, std::string_view code) {
   }
 }
 
+// What stands after a quote when somebody prints to find a mistake.
+bool begins_like_debugging(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\f\v"), text.size()));
+  const auto take = [&](std::string_view piece) {
+    const bool there = text.starts_with(piece);
+    if (there) text.remove_prefix(piece.size());
+    return there;
+  };
+  const auto skip = [&](std::string_view any_of) {
+    text.remove_prefix(std::min(text.find_first_not_of(any_of), text.size()));
+  };
+  for (const std::string_view word : {"HERE", "got here", "reached here", "asdf", "xxx",
+                                      "X"
+                                      "XX",
+                                      "!!!"}) {
+    if (text.starts_with(word)) return true;
+  }
+  if (take("DEBUG")) {
+    take("GING");
+    return !text.empty() && std::string_view(" :!>\"'\\").find(text.front()) != text.npos;
+  }
+  if (take("here") || take("Here")) {
+    skip(" !.0123456789");
+    take("\\n");
+    return text.starts_with('"') || text.starts_with('\'');
+  }
+  if (take("***")) {
+    take(" ");
+    return text.starts_with("DEBUG");
+  }
+  if (take("---")) {  // an arrow
+    skip("-");
+    if (!take(">")) return false;
+    take(" ");
+    return text.starts_with("here") || text.starts_with("debug");
+  }
+  if (take("====")) {
+    skip("=");
+    take(" ");
+    return text.starts_with("DEBUG");
+  }
+  return false;
+}
+
 bool says_debug(std::string_view line) {
-  static const std::regex kPattern(
-      R"(["'`](?:\s*(?:DEBUG(?:GING)?[ :!>"'\\]|[Hh]ere[ !.0-9]*(?:\\n)?["']|HERE|got here|reached here|)"
-      R"(asdf|x{3,}|X{3,}|!{3,}|\*{3} ?DEBUG|-{3,}> ?(?:here|debug)|={4,} ?DEBUG)))");
-  return std::regex_search(line.begin(), line.end(), kPattern);
+  constexpr std::string_view kQuotes = "\"'`";
+  for (auto at = line.find_first_of(kQuotes); at != line.npos;
+       at = line.find_first_of(kQuotes, at + 1)) {
+    if (begins_like_debugging(line.substr(at + 1))) return true;
+  }
+  return false;
+}
+
+// file.orig, file.rej, file~, file.swp; file.LOCAL.123 and file.LOCAL.123.ext of git's merge tools.
+bool is_leftover(std::string_view path) {
+  for (const std::string_view ending : {".orig", ".rej", "~", ".swo", ".swp"}) {
+    if (path.ends_with(ending)) return true;
+  }
+  const auto take_back = [&](auto belongs) {  // ".WORD", nothing where it does not end so
+    auto begin = path.size();
+    while (begin > 0 && belongs(path[begin - 1])) --begin;
+    if (begin == path.size() || begin == 0 || path[begin - 1] != '.') return false;
+    path = path.substr(0, begin - 1);
+    return true;
+  };
+  take_back([](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
+  if (!take_back([](char c) { return c >= '0' && c <= '9'; })) return false;
+  for (const std::string_view side : {".BACKUP", ".BASE", ".LOCAL", ".REMOTE"}) {
+    if (path.ends_with(side)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -295,9 +360,7 @@ void rule_tests_switched(const ChangedFile& file, std::vector<Finding>& out) {
 
 void rule_merge_leftovers(const ChangedFile& file, std::vector<Finding>& out) {
   if (file.diff.change != indexer::Change::kAdded) return;
-  static const std::regex kName(
-      R"(\.(?:orig|rej)$|\.(?:BACKUP|BASE|LOCAL|REMOTE)\.\d+(?:\.[A-Za-z]+)?$|~$|\.sw[op]$)");
-  if (!std::regex_search(file.path, kName)) return;
+  if (!is_leftover(file.path)) return;
   Finding f;
   f.rule = "merge-leftover";
   f.path = file.path;
