@@ -181,14 +181,14 @@ void Server::open_model() {
 
 Server::~Server() {
   stop();
-  std::map<std::uint64_t, std::shared_ptr<Session>> sessions;
+  for (const auto& session : sessions()) session->end();
   {
-    std::lock_guard lock(mutex_);
-    sessions = std::exchange(sessions_, {});
+    // A session and its connection own each other until it has ended.
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return sessions_.empty(); });
     waiting_for_model_.clear();
     warm_.clear();
   }
-  for (auto& [id, session] : sessions) session->end();
   set_log_sink({});  // waits for a line that is on its way
   {
     std::lock_guard lock(gate_->mutex);
