@@ -41,29 +41,27 @@ build() { # build PRESET TARGET...
   }
 }
 
-# The names of test programs in a configured build folder, by the folder of tests/ that they are built from.
-test_programs() { # test_programs PRESET FOLDER...
-  local preset=$1 folder; shift
-  for folder in "$@"; do
-    ninja -C "build/$preset" -t targets all | sed -nE "s#^tests/$folder(/[a-z_/]*)?/([a-z_0-9]+)\$#\2#p; s#^([a-z_0-9]+): CXX_EXECUTABLE_LINKER.*#\1#p" |
-      grep -E "^${folder}_.*tests?\$" | sort -u
-  done
-}
-
-# Runs what was built of a sanitizer's tests. Entries of programs that this stage did not build do not count.
+# Builds and runs the tests of folders of tests/. Entries of programs that the stage did not build do not count.
+# Daemons that the tests start have no terminal, so what a sanitizer says goes into files, and each of them is a failure.
 sanitized() { # sanitized PRESET FOLDER...
-  local preset=$1 programs; shift
-  cmake --preset "$preset" >"build/stages/$preset.log" 2>&1 || { tail -20 "build/stages/$preset.log"; return 1; }
-  mapfile -t programs < <(test_programs "$preset" "$@")
-  ((${#programs[@]})) || { echo "skipped: no test program in tests/: $*"; return 77; }
-  build "$preset" "${programs[@]}" || return 1
+  local preset=$1 log=build/stages/$1-tests.log reports=$PWD/build/stages/$1-reports rc=0; shift
+  build "$preset" "${@/%//all}" || return 1
+  rm -rf "$reports"
+  mkdir "$reports"
   # Left out: what computes whole golden checkpoints or races sequences for tens of seconds even without a sanitizer.
-  ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure \
-    -E '_NOT_BUILT$|_fuzz$|^(tidy|stage|editors|hooks|cuda_emulation)\.|^Checkpoints/|^LocalBackendTest\.(Speculation|ManySequences|AnEdit)' -LE 'editors|slow' >"build/stages/$preset-tests.log" 2>&1 || {
-    grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start ' "build/stages/$preset-tests.log" | tail -80
-    return 1
+  ASAN_OPTIONS=log_path=$reports/report UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/report \
+    TSAN_OPTIONS=log_path=$reports/report ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure \
+    -E '_NOT_BUILT$|_fuzz$|^(tidy|stage|editors|hooks|cuda_emulation)\.|^Checkpoints/|^LocalBackendTest\.(Speculation|ManySequences|AnEdit)' -LE 'editors|slow' >"$log" 2>&1 || {
+    rc=1
+    grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start ' "$log" | tail -80
   }
-  grep -E 'tests passed' "build/stages/$preset-tests.log"
+  for report in "$reports"/*; do
+    [ -f "$report" ] || continue
+    rc=1
+    echo "$report:"; head -40 "$report"
+  done
+  grep -E 'tests passed' "$log"
+  return "$rc"
 }
 
 run_setup() { # install what is missing
@@ -75,14 +73,24 @@ run_editors() { # install the real editors of the end-to-end tests into the cach
 run_release() { # release build
   build release
 }
-run_asan() { # tests of the three libraries under AddressSanitizer and UndefinedBehaviorSanitizer
-  sanitized asan support lsp indexer inference
+run_asan() { # tests of the libraries and the daemon under AddressSanitizer and UndefinedBehaviorSanitizer
+  sanitized asan tests/{support,lsp,indexer,inference,daemon,protocol}
 }
 run_tsan() { # tests of the daemon under ThreadSanitizer
-  sanitized tsan daemon
+  sanitized tsan tests/{daemon,protocol}
 }
 run_clang() { # the libraries and the daemon with clang: its warnings are errors too
   build clang ambit
+}
+run_fuzz() { # libFuzzer targets under both sanitizers, each for AMBIT_FUZZ_SECONDS (60)
+  local target name failed=0
+  build fuzz tests/fuzz/all || return 1
+  for target in build/fuzz/*_fuzz; do
+    name=$(basename "$target")
+    "$target" -max_total_time="${AMBIT_FUZZ_SECONDS:-60}" -artifact_prefix="build/artifacts/$name-" >"build/stages/$name.log" 2>&1 || failed=1
+    echo "$name: $(tail -1 "build/stages/$name.log")"
+  done
+  return "$failed"
 }
 run_ctest() { # all tests; its summary closes the run
   local label=()
