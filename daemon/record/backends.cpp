@@ -98,6 +98,7 @@ std::shared_ptr<inference::Backend> recording_backend(std::shared_ptr<inference:
 
 struct ReplayBackend::Entry {
   std::vector<inference::TokenId> prompt;
+  std::size_t after = 0;    // as many lines of the editor
   std::deque<json> passed;  // lines that came before somebody asked
   bool taken = false;
   // Of the thread, once taken.
@@ -158,9 +159,13 @@ ReplayBackend::ReplayBackend(const std::vector<json>& lines,
                              std::shared_ptr<const inference::Tokenizer> tokenizer)
     : tokenizer_(std::move(tokenizer)), teller_(std::make_shared<Teller>()) {
   info_.name = "replay";
+  std::size_t said = 0;
   for (const auto& line : lines) {
-    if (line.contains("ask")) {
+    if (line.contains("editor")) {
+      ++said;
+    } else if (line.contains("ask")) {
       auto entry = std::make_shared<Entry>();
+      entry->after = said;
       entry->prompt = line.at("prompt").get<std::vector<inference::TokenId>>();
       entries_.push_back(std::move(entry));
     } else if (const auto model = line.find("model"); model != line.end() && model->is_object()) {
@@ -192,6 +197,7 @@ std::shared_ptr<ReplayBackend::Entry> ReplayBackend::match(const GenerateRequest
       ++count_.same_prompt;
       return entry;
     }
+    if (entry->after > said_) continue;
     if (const auto n = common_end(entry->prompt, request.prompt); n > best) {
       best = n;
       like = entry;
@@ -247,10 +253,14 @@ void ReplayBackend::watch(const std::shared_ptr<Entry>& entry, std::stop_token s
 }
 
 void ReplayBackend::pass(const json& line) {
-  const bool say = line.contains("say");
-  if (!say && !line.contains("done")) return;
-  const auto number = line.at(say ? "say" : "done").get<std::size_t>();
+  const bool say = line.contains("say"), editor = line.contains("editor");
+  if (!say && !editor && !line.contains("done")) return;
   std::lock_guard lock(mutex_);
+  if (editor) {
+    ++said_;
+    return;
+  }
+  const auto number = line.at(say ? "say" : "done").get<std::size_t>();
   if (number == 0 || number > entries_.size()) return;
   const auto& entry = entries_[number - 1];
   if (!entry->taken) {

