@@ -431,7 +431,7 @@ bool is_meant(const Symbol& s, const std::string& name, const std::string& to) {
   if (s.declaration_only) return false;
   const auto language = indexer::language_of(s.path);
   const bool c = same_family(language, Language::kC), go = language == Language::kGo;
-  if (!c && !go) return s.scope.empty();
+  if (!c && !go) return s.scope.empty() && s.name == name;
   if (s.kind == SymbolKind::kField) return false;
   if (go && folder_of_path(s.path) != folder_of_path(to)) return false;
   const auto separator = std::string(indexer::language_info(language).separator);
@@ -467,11 +467,13 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   }
   const auto& symbol = found[0];
   const auto language = indexer::language_of(symbol.path);
-  const bool c = same_family(language, Language::kC), go = language == Language::kGo;
-  if (!c && !go && language != Language::kPython && !same_family(language, Language::kJavaScript)) {
+  const bool c = same_family(language, Language::kC), go = language == Language::kGo,
+             rust = language == Language::kRust;
+  if (!c && !go && !rust && language != Language::kPython &&
+      !same_family(language, Language::kJavaScript)) {
     return make_error(Code::kUnsupported,
-                      "moving a definition is exact in C, C++, Go, Python, JavaScript and "
-                      "TypeScript only; " +
+                      "moving a definition is exact in C, C++, Go, Rust, Python, JavaScript "
+                      "and TypeScript only; " +
                           symbol.path + " is none of these");
   }
   if (to == symbol.path) return make_error(Code::kInvalidArgument, name + " is there already");
@@ -480,6 +482,7 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   }
   if (c) return plan_c_move(snapshot, symbol, to);
   if (go) return plan_go_move(snapshot, symbol, to);
+  if (rust) return plan_rust_move(snapshot, symbol, to);
   if (symbol.kind != SymbolKind::kFunction && symbol.kind != SymbolKind::kClass &&
       symbol.kind != SymbolKind::kInterface && symbol.kind != SymbolKind::kTypeAlias) {
     return make_error(Code::kInvalidArgument, name + " is a " +

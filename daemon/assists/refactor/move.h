@@ -7,10 +7,11 @@
 
 namespace ambit::daemon {
 
-// Python, JavaScript and TypeScript modules, C and C++ (plan_c_move) and Go (plan_go_move); `to`
-// may be new, but for source files of C and C++. kInvalidArgument, with the place, wherever it
-// would not be exact: both files would need each other, somebody imports everything or reaches the
-// name through the module, a name is taken. kUnsupported for other languages.
+// Python, JavaScript and TypeScript modules, C and C++ (plan_c_move), Go (plan_go_move), Rust
+// (plan_rust_move); `to` may be new, but for source files of C and C++ and modules of Rust.
+// kInvalidArgument, with the place, wherever it would not be exact: both files would need each
+// other, somebody imports everything or reaches the name through the module, a name is taken.
+// kUnsupported for other languages.
 [[nodiscard]] Result<PlanStep> plan_move(const indexer::Snapshot& snapshot, const std::string& name,
                                          const std::string& to, std::stop_token stop = {});
 
@@ -22,5 +23,9 @@ namespace ambit::daemon {
 // Within its package; a method is named by its type too, "T.Method".
 [[nodiscard]] Result<PlanStep> plan_go_move(const indexer::Snapshot& snapshot,
                                             const indexer::Symbol& symbol, const std::string& to);
+
+// Within its crate, to a module that is there; the old module brings it in.
+[[nodiscard]] Result<PlanStep> plan_rust_move(const indexer::Snapshot& snapshot,
+                                              const indexer::Symbol& symbol, const std::string& to);
 
 }  // namespace ambit::daemon

@@ -103,6 +103,9 @@ class CMover {
         const bool guard = end_of_guard(from_.text).has_value() && n.type == "preproc_ifdef" &&
                            tree[n.parent].parent == kNoNode;
         if (!guard) return here("stands inside of an #if");
+        if (from_.slice(tree[tree.child(at, "name")].span) == symbol_.name) {
+          return here("keeps its header from being read twice");
+        }
       } else if (n.type == "linkage_specification") {
         return here("stands inside of extern \"C\" { }");
       } else if (n.type.ends_with("_specifier") || n.type == "function_definition") {

@@ -204,10 +204,15 @@ class GoMover {
   }
 
   Result<void> find_definition() {
+    const auto& all = from_.source.facts.definitions;
+    const auto own = std::find_if(all.begin(), all.end(), [&](const indexer::Definition& d) {
+      return d.name == symbol_.name_span;
+    });
+    if (own == all.end()) return no(symbol_.path + " has changed; try again");
+    if (own->parent >= 0) return here("is a part of " + symbol_.scope);
     const auto& t = from_.tree();
     auto node = t.around(symbol_.name_span);
     while (node != kNoNode && t[node].parent != 0) node = t[node].parent;
-    if (node == kNoNode) return no(symbol_.path + " has changed; try again");
     const auto& type = t[node].type;
     if (type == "type_declaration") {
       std::size_t specs = 0;

@@ -33,6 +33,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--same-folder", action="store_true")
     parser.add_argument("--below", default="", help="only files below this folder")
+    parser.add_argument("--skip", default="^$", help="a pattern of files that are left out: tests, other programs")
     parser.add_argument("--new-file", type=float, default=0.2, help="how often the target is a new file")
     asked = parser.parse_args()
     ambit = os.path.abspath(asked.ambit)
@@ -57,7 +58,7 @@ def main():
         code, out = run(ambit, "index", "symbols", "--format", "jsonl")
         symbols = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         symbols = [s for s in symbols if s["path"].endswith(asked.ext) and s["path"].startswith(asked.below)
-                   and s["kind"] in MOVABLE]
+                   and s["kind"] in MOVABLE and not re.search(asked.skip, s["path"])]
         files = sorted({s["path"] for s in symbols})
         rng.shuffle(symbols)
         refused = collections.Counter()
@@ -69,7 +70,8 @@ def main():
             if not targets or rng.random() < asked.new_file:
                 targets = [os.path.join(folder, "moved_here" + asked.ext)]
             to = rng.choice(targets)
-            name = (s["scope"] + s.get("separator", ".") if s.get("scope") else "") + s["name"]
+            separator = "." if asked.ext in (".go", ".py", ".js", ".ts", ".java") else "::"
+            name = (s["scope"] + separator if s.get("scope") else "") + s["name"]
             code, out = run(ambit, "refactor", "plan", f"move {name} to {to}")
             if code != 0:
                 counts["refused"] += 1

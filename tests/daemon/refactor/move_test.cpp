@@ -286,6 +286,8 @@ TEST(MoveC, RefusesWhereItWouldNotBeExact) {
           "a.h:1 is T, which S uses");
   refused("move S to b.h", "//- a.h\nstruct S { int x; };\n//- b.h\n#include \"a.h\"\nint b;\n",
           "b.h includes a.h, whose users would not find S");
+  refused("move A_H to b.h", "//- a.h\n#ifndef A_H\n#define A_H\nint x;\n#endif\n//- b.h\n",
+          "from being read twice");
 }
 
 constexpr std::string_view kGo =
@@ -332,7 +334,66 @@ TEST(MoveGo, RefusesWhereItWouldNotBeExact) {
   refused("move F to a/b.go", one("import \"C\"\n", "func F() { C.x() }\n"), "uses C");
   refused("move F to a/b.go", one("", "//go:linkname F x\nfunc F() {}\n"), "go:linkname");
   refused("move T to a/b.go", one("", "type (\n\tT int\n\tU int\n)\n"), "stands in a group");
+  refused("move I.M to a/b.go", one("", "type I interface {\n\tM()\n}\n"), "is a part of I");
   refused("move init to a/b.go", one("", "func init() {}\n"), "more than once");
+}
+
+constexpr std::string_view kCrate =
+    "//- Cargo.toml\n[package]\nedition = \"2021\"\n"
+    "//- src/lib.rs\n//! A crate.\n\npub mod a;\nmod b;\n"
+    "//- src/a/mod.rs\nuse std::fmt::{self, Write as _};\nuse std::io::Read;\nuse "
+    "super::b::B;\n\nmod inner;\n\n"
+    "/// Doc.\n#[inline]\nfn f<R: Read>(r: R, b: &B) -> fmt::Result {\n"
+    "    let mut s = String::new();\n    write!(s, \"{}\", g(b.n))?;\n    Ok(())\n}\n\n"
+    "pub fn g(n: u8) -> u8 { n }\n\nfn h() { drop(f(&b\"\"[..], &B { n: 1 })) }\n"
+    "//- src/a/inner.rs\n"
+    "//- src/b.rs\npub struct B { pub n: u8 }\n\n#[cfg(test)]\nmod tests {}\n";
+
+TEST(MoveRust, TheOldModuleBringsItInAndTheNewOneWhatItNames) {
+  auto want = parse(kCrate);
+  want["src/a/mod.rs"] =
+      "use std::fmt::{self, Write as _};\nuse std::io::Read;\nuse super::b::B;\nuse "
+      "crate::b::f;\n\n"
+      "mod inner;\n\npub fn g(n: u8) -> u8 { n }\n\nfn h() { drop(f(&b\"\"[..], &B { n: 1 })) }\n";
+  want["src/b.rs"] =
+      "use crate::a::g;\nuse std::fmt;\nuse std::fmt::Write as _;\nuse std::io::Read;\n\npub "
+      "struct B { pub n: u8 }\n\n"
+      "/// Doc.\n#[inline]\npub(crate) fn f<R: Read>(r: R, b: &B) -> fmt::Result {\n"
+      "    let mut s = String::new();\n    write!(s, \"{}\", g(b.n))?;\n    Ok(())\n}\n\n"
+      "#[cfg(test)]\nmod tests {}\n";
+  EXPECT_EQ(carry_out("move f to src/b.rs", parse(kCrate)), want);
+}
+
+TEST(MoveRust, RefusesWhereItWouldNotBeExact) {
+  const auto with = [](std::string_view a, std::string_view b,
+                       std::string_view lib = "mod a;\nmod b;\n") {
+    return "//- Cargo.toml\nedition = \"2021\"\n//- src/lib.rs\n" + std::string(lib) +
+           "//- src/a.rs\n" + std::string(a) + "//- src/b.rs\n" + std::string(b);
+  };
+  const auto no = [](const std::string& before, const std::string& why) {
+    refused("move f to src/b.rs", before, why);
+  };
+  no(with("fn f() { g() }\nfn g() {}\n", ""), "uses crate::a::g, which crate::b may not name");
+  no(with("struct T { n: u8 }\npub fn f(t: &super::T) -> u8 { t.n }\n", ""), "self:: or super::");
+  no(with("pub struct T { n: u8 }\npub fn f(t: &T) -> u8 { t.n }\n", ""),
+     "uses n, which is private");
+  no(with("pub struct T;\nimpl T { fn m(&self) {} }\npub fn f(t: &T) { t.m() }\n", ""),
+     "uses m, which is private");
+  no(with("use std::io::*;\nfn f() {}\n", ""), "imports everything of std::io");
+  no(with("macro_rules! m { () => {} }\nfn f() { m!() }\n", ""), "order of the text");
+  no(with("#[cfg(unix)]\nfn f() {}\n", ""), "an attribute that stays behind");
+  no(with("fn f() -> Error {}\n", "struct Error;\n"), "means something of its own by Error");
+  no(with("fn f() -> Error {}\n", "make! { Error }\n"), "may define Error");
+  no(with("use std::fmt::Debug;\nfn f<T: Debug>(t: T) {}\n", "fn x(y: Y) { y.fmt(1) }\n"),
+     "would bring another");
+  no(with("fn f() {}\n", "fn f() {}\n"), "2 files define f");
+  no(with("fn f() {}\n", "", "mod a;\n#[cfg(unix)]\nmod b;\n"), "depend on a condition");
+  no(with("fn f() {}\n", "", "mod a;\n"), "is no module of");
+  refused("move f to src/c.rs", with("fn f() {}\n", ""), "make it and its mod line first");
+  refused("move T to src/b.rs", with("pub struct T { n: u8 }\n", ""), "private fields");
+  refused("move f to src/b/c.rs",
+          with("fn f() {}\nfn g() { f() }\n", "mod c;\n") + "//- src/b/c.rs\n",
+          "may not name crate::b::c");
 }
 
 }  // namespace
