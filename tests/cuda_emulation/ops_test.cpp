@@ -96,7 +96,8 @@ void check_linear(CudaOps& t, MatrixType type, bool round, std::size_t rows, std
       for (std::size_t c = 0; c < cols; ++c) {
         size += std::fabs(static_cast<double>(row[c]) * x.f32[i / rows * cols + c]);
       }
-      ASSERT_NEAR(got[i], expected[i], 1e-6 * size)
+      // A card's matrix units cut where the emulation rounds: 1.02e-6 was seen on an H200.
+      ASSERT_NEAR(got[i], expected[i], 2e-6 * size)
           << "differs from the reference: " << rows << " x " << cols << ", " << n << " rows, " << i;
     }
     // A row's bits do not depend on how many rows a call has, nor on which tile serves it.

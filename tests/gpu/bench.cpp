@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "inference/device/library.h"
 #include "inference/device/memory.h"
+#include "inference/engine/commands.h"
 
 namespace ambit::inference {
 namespace {
@@ -73,7 +75,6 @@ class Bench {
     device_.api().release_graph(graph);
     const double each = ms / (replays * kCalls);
     const double rate = bytes / each * 1e-6;  // GB/s
-    if (ceiling_ == 0) ceiling_ = rate;
     std::printf("%-34s %9.1f us %8.1f GB/s %5.1f %% %8.2f TFLOP/s\n", name.c_str(), each * 1e3,
                 rate, 100 * rate / ceiling_, flops / each * 1e-9);
     std::fflush(stdout);
@@ -98,13 +99,24 @@ class Bench {
 
  private:
   // The ceiling that the table's per cent are of: what a copy reads and writes.
+  // Not as a graph: its nodes for copies are slower.
   void copies() {
     const DeviceScratch::Frame frame(scratch_);
     const std::size_t bytes = budget_ms_ > 0 ? std::size_t{1} << 30U : 1 << 20;
     std::byte* from = filled<std::byte>(bytes);
     auto* to = scratch_.take<std::byte>(bytes);
-    time("copy on the card", 2 * static_cast<double>(bytes), 0,
-         [&](int) { device_.copy(to, from, bytes); });
+    using Time = std::chrono::steady_clock;
+    double best = 1e9;
+    for (int turn = 0; turn < 3; ++turn) {
+      if (!device_.wait()) return;
+      const auto start = Time::now();
+      for (int i = 0; i < 10; ++i) device_.copy(to, from, bytes);
+      if (!device_.wait()) return;
+      best = std::min(best,
+                      std::chrono::duration<double, std::milli>(Time::now() - start).count() / 10);
+    }
+    ceiling_ = 2 * static_cast<double>(bytes) / best * 1e-6;
+    std::printf("%-34s %9.1f us %8.1f GB/s\n", "copy on the card", best * 1e3, ceiling_);
   }
 
   // What a kernel costs where it does next to nothing.
@@ -408,6 +420,17 @@ int main(int argc, char** argv) {
               .index_dim = 32,
               .top = 16};
     budget_ms = 0;
+  }
+  if (argc > 2 && std::strcmp(argv[1], "model") == 0) {
+    BenchCommand command;
+    command.model = argv[2];
+    command.backend = "cuda";
+    command.prompt = argc > 3 ? std::atoll(argv[3]) : 512;
+    command.generate = argc > 4 ? std::atoll(argv[4]) : 64;
+    command.depth = argc > 5 ? std::atoll(argv[5]) : 0;
+    const auto report = run_bench(command);
+    std::printf("%s\n", report ? to_text(*report).c_str() : report.error().message.c_str());
+    return report ? 0 : 1;
   }
   std::printf("%s, compute capability %d.%d, %d multiprocessors\n", library->info.name,
               library->info.major, library->info.minor, library->info.multiprocessors);

@@ -36,7 +36,6 @@ const char* open_device(DeviceInfo* info) {
   info->memory_bytes = all;
   info->free_bytes = free_bytes;
   overlapping = properties.major >= 9;
-  multiprocessors = properties.multiProcessorCount;
   if (properties.major < 8) return "this card is older than compute capability 8.0";
   return nullptr;
 }

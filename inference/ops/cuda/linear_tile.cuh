@@ -97,13 +97,17 @@ struct Fp4 {
     return w.scales + static_cast<std::size_t>(row) * static_cast<std::size_t>(w.cols / 32);
   }
   __device__ static unsigned scale(unsigned raw) { return multiplier<126>(static_cast<int>(raw)); }
-  // S EE M, low nibble first. Values j and j + 4 make a pair: they lie 16 bits apart already.
+  // S EE M, low nibble first. Values j and j + 4 make a pair: they lie 16 bits apart already. One
+  // multiplication moves a nibble to two places, EE M to where it is an exponent and S to where it
+  // is the sign; logic and shifts are what these kernels run out of first.
   __device__ static void unpack(const Piece& p, int i, unsigned (&out)[4]) {
     const unsigned eight = word(p.bytes, i);
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      const unsigned size = j < 2 ? eight << (6 - 4 * j) : eight >> (4 * j - 6);
-      out[j] = times((size & 0x01C001C0U) | (eight << (12 - 4 * j) & 0x80008000U), p.scale);
+      const unsigned from = j < 2 ? eight : eight >> 8;
+      const unsigned moved = j % 2 == 0 ? (from & 0x000F000FU) * ((1U << 6) + (1U << 12))
+                                        : (from & 0x00F000F0U) * ((1U << 2) + (1U << 8));
+      out[j] = times(moved & 0x81C081C0U, p.scale);
     }
   }
   __device__ static uint4 arrange(uint4 x) {
@@ -147,18 +151,32 @@ __device__ inline unsigned raw_scale(const std::uint8_t* scales, int col) {
   }
 }
 
-// A lane's two rows of a tile of 16 weight rows.
+// A lane's two rows of a tile of 16 weight rows, eight apart.
 template <class Format>
 struct LaneRows {
-  const std::uint8_t* bytes[2];
-  const std::uint8_t* scales[2];
+  const std::uint8_t* bytes;
+  const std::uint8_t* scales;
+  int to_lower, scales_to_lower;  // the second row is none: 0
 
   __device__ void set(const Operand& w, int row) {
+    const int upper = min(row + static_cast<int>(threadIdx.x) % kWarp / 4, w.rows - 1);
+    const int apart = upper + 8 < w.rows ? 8 : 0;
+    bytes = bytes_at<Format>(w, upper, 0);
+    scales = Format::scales(w, upper);
+    to_lower = apart * Format::bytes(w.cols);
+    scales_to_lower = Format::kGroup == 32 ? apart * (w.cols / 32) : 0;
+  }
+  __device__ void load(int col, Piece (&out)[1][2]) const {
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
-      const int r = min(row + static_cast<int>(threadIdx.x) % kWarp / 4 + 8 * i, w.rows - 1);
-      bytes[i] = bytes_at<Format>(w, r, 0);
-      scales[i] = Format::scales(w, r);
+      const std::uint8_t* at = bytes + Format::bytes(col) + (i == 0 ? 0 : to_lower);
+      out[0][i].bytes = *reinterpret_cast<const uint4*>(at);
+      if (i == 0 || Format::kGroup == 32) {
+        out[0][i].scale =
+            Format::scale(raw_scale<Format>(scales + (i == 0 ? 0 : scales_to_lower), col));
+      } else {
+        out[0][1].scale = out[0][0].scale;  // FP8's blocks are 128 rows high
+      }
     }
   }
 };
@@ -183,7 +201,7 @@ __device__ inline void multiply(const Piece (&pieces)[M][2], float (&acc)[M][N][
         a[m][k][3] = lower[2 * k + 1];
       }
     }
-#pragma unroll(N > 1 || Format::kValues > 16 ? 1 : kTerms)  // registers are short
+#pragma unroll 1  // registers are short
     for (int term = 0; term < kTerms; ++term) {
 #pragma unroll
       for (int n = 0; n < N; ++n) {
@@ -214,12 +232,6 @@ __device__ inline void copy16(void* shared, const void* from) {
                : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
                : "memory");
 }
-__device__ inline void copy4(void* shared, const void* from) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;"
-               :
-               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
-               : "memory");
-}
 __device__ inline void end_copies() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
@@ -228,132 +240,77 @@ __device__ inline void await_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
 }
 
-// Few tokens: a block of 8 warps owns 8 / parts tiles of 16 rows, all with the same 8 tokens; a
-// warp one run of one tile. Blocks stay and go from item to item. Each lane copies its own weights
-// to shared memory by cp.async, kAhead steps before it needs them and on into the next items, so
-// that the 16 warps of a multiprocessor have 64 KiB in flight at any time. One barrier an item:
-// sums alternate.
+// Few tokens: a block of 8 warps owns 8 / parts tiles of 16 rows and 8 tokens; a warp one run of
+// one tile. At 64 registers 32 warps fit a multiprocessor, each with two steps of weights on their
+// way: 64 KiB. A block's first weights are on their way before it waits for x. Two barriers.
 inline constexpr int kFewWarps = 8;
-inline constexpr int kAhead = 4;
+using Sums = float[kFewWarps][128];
 
-// What is on its way to a lane: 16 bytes of its two rows, and the words that their scales are in.
-struct FewShared {
-  uint4 bytes[kFewWarps][kAhead][2][kWarp];
-  unsigned scales[kFewWarps][kAhead][2][kWarp];
-  float sums[2][kFewWarps][128];
-};
-
-// What a block does next: rows [row, row + 16) of each of its tiles, and 8 tokens from `first` on,
-// of the matrix and tokens that Items know by `of`.
-struct Item {
-  int of, row, first;
-};
-
-// Items: next(tile, item) gives the block's next item, for the tile-th of its 16-row tiles; false
-// when there is none. operand(of), x(item), tokens(of), y(of) and y_stride(of) are what it is
-// about. The first next() and operand() must read only what no kernel writes. `turn` goes on from
-// call to call in one kernel.
-template <class Format, int kTerms, class Items>
-__device__ inline void few_tiles(Items items, std::size_t x_stride, std::size_t plane, int cols,
-                                 FewShared& shared, int& turn) {
+template <class Format, int kTerms>
+__device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* x,
+                                std::size_t x_stride, std::size_t plane, const Tokens& tokens,
+                                int first, float* y, std::size_t y_stride, Sums& sums) {
   constexpr int kStep = 4 * Format::kValues;
+  constexpr int kAhead = kTerms * Format::kValues > 48 ? 1 : 2;
   const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int steps = cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
+  const int steps = w.cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
   const int begin = warp % parts * run, end = min(steps, begin + run);
   const int lane_col = lane % 4 * Format::kValues;
-
-  // The copies go through the same items, ahead.
-  Items items_ahead = items;
-  Item ahead;
+  row += warp / parts * 16;
   LaneRows<Format> rows;
-  bool more = begin < end && items_ahead.next(warp / parts, ahead);
-  if (more) rows.set(items.operand(ahead.of), ahead.row);
-  int step_ahead = begin, slot_ahead = 0;
-  const auto copy = [&] {
-    if (more) {
-      const int col = step_ahead * kStep + lane_col;
+  rows.set(w, row);
+  Piece pieces[kAhead][1][2];
+  const auto fetch = [&](int step) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        copy16(&shared.bytes[warp][slot_ahead][i][lane], rows.bytes[i] + Format::bytes(col));
-        if (Format::kGroup == 0) continue;
-        const std::uint8_t* scale = rows.scales[i] + col / max(Format::kGroup, 1);
-        copy4(&shared.scales[warp][slot_ahead][i][lane],
-              reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(scale) / 4 * 4));
-      }
-      if (++step_ahead == end) {
-        step_ahead = begin;
-        more = items_ahead.next(warp / parts, ahead);
-        if (more) rows.set(items.operand(ahead.of), ahead.row);
-      }
+    for (int u = 0; u < kAhead; ++u) {
+      if (step + u < end) rows.load((step + u) * kStep + lane_col, pieces[u]);
     }
-    end_copies();
-    slot_ahead = (slot_ahead + 1) % kAhead;
   };
-#pragma unroll 1
-  for (int i = 0; i < kAhead; ++i) copy();
+  fetch(begin);
   await_before();
-  int slot = 0;
-  for (Item item; items.next(warp / parts, item);) {
-    const Tokens tokens = items.tokens(item.of);
-    const std::uint16_t* x =
-        items.x(item) + static_cast<std::size_t>(tokens.row(item.first + lane / 4)) * x_stride +
-        lane_col;
-    LaneRows<Format> own;
-    own.set(items.operand(item.of), item.row);
-    float acc[1][1][4] = {};
+  const std::uint16_t* from =
+      x + static_cast<std::size_t>(tokens.row(first + lane / 4)) * x_stride + lane_col;
+  float acc[1][1][4] = {};
 #pragma unroll 1
-    for (int step = begin; step < end; ++step) {
-      await_copies<kAhead - 1>();
-      const int col = step * kStep;
-      Piece pieces[1][2];
+  for (int step = begin; step < end; step += kAhead) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        unsigned code = 0;
-        if (Format::kGroup != 0) {
-          const std::uint8_t* scale = own.scales[i] + (col + lane_col) / max(Format::kGroup, 1);
-          code = shared.scales[warp][slot][i][lane] >>
-                     (reinterpret_cast<std::uintptr_t>(scale) % 4 * 8) &
-                 0xFFU;
-        }
-        pieces[0][i] = {shared.bytes[warp][slot][i][lane], Format::scale(code)};
-      }
-      multiply<Format, kTerms>(pieces, acc, [&](int, int term, int i) {
-        return *reinterpret_cast<const uint4*>(x + static_cast<std::size_t>(term) * plane +
-                                               static_cast<std::size_t>(col + 8 * i));
+    for (int u = 0; u < kAhead; ++u) {
+      if (step + u >= end) continue;
+      multiply<Format, kTerms>(pieces[u], acc, [&](int, int term, int i) {
+        return *reinterpret_cast<const uint4*>(
+            from + static_cast<std::size_t>(term) * plane +
+            static_cast<std::size_t>((step + u) * kStep + 8 * i));
       });
-      copy();
-      slot = (slot + 1) % kAhead;
     }
-    float(*sums)[128] = shared.sums[turn];
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      // Of the fragment: row g or g + 8, token 2 t or 2 t + 1.
-      sums[warp][(2 * (lane % 4) + k % 2) * 16 + lane / 4 + k / 2 * 8] = acc[0][0][k];
-    }
-    __syncthreads();
-    // Each warp of a tile writes its share of the tile's 128 sums.
-    for (int v = warp % parts * kWarp + lane; v < 128; v += parts * kWarp) {
-      float sum = 0;
-      for (int p = 0; p < parts; ++p) sum += sums[warp - warp % parts + p][v];
-      if (Format::kFolded) sum *= kUnfold;
-      const int token = item.first + v / 16, r = item.row + v % 16;
-      if (token < tokens.count && r < items.operand(item.of).rows) {
-        items.y(item.of)[static_cast<std::size_t>(tokens.first + token) * items.y_stride(item.of) +
-                         static_cast<std::size_t>(r)] = sum;
-      }
-    }
-    turn ^= 1;
+    fetch(step + kAhead);
   }
-  await_copies<0>();
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+    // Of the fragment: row g or g + 8, token 2 t or 2 t + 1.
+    sums[warp][(2 * (lane % 4) + k % 2) * 16 + lane / 4 + k / 2 * 8] = acc[0][0][k];
+  }
+  __syncthreads();
+  // Each warp of a tile writes its share of the tile's 128 sums.
+  for (int v = warp % parts * kWarp + lane; v < 128; v += parts * kWarp) {
+    float sum = 0;
+    for (int p = 0; p < parts; ++p) sum += sums[warp - warp % parts + p][v];
+    if (Format::kFolded) sum *= kUnfold;
+    const int token = first + v / 16, r = row + v % 16;
+    if (token < tokens.count && r < w.rows) {
+      y[static_cast<std::size_t>(tokens.first + token) * y_stride + static_cast<std::size_t>(r)] =
+          sum;
+    }
+  }
+  __syncthreads();
 }
 
-// Many tokens: a block of 16 warps owns 256 rows and 8 N tokens, a warp 16 rows of them. Weights,
+// Many tokens: a block of 8 warps owns 256 rows and 8 N tokens, a warp 32 rows of them. Weights,
 // as they are, and x come to shared memory by cp.async, in stages of one step of columns (64 bytes
 // of each row, all terms of x), and from there 16 bytes a lane without bank conflicts; a weight is
 // read and unpacked once for all of the block's tokens.
-inline constexpr int kManyThreads = 512;
+inline constexpr int kManyThreads = 256;
 inline constexpr int kManyRows = 256;
-inline constexpr int kManyStep = 16;  // the matrix has a multiple of so many rows
+inline constexpr int kManyStep = 32;  // the matrix has a multiple of so many rows
 inline constexpr int kRowBytes = 64;  // of a stage
 
 template <class Format, int kTerms>

@@ -82,7 +82,6 @@ inline LaunchError launched() {
 // Whether the card lets a kernel start while the one before it ends (compute capability 9.0 and
 // up); set when the card is taken into use.
 inline bool overlapping = false;
-inline int multiprocessors = 1;  // of the card
 
 // Launches a kernel that begins with await_before(): where the card can, its blocks take their
 // places while the last blocks of the kernel before still run.
