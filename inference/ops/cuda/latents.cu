@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kChunks = kMaxHeadDim / 128;
+constexpr int kAtOnce = 8;  // candidates whose loads are on the way together
 
 __device__ void query_latent(const LatentsArgs& a, std::size_t row, float* partial) {
   const int dim = static_cast<int>(a.q_latent.cols);
@@ -72,12 +73,9 @@ __device__ Candidate candidate(const CompressorArgs& c, const SegmentRef& segmen
 }
 
 __device__ float4 score_of(const Candidate& k) {
-  float4 s = load4(k.score);
-  if (k.ape != nullptr) {
-    const float4 a = load4(k.ape);
-    s = make_float4(s.x + a.x, s.y + a.y, s.z + a.z, s.w + a.w);
-  }
-  return s;
+  const float4 s = load4(k.score);
+  const float4 a = k.ape == nullptr ? make_float4(0, 0, 0, 0) : load4(k.ape);
+  return make_float4(s.x + a.x, s.y + a.y, s.z + a.z, s.w + a.w);
 }
 
 __device__ void add_term(float score, float largest, float value, float& sum, float& weighted) {
@@ -109,20 +107,35 @@ __device__ void compressor(const LatentsArgs& a, const CompressorArgs& c, std::s
       const bool own = i >= before;
       return candidate(c, segment, first - before + i, col + (own && c.overlap ? c.dim : 0));
     };
+    // Loads of kAtOnce candidates at a time; what is behind the last repeats it.
     float4 most = make_float4(-INFINITY, -INFINITY, -INFINITY, -INFINITY);
-    for (int i = 0; i < n; ++i) {
-      const float4 s = score_of(pick(i));
-      most = make_float4(fmaxf(most.x, s.x), fmaxf(most.y, s.y), fmaxf(most.z, s.z),
-                         fmaxf(most.w, s.w));
+    for (int from = 0; from < n; from += kAtOnce) {
+      float4 s[kAtOnce];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) s[i] = score_of(pick(min(from + i, n - 1)));
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        most = make_float4(fmaxf(most.x, s[i].x), fmaxf(most.y, s[i].y), fmaxf(most.z, s[i].z),
+                           fmaxf(most.w, s[i].w));
+      }
     }
     float4 sum = make_float4(0, 0, 0, 0), weighted = sum;
-    for (int i = 0; i < n; ++i) {
-      const Candidate k = pick(i);
-      const float4 s = score_of(k), v = load4(k.value);
-      add_term(s.x, most.x, v.x, sum.x, weighted.x);
-      add_term(s.y, most.y, v.y, sum.y, weighted.y);
-      add_term(s.z, most.z, v.z, sum.z, weighted.z);
-      add_term(s.w, most.w, v.w, sum.w, weighted.w);
+    for (int from = 0; from < n; from += kAtOnce) {
+      float4 s[kAtOnce], v[kAtOnce];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        const Candidate k = pick(min(from + i, n - 1));
+        s[i] = score_of(k);
+        v[i] = load4(k.value);
+      }
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        if (from + i >= n) break;
+        add_term(s[i].x, most.x, v[i].x, sum.x, weighted.x);
+        add_term(s[i].y, most.y, v[i].y, sum.y, weighted.y);
+        add_term(s[i].z, most.z, v[i].z, sum.z, weighted.z);
+        add_term(s[i].w, most.w, v[i].w, sum.w, weighted.w);
+      }
     }
     store4(pooled + col, make_float4(weighted.x / sum.x, weighted.y / sum.y, weighted.z / sum.z,
                                      weighted.w / sum.w));
@@ -151,7 +164,7 @@ __device__ void compressor(const LatentsArgs& a, const CompressorArgs& c, std::s
   }
 }
 
-__global__ void __launch_bounds__(kThreads, 6) latents_kernel(const LatentsArgs a) {
+__global__ void __launch_bounds__(kThreads, 4) latents_kernel(const LatentsArgs a) {
   __shared__ alignas(16) float pooled[kMaxHeadDim];
   __shared__ float partial[kThreads / kWarp];
   await_before();

@@ -1,17 +1,16 @@
 // The indexer's exact choice (ops/top_k.h): the k largest scores of a row, ties to the lower index,
 // written ascending by index. A block a row, 1024 threads.
 //
-// Scores become codes whose order is that of whole numbers. The largest of each of 2048 groups of
-// scores give a floor: the k-th largest of those is no larger than the k-th largest of all. What
-// reaches the floor, little more than k of a long list, goes to shared memory in order, and the
-// choice is made there, on two codes a thread. Where more reach it than there is room for (many
-// ties, or k above 1024), the same search runs over all scores.
+// The largest of each of up to 2048 groups of scores give a floor: the k-th largest of those is no
+// larger than the k-th largest of all. What reaches the floor, little more than k of a long list,
+// goes to shared memory, in any order, and the choice is made there. Where more reach it than there
+// is room for (many ties, or k above 1024), the same search runs over all scores.
 //
-// A search for the k-th largest settles two bits a round by counting the codes that reach each of
-// three bounds: one barrier a round, no atomics. Scores are read three times, once from memory,
-// then from the cache, 16 bytes a lane where rows of scores are so aligned. Shared memory 17 KiB.
-#include <type_traits>
-
+// Scores become codes whose order is that of whole numbers. A search for the k-th largest of some
+// codes counts them in 1024 bins over their range, goes on inside the bin that holds it, and is
+// done after 3 rounds as a rule; four barriers a round. The chosen are marked as bits, whose
+// running count is where each index goes. Scores are read twice, once from memory, then from the
+// cache, 16 bytes a lane where rows of scores are so aligned. Shared memory: 21 KiB.
 #include "inference/ops/cuda/warp.cuh"
 
 namespace ambit::inference::ops::cuda {
@@ -19,226 +18,245 @@ namespace ambit::inference::ops::cuda {
 namespace {
 
 constexpr int kThreads = 1024, kWarps = kThreads / kWarp;
-static_assert(kWarps == kWarp);          // a lane a warp, where a warp adds what all have counted
-constexpr int kEach = 2;                 // groups, and then candidates, of a thread
-constexpr int kRoom = kEach * kThreads;  // candidates
-constexpr int kPiece = 4 * kWarp;        // scores that a warp reads at once
+static_assert(kWarps == kWarp);  // a lane a warp, where a warp adds what all have counted
+constexpr int kEach = 2;         // groups, and then candidates, of a thread
+constexpr int kRoom = kEach * kThreads;
+constexpr int kPiece = 4 * kWarp;         // scores that a warp reads at once
+constexpr int kWindow = kThreads * 32;    // scores that are marked at once
+constexpr unsigned kLeast = 0x007FFFFFU;  // of a score, NaN among them; 0 stands for none
 
-// Larger code: larger score; NaN lowest, and above the 0 of no score.
+// Larger code: larger score.
 __device__ unsigned code_of(float score) {
   const unsigned bits = score != score ? 0xFF800000U : __float_as_uint(score + 0.0F);
   return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
 }
-
-// Scores, or codes in shared memory, cut in runs of whole pieces, one a warp.
-template <class T>
-struct List {
-  const T* values;
-  int n, run;
-  bool wide;  // aligned to 16 bytes
-
-  __device__ List(const T* values, int n)
-      : values(values),
-        n(n),
-        run((n + kWarps * kPiece - 1) / (kWarps * kPiece) * kPiece),
-        wide(reinterpret_cast<std::uintptr_t>(values) % 16 == 0) {}
-  __device__ int begin() const { return static_cast<int>(threadIdx.x) / kWarp * run; }
-  __device__ int end() const { return min(n, begin() + run); }
-  // Codes at, at + 1, at + 2, at + 3 of the list; 0 behind its end.
-  __device__ void load(int at, unsigned (&out)[4]) const {
-    if (wide && at + 4 <= n) {
-      const auto x = *reinterpret_cast<const uint4*>(values + at);
-      const unsigned bits[4] = {x.x, x.y, x.z, x.w};
-#pragma unroll
-      for (int i = 0; i < 4; ++i) out[i] = code(bits[i]);
-      return;
-    }
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      out[i] = at + i < n ? code(*reinterpret_cast<const unsigned*>(values + at + i)) : 0;
-    }
-  }
-
- private:
-  __device__ static unsigned code(unsigned bits) {
-    return std::is_same_v<T, float> ? code_of(__uint_as_float(bits)) : bits;
-  }
-};
+__device__ float score_of(unsigned code) {
+  return __uint_as_float((code & 0x80000000U) != 0 ? code ^ 0x80000000U : ~code);
+}
 
 struct Shared {
-  alignas(16) unsigned candidates[kRoom];
+  unsigned bins[kThreads];
+  unsigned sums[3][kWarps];
+  unsigned bin, left, inside;
+  unsigned candidates;
+  unsigned codes[kRoom];
   int indices[kRoom];
-  int counts[2][3][kWarps];  // in turn
 };
 
-// The sums over the block of three counts. turn: another than that of the call before.
-__device__ void block_counts(int (&count)[3], int turn, Shared& shared) {
-  const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-#pragma unroll
-  for (int i = 0; i < 3; ++i) {
-    const auto sum = __reduce_add_sync(kAllLanes, static_cast<unsigned>(count[i]));
-    if (lane == 0) shared.counts[turn][i][warp] = static_cast<int>(sum);
-  }
-  __syncthreads();
-#pragma unroll
-  for (int i = 0; i < 3; ++i) {
-    count[i] = static_cast<int>(
-        __reduce_add_sync(kAllLanes, static_cast<unsigned>(shared.counts[turn][i][lane])));
-  }
-}
+// The scores of this thread's warp, a run of whole pieces: each(f) calls f(index of the first,
+// four scores) with NaN behind the end.
+struct Scores {
+  const float* scores;
+  int n, from, to;
 
-// The bits above `last` of the k-th largest code; the others are 0. each(f) calls f with every code
-// of this thread.
-template <class Each>
-__device__ unsigned kth_largest(int k, int last, Shared& shared, const Each& each) {
-  unsigned found = 0;
-  for (int shift = 30; shift >= last; shift -= 2) {
-    int count[3] = {};
-    each([&](unsigned code) {
-#pragma unroll
-      for (unsigned i = 0; i < 3; ++i) count[i] += code >= (found | (i + 1) << shift) ? 1 : 0;
-    });
-    block_counts(count, shift / 2 % 2, shared);
-    const unsigned digit = count[2] >= k ? 3 : count[1] >= k ? 2 : count[0] >= k ? 1 : 0;
-    found |= digit << shift;
+  __device__ Scores(const float* scores, int n) : scores(scores), n(n) {
+    const int run = (n + kWarps * kPiece - 1) / (kWarps * kPiece) * kPiece;
+    from = static_cast<int>(threadIdx.x) / kWarp * run;
+    to = min(n, from + run);
   }
-  return found;
-}
-
-// Calls write(place, index, code) in order for every code above `bound`, and for the first `ties`
-// of those equal to it. Returns how many there are, in every thread.
-template <class T, class Write>
-__device__ int collect(const List<T>& list, unsigned bound, int ties, Shared& shared,
-                       const Write& write) {
-  const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  const auto count = [&](const unsigned(&code)[4], int& above, int& equal) {
-    above = equal = 0;
+  template <class F>
+  __device__ void each(const F& f) const {
+    const bool wide = reinterpret_cast<std::uintptr_t>(scores) % 16 == 0;
+    for (int at = from + static_cast<int>(threadIdx.x) % kWarp * 4; at < to; at += kPiece) {
+      float x[4];
+      if (wide && at + 4 <= n) {
+        const float4 v = load4(scores + at);
+        x[0] = v.x;
+        x[1] = v.y;
+        x[2] = v.z;
+        x[3] = v.w;
+      } else {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      above += code[i] > bound ? 1 : 0;
-      equal += code[i] == bound ? 1 : 0;
+        for (int i = 0; i < 4; ++i) x[i] = at + i < n ? scores[at + i] : NAN;
+      }
+      f(at, x);
     }
-  };
-  int above = 0, equal = 0;
-  for (int at = list.begin() + 4 * lane; at < list.end(); at += kPiece) {
-    unsigned code[4];
-    int more, same;
-    list.load(at, code);
-    count(code, more, same);
-    above += more;
-    equal += same;
   }
-  above = static_cast<int>(__reduce_add_sync(kAllLanes, static_cast<unsigned>(above)));
-  equal = static_cast<int>(__reduce_add_sync(kAllLanes, static_cast<unsigned>(equal)));
-  __syncthreads();  // a search may still read its counts
-  if (lane == 0) {
-    shared.counts[0][0][warp] = above;
-    shared.counts[0][1][warp] = equal;
-  }
-  __syncthreads();
-  above = equal = 0;  // of the warps before
-  int all_above = 0, all_equal = 0;
-  for (int w = 0; w < kWarps; ++w) {
-    const int more = shared.counts[0][0][w], same = shared.counts[0][1][w];
-    above += w < warp ? more : 0;
-    equal += w < warp ? same : 0;
-    all_above += more;
-    all_equal += same;
-  }
-  const int all = all_above + min(all_equal, ties);
-  for (int from = list.begin(); from < list.end(); from += kPiece) {
-    unsigned code[4];
-    int more, same;
-    list.load(from + 4 * lane, code);
-    count(code, more, same);
-    int before = more | same << 16;  // over the lanes up to this
+};
+
+struct Kth {
+  unsigned code;
+  unsigned left;    // how many of those equal to it are among the k
+  unsigned inside;  // of how many
+};
+
+// The k-th largest of codes in [low, high], of which there are k at least; when not `exact`, some
+// code in (the k-th largest - (high - low) / 512, the k-th largest]. each(f) calls f(code, index)
+// for every one of this thread's.
+template <class Each>
+__device__ Kth kth_largest(unsigned k, unsigned low, unsigned high, bool exact, Shared& shared,
+                           const Each& each) {
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
+  unsigned span = high - low;
+  for (;;) {
+    const int shift = max(0, 22 - __clz(static_cast<int>(span)));
+    shared.bins[thread] = 0;
+    __syncthreads();
+    each([&](unsigned code, int) {
+      if (code >= low && code - low <= span) atomicAdd(&shared.bins[(code - low) >> shift], 1U);
+    });
+    __syncthreads();
+    const unsigned here = shared.bins[thread];
+    unsigned from_here = here;  // to the warp's end
 #pragma unroll
     for (int step = 1; step < kWarp; step *= 2) {
-      const int other = __shfl_up_sync(kAllLanes, before, step);
-      if (lane >= step) before += other;
+      const unsigned other = __shfl_down_sync(kAllLanes, from_here, step);
+      if (lane + step < kWarp) from_here += other;
     }
-    const int whole = __shfl_sync(kAllLanes, before, kWarp - 1);
-    int a = above + (before & 0xFFFF) - more, e = equal + (before >> 16) - same;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      if (code[i] > bound) {
-        write(a + min(e, ties), from + 4 * lane + i, code[i]);
-        ++a;
-      } else if (code[i] == bound) {
-        if (e < ties) write(a + e, from + 4 * lane + i, code[i]);
-        ++e;
-      }
+    if (lane == 0) shared.sums[0][warp] = from_here;
+    __syncthreads();
+    const unsigned above =
+        __reduce_add_sync(kAllLanes, lane > warp ? shared.sums[0][lane] : 0) + from_here - here;
+    if (above < k && k <= above + here) {
+      shared.bin = static_cast<unsigned>(thread);
+      shared.left = k - above;
+      shared.inside = here;
     }
-    above += whole & 0xFFFF;
-    equal += whole >> 16;
+    __syncthreads();
+    low += shared.bin << shift;
+    k = shared.left;
+    span = (1U << shift) - 1;
+    if (shift == 0 || !exact) return {low, k, shared.inside};
   }
-  __syncthreads();
-  return all;
+}
+
+// Writes the indices that each(f) calls f(index) with, ascending.
+template <class Each>
+__device__ void write_chosen(std::int32_t* out, int n, Shared& shared, const Each& each) {
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
+  unsigned written = 0;
+  for (int window = 0; window < n; window += kWindow) {
+    shared.bins[thread] = 0;
+    __syncthreads();
+    each([&](int index) {
+      if (index >= window && index < window + kWindow) {
+        atomicOr(&shared.bins[(index - window) / 32], 1U << (index % 32));
+      }
+    });
+    __syncthreads();
+    unsigned bits = shared.bins[thread];
+    const auto count = static_cast<unsigned>(__popc(bits));
+    unsigned to_here = count;
+#pragma unroll
+    for (int step = 1; step < kWarp; step *= 2) {
+      const unsigned other = __shfl_up_sync(kAllLanes, to_here, step);
+      if (lane >= step) to_here += other;
+    }
+    if (lane == kWarp - 1) shared.sums[0][warp] = to_here;
+    __syncthreads();
+    const unsigned sum = shared.sums[0][lane];
+    unsigned at = written + __reduce_add_sync(kAllLanes, lane < warp ? sum : 0) + to_here - count;
+    written += __reduce_add_sync(kAllLanes, sum);
+    for (; bits != 0; bits &= bits - 1)
+      out[at++] = window + 32 * thread + 31 - __clz(static_cast<int>(bits & (~bits + 1)));
+    __syncthreads();
+  }
+}
+
+// The choice among codes of [low, high], of which each(f) gives this thread's to f(code, index).
+template <class Each>
+__device__ void choose(int k, unsigned low, unsigned high, int n, std::int32_t* out, Shared& shared,
+                       const Each& each) {
+  const Kth kth = kth_largest(static_cast<unsigned>(k), low, high, true, shared, each);
+  unsigned first = 0;  // of the complements of equal ones' indices
+  if (kth.left < kth.inside) {
+    first =
+        kth_largest(kth.left, ~static_cast<unsigned>(n - 1), ~0U, true, shared, [&](const auto& f) {
+          each([&](unsigned code, int index) {
+            if (code == kth.code) f(~static_cast<unsigned>(index), index);
+          });
+        }).code;
+  }
+  write_chosen(out, n, shared, [&](const auto& f) {
+    each([&](unsigned code, int index) {
+      if (code > kth.code || (code == kth.code && ~static_cast<unsigned>(index) >= first)) f(index);
+    });
+  });
 }
 
 __global__ void __launch_bounds__(kThreads, 1) top_k_kernel(const IndexArgs a) {
   __shared__ Shared shared;
   await_before();
   const std::size_t row = a.first + blockIdx.x;
-  const auto visible = static_cast<int>((a.step.positions[row] + 1) / a.ratio);
+  const auto n = static_cast<int>((a.step.positions[row] + 1) / a.ratio);
   std::int32_t* out = a.selected + row * static_cast<std::size_t>(a.top);
-  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp;
-  if (visible <= a.top) {
-    for (int i = thread; i < visible; i += kThreads) out[i] = i;
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
+  if (n <= a.top) {
+    for (int i = thread; i < n; i += kThreads) out[i] = i;
     return;
   }
-  const List all(a.scores + blockIdx.x * a.most, visible);
-  unsigned own[kEach] = {};  // the largest of a thread's groups
-  for (int at = all.begin() + 4 * lane, turn = 0; at < all.end(); at += kPiece, turn ^= 1) {
-    unsigned code[4];
-    all.load(at, code);
-    const unsigned most = max(max(code[0], code[1]), max(code[2], code[3]));
+  const Scores scores(a.scores + blockIdx.x * a.most, n);
+  // The largest of this thread's groups, of every other piece each.
+  unsigned own[kEach] = {};
+  int turn = 0;
+  scores.each([&](int, const float(&x)[4]) {
+    const unsigned most = code_of(fmaxf(fmaxf(x[0], x[1]), fmaxf(x[2], x[3])));
     if (turn == 0) own[0] = max(own[0], most);
     if (turn == 1) own[1] = max(own[1], most);
+    turn ^= 1;
+  });
+  const unsigned most = max(own[0], own[1]);
+  const unsigned least = own[1] == 0 ? own[0] : min(own[0], own[1]);
+  const unsigned warp_most = __reduce_max_sync(kAllLanes, most);
+  const unsigned warp_least = ~__reduce_max_sync(kAllLanes, least == 0 ? 0 : ~least);
+  const unsigned warp_groups =
+      __reduce_add_sync(kAllLanes, (own[0] != 0 ? 1U : 0U) + (own[1] != 0 ? 1U : 0U));
+  if (lane == 0) {
+    shared.sums[0][warp] = warp_most;
+    shared.sums[1][warp] = ~warp_least;
+    shared.sums[2][warp] = warp_groups;
   }
-  const auto own_codes = [&](const auto& f) {
-#pragma unroll
-    for (int i = 0; i < kEach; ++i) f(own[i]);
-  };
-  const auto all_codes = [&](const auto& f) {
-    for (int at = all.begin() + 4 * lane; at < all.end(); at += kPiece) {
-      unsigned code[4];
-      all.load(at, code);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) f(code[i]);
-    }
-  };
-  const auto keep = [&](int place, int index, unsigned code) {
-    if (place >= kRoom) return;
-    shared.candidates[place] = code;
-    shared.indices[place] = index;
-  };
-  // 16 bits of a floor are enough: rounded down, it is a floor still.
-  unsigned bound = kth_largest(a.top, 16, shared, own_codes);
-  if (bound == 0) bound = 1;  // 0 is no score
-  const int n = collect(all, bound, visible, shared, keep);
-  if (n > kRoom) {
-    bound = kth_largest(a.top, 0, shared, all_codes);
-    int count[3] = {};
-    all_codes([&](unsigned code) { count[0] += code > bound ? 1 : 0; });
-    __syncthreads();  // the last round's counts have been read
-    block_counts(count, 0, shared);
-    (void)collect(all, bound, a.top - count[0], shared,
-                  [&](int place, int index, unsigned) { out[place] = index; });
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < kEach; ++i) {
-    const int at = thread + i * kThreads;
-    own[i] = at < n ? shared.candidates[at] : 0;
-  }
-  bound = kth_largest(a.top, 0, shared, own_codes);
-  int count[3] = {};
-  own_codes([&](unsigned code) { count[0] += code > bound ? 1 : 0; });
+  if (thread == 0) shared.candidates = 0;
   __syncthreads();
-  block_counts(count, 0, shared);
-  (void)collect(List(&shared.candidates[0], n), bound, a.top - count[0], shared,
-                [&](int place, int index, unsigned) { out[place] = shared.indices[index]; });
+  const unsigned high = __reduce_max_sync(kAllLanes, shared.sums[0][lane]);
+  unsigned low = ~__reduce_max_sync(kAllLanes, shared.sums[1][lane]);
+  const unsigned groups = __reduce_add_sync(kAllLanes, shared.sums[2][lane]);
+  __syncthreads();
+  if (groups < static_cast<unsigned>(a.top)) {
+    low = kLeast;
+  } else {
+    low = kth_largest(static_cast<unsigned>(a.top), low, high, false, shared, [&](const auto& f) {
+            if (own[0] != 0) f(own[0], 0);
+            if (own[1] != 0) f(own[1], 0);
+          }).code;
+  }
+  const float floor = score_of(low);  // NaN is not below it: taken, and never chosen before others
+  scores.each([&](int at, const float(&x)[4]) {
+    unsigned count = 0;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) count += at + i < n && !(x[i] < floor) ? 1 : 0;
+    if (count == 0) return;
+    unsigned place = atomicAdd(&shared.candidates, count);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (at + i >= n || x[i] < floor) continue;
+      if (place < kRoom) {
+        shared.codes[place] = code_of(x[i]);
+        shared.indices[place] = at + i;
+      }
+      ++place;
+    }
+  });
+  __syncthreads();
+  const auto candidates = static_cast<int>(shared.candidates);
+  if (candidates <= kRoom) {
+    choose(a.top, low, high, n, out, shared, [&](const auto& f) {
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) {
+        const int at = thread + i * kThreads;
+        if (at < candidates) f(shared.codes[at], shared.indices[at]);
+      }
+    });
+  } else {
+    choose(a.top, low, high, n, out, shared, [&](const auto& f) {
+      scores.each([&](int at, const float(&x)[4]) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          if (at + i < n) f(code_of(x[i]), at + i);
+        }
+      });
+    });
+  }
 }
 
 }  // namespace
