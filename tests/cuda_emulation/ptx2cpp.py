@@ -143,7 +143,7 @@ def ins(s, e, dyn):
     if n in ('add', 'sub') : return dst(a[0], f'{t}({src(a[1])} {"+" if n == "add" else "-"} {src(a[2])})')
     if n == 'mul':
         if 'wide' in p: w = {'uint16_t': 'uint32_t', 'int16_t': 'int32_t', 'uint32_t': 'uint64_t', 'int32_t': 'int64_t'}[t]; return dst(a[0], f'{w}({src(a[1])}) * {w}({src(a[2])})')
-        if 'hi' in p: w = {'uint32_t': 'uint64_t', 'int32_t': 'int64_t', 'uint64_t': 'unsigned __int128', 'int64_t': '__int128'}[t]; bits = 32 if '32' in t else 64; return dst(a[0], f'{t}(({w}({src(a[1])}) * {w}({src(a[2])})) >> {bits})')
+        if 'hi' in p: w = {'uint16_t': 'uint32_t', 'int16_t': 'int32_t', 'uint32_t': 'uint64_t', 'int32_t': 'int64_t', 'uint64_t': 'unsigned __int128', 'int64_t': '__int128'}[t]; bits = int(re.search(r'\d+', t).group()); return dst(a[0], f'{t}(({w}({src(a[1])}) * {w}({src(a[2])})) >> {bits})')
         return dst(a[0], f'{t}({src(a[1])} * {src(a[2])})')
     if n == 'copysign': return dst(a[0], f'std::copysign({src(a[2])}, {src(a[1])})')  # the sign is the first operand's
     if op == 'fma.rn.bf16x2': return dst(a[0], f'fma_bf16x2({src(a[1])}, {src(a[2])}, {src(a[3])})')
@@ -196,6 +196,8 @@ def ins(s, e, dyn):
     if n in ('atom', 'red'):
         k = next(x for x in p if x in ('add', 'max', 'min', 'cas', 'exch', 'and', 'or')); ar = a if n == 'atom' else ['_'] + a
         return dst(ar[0], f'atom_{k}<{t}>({addr(ar[1], space)}, ' + ', '.join(src(x) for x in ar[2:]) + ')')
+    if n == 'shf' and 'wrap' in p: return dst(a[0], f'shf_{p[1]}({src(a[1], "uint32_t")}, {src(a[2], "uint32_t")}, {src(a[3], "uint32_t")})')
+    if n == 'griddepcontrol': return ';'  # here a kernel begins when the one before has ended
     if n in ('membar', 'fence'): return 'std::atomic_thread_fence(std::memory_order_seq_cst);'
     if op.startswith('cp.async.commit_group'): return f'{pred}simt::cp_async_commit();'
     if op.startswith('cp.async.wait_group'): return f'{pred}simt::cp_async_wait<{a[0]}>();'

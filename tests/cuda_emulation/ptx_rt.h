@@ -110,6 +110,13 @@ inline uint32_t prmt(uint32_t a, uint32_t b, uint32_t c) {
   }
   return r;
 }
+// Funnel shifts of the pair high:low.
+inline uint32_t shf_l(uint32_t low, uint32_t high, uint32_t n) {
+  return uint32_t((uint64_t(high) << 32 | low) << (n & 31) >> 32);
+}
+inline uint32_t shf_r(uint32_t low, uint32_t high, uint32_t n) {
+  return uint32_t((uint64_t(high) << 32 | low) >> (n & 31));
+}
 inline uint32_t lop3(uint32_t a, uint32_t b, uint32_t c, uint32_t l) {
   uint32_t r = 0;
   for (int i = 0; i < 8; ++i)
