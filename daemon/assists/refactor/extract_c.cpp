@@ -71,7 +71,7 @@ class CExtractor {
         first_ = c;
         begun = true;
       }
-      if (begun && tree_[c].span.end == span_.end) {
+      if (begun && tree_[c].span.end == span_.end && tree_[c].named) {
         last_ = c;
         ended = true;
       }

@@ -48,7 +48,7 @@ class Taker {
         out.first = c;
         begun = true;
       }
-      if (begun && tree_[c].span.end == selection.end) {
+      if (begun && tree_[c].span.end == selection.end && tree_[c].named) {
         out.last = c;
         ended = true;
       }

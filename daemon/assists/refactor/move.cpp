@@ -436,6 +436,7 @@ bool is_meant(const Symbol& s, const std::string& name, const std::string& to) {
   if (go && folder_of_path(s.path) != folder_of_path(to)) return false;
   const auto separator = std::string(indexer::language_info(language).separator);
   const auto whole = s.scope.empty() ? s.name : s.scope + separator + s.name;
+  if (c && last_name(s.scope) == s.name) return whole == name;  // a constructor, not its class
   return whole == name || whole.ends_with(separator + name);
 }
 

@@ -129,6 +129,8 @@ class CMover {
                          "is " + std::string(word) + ": only its file can use it");
         }
       }
+    } else if (!definition_->owner.empty()) {
+      return refusal(symbol_.path, symbol_.line, "is a member");
     } else if (symbol_.kind == SymbolKind::kFunction && !has_word(head, "inline") &&
                !has_word(head, "template") && !has_word(head, "constexpr") &&
                !has_word(head, "static")) {
@@ -146,6 +148,27 @@ class CMover {
             return refusal(to_, m.line,
                            "uses " + symbol_.name + " above the place where it would stand");
           }
+        }
+        AMBIT_CHECK_OK(check_rivals());
+      }
+    }
+    return {};
+  }
+
+  // The old header will include the new one: a type that both bring would be defined twice.
+  Result<void> check_rivals() {
+    const auto& seen = graph_.closure(symbol_.path);
+    if (seen.contains(to_)) return {};
+    for (const auto& mine : snapshot_.symbols_in(to_)) {
+      const bool type = mine.kind == SymbolKind::kClass || mine.kind == SymbolKind::kStruct ||
+                        mine.kind == SymbolKind::kEnum || mine.kind == SymbolKind::kUnion;
+      if (!type || mine.declaration_only) continue;
+      for (const auto& other : snapshot_.definitions(mine.name, 200)) {
+        if (other.path != to_ && !other.declaration_only && other.kind == mine.kind &&
+            other.scope == mine.scope && seen.contains(other.path)) {
+          return refusal(to_, mine.line,
+                         "defines " + mine.name + ", as " + other.path + " does, which " +
+                             symbol_.path + " includes");
         }
       }
     }

@@ -75,7 +75,7 @@ class RustMover {
     if (from_.root != target_.root) {
       return no(to_ + " is of another crate than " + symbol_.path);
     }
-    if (!rust_visible(snapshot_, target_, target_.path, from_.path)) {
+    if (!rust_module_visible(snapshot_, target_, target_.path, from_.path)) {
       return no(from_.path + " may not name " + target_.path + ", so its users would lose " +
                 symbol_.name);
     }

@@ -202,14 +202,15 @@ bool visible(const Snapshot& snapshot, const RustModule& from, const std::string
   };
   const auto says = [&](const RustModule& m) {
     const auto [first, last] = m.items.equal_range(name);
+    // A function may have the name of a module beside it, and a use the name of either.
+    bool there = false;
+    for (auto i = first; i != last; ++i) {
+      if (((*m.source.tree)[i->second.node].type == "mod_item") != as_module) continue;
+      if (reaches(i->second.visibility)) return true;
+      there = true;
+    }
     const auto* use = m.use_of(name);
-    // A function may have the name of a module beside it.
-    return std::any_of(first, last,
-                       [&](const auto& i) {
-                         const bool is_module = (*m.source.tree)[i.second.node].type == "mod_item";
-                         return is_module == as_module && reaches(i.second.visibility);
-                       }) ||
-           (use != nullptr && reaches(use->visibility));
+    return !there && use != nullptr && reaches(use->visibility);
   };
   if (home == from.path) return says(from);
   const auto place = place_of(from.source.path);
@@ -298,7 +299,12 @@ std::string rust_reach(std::string_view visibility, const std::string& module) {
 bool rust_visible(const Snapshot& snapshot, const RustModule& from, const std::string& path,
                   const std::string& module) {
   return visible(snapshot, from, path, module, false) ||
-         visible(snapshot, from, path, module, true);
+         rust_module_visible(snapshot, from, path, module);
+}
+
+bool rust_module_visible(const Snapshot& snapshot, const RustModule& from, const std::string& path,
+                         const std::string& module) {
+  return visible(snapshot, from, path, module, true);
 }
 
 }  // namespace ambit::daemon

@@ -47,6 +47,9 @@ struct RustModule {
 // not known.
 [[nodiscard]] bool rust_visible(const indexer::Snapshot& snapshot, const RustModule& from,
                                 const std::string& path, const std::string& module);
+// The same of a module; a function may have the same path.
+[[nodiscard]] bool rust_module_visible(const indexer::Snapshot& snapshot, const RustModule& from,
+                                       const std::string& path, const std::string& module);
 // The module that something of this visibility in `module` may be named in: "crate" for all.
 [[nodiscard]] std::string rust_reach(std::string_view visibility, const std::string& module);
 

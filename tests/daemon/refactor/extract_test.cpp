@@ -179,6 +179,10 @@ TEST(ExtractFunction, GivesParametersTheTypesThatAreWritten) {
 }
 
 TEST(ExtractFunction, RefusesInCWhereTheTypesOrTheMeaningAreNotKnown) {
+  EXPECT_EQ(function(Language::kC, "void f(int a) {\n  if (a) {\n    [[g(a);\n  }]]\n}\n"),
+            "refused: select whole statements");
+  EXPECT_EQ(function(Language::kJavaScript, "function f(a) {\n  if (a) {\n    [[g(a);\n  }]]\n}\n"),
+            "refused: select whole statements");
   const auto why = [](Language language, const std::string& lines) {
     return function(language, "int f(int a, int *p) {\n" + lines + "  return a;\n}\n");
   };

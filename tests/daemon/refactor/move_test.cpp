@@ -288,6 +288,13 @@ TEST(MoveC, RefusesWhereItWouldNotBeExact) {
           "b.h includes a.h, whose users would not find S");
   refused("move A_H to b.h", "//- a.h\n#ifndef A_H\n#define A_H\nint x;\n#endif\n//- b.h\n",
           "from being read twice");
+  const std::string three =
+      "//- a.h\n#pragma once\n#include \"b.h\"\nclass A {\n  A();\n};\ninline A::A() {}\n"
+      "//- b.h\nclass M { int x; };\n//- c.h\nclass M { long x; };\n";
+  refused("move A to c.h", three, "c.h:1 defines M, as b.h does");
+  refused("move A::A to c.h", three, "is a member");
+  refused("move B to c.h", three + "//- d.h\n#include \"b.h\"\nclass B {};\n",
+          "c.h:1 defines M, as b.h does");
 }
 
 constexpr std::string_view kGo =
@@ -392,7 +399,7 @@ TEST(MoveRust, RefusesWhereItWouldNotBeExact) {
   refused("move f to src/c.rs", with("fn f() {}\n", ""), "make it and its mod line first");
   refused("move T to src/b.rs", with("pub struct T { n: u8 }\n", ""), "private fields");
   refused("move f to src/b/c.rs",
-          with("fn f() {}\nfn g() { f() }\n", "mod c;\n") + "//- src/b/c.rs\n",
+          with("fn f() {}\nfn g() { f() }\n", "mod c;\npub fn c() {}\n") + "//- src/b/c.rs\n",
           "may not name crate::b::c");
 }
 

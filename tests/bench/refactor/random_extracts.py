@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Extracts statements and expressions of a real repository at random; after each the check must pass.
+
+    random_extracts.py AMBIT CLONE --ext .c --check 'make' [--what function|variable] [--count 40] [--seed 1]
+
+Selections are runs of one to eight lines of one indentation, or calls; most are no place to extract,
+and are not offered. What is offered as a code action is applied to a copy of the repository, checked
+with the command, and taken back. Prints each failure, and a summary; exit code 1 when a check failed.
+"""
+import argparse
+import collections
+import itertools
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+
+class Client:
+    """The language server over stdio, one request at a time."""
+
+    def __init__(self, ambit, root, env):
+        self.process = subprocess.Popen([ambit, "lsp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, env=env)
+        self.ids = itertools.count(1)
+        uri = root.as_uri()
+        self.call("initialize", processId=os.getpid(), rootUri=uri, workspaceFolders=[{"uri": uri, "name": "r"}], capabilities={
+            "general": {"positionEncodings": ["utf-8"]},
+            "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["refactor.extract"]}},
+                                            "dataSupport": True, "resolveSupport": {"properties": ["edit"]}}},
+            "workspace": {"workspaceEdit": {"documentChanges": True}}})
+        self.notify("initialized")
+
+    def send(self, **message):
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.process.stdin.flush()
+
+    def notify(self, method, **params):
+        self.send(method=method, params=params)
+
+    def call(self, method, **params):
+        mine = next(self.ids)
+        self.send(id=mine, method=method, params=params)
+        while True:
+            size = 0
+            while (line := self.process.stdout.readline().strip()):
+                if line.lower().startswith(b"content-length:"):
+                    size = int(line.split(b":")[1])
+            message = json.loads(self.process.stdout.read(size))
+            if message.get("id") == mine and "method" not in message:
+                return message.get("result")
+            if "id" in message and "method" in message:
+                asked = message["params"].get("items", []) if message["method"] == "workspace/configuration" else None
+                self.send(id=message["id"], result=None if asked is None else [None] * len(asked))
+
+
+def selections(text, what, rng):
+    """Ranges of lines and columns (bytes)."""
+    rows = text.split("\n")
+    if what == "variable":
+        for number, row in enumerate(rows):
+            for m in re.finditer(r"[\w.>\-:]+\([^()]*\)", row):
+                yield {"line": number, "character": len(row[:m.start()].encode())}, {"line": number, "character": len(row[:m.end()].encode())}
+        return
+    for number, row in enumerate(rows):
+        indent = len(row) - len(row.lstrip())
+        if not row.strip() or indent == 0:
+            continue
+        last = number + rng.randrange(8)
+        if last < len(rows) and rows[last].strip():
+            yield {"line": number, "character": indent}, {"line": last, "character": len(rows[last].encode())}
+
+
+def edited(text, edits):
+    rows = [len(r) + 1 for r in text.encode().split(b"\n")]
+    starts = [0] + list(itertools.accumulate(rows))
+    data = text.encode()
+    at = lambda p: starts[p["line"]] + p["character"]
+    for e in sorted(edits, key=lambda e: at(e["range"]["start"]), reverse=True):
+        data = data[:at(e["range"]["start"])] + e["newText"].encode() + data[at(e["range"]["end"]):]
+    return data.decode()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("ambit")
+    parser.add_argument("clone")
+    parser.add_argument("--ext", required=True)
+    parser.add_argument("--check", required=True, help="a shell command in the copy's root")
+    parser.add_argument("--what", choices=["function", "variable"], default="function")
+    parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--skip", default="^$", help="a pattern of files that are left out")
+    parser.add_argument("--below", default="")
+    asked = parser.parse_args()
+    base = pathlib.Path(tempfile.mkdtemp(prefix="ambit-extracts-"))
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "AMBIT_"))}
+    for key in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
+        env[key] = str(base / key.lower())
+        os.makedirs(env[key], mode=0o700)
+    root = base / "repo"
+    subprocess.run(["git", "clone", "-q", asked.clone, root], check=True)
+    check = lambda: subprocess.run(asked.check, shell=True, cwd=root, env=env, capture_output=True)
+    rng = random.Random(asked.seed)
+    counts = collections.Counter()
+    ambit = os.path.abspath(asked.ambit)
+    try:
+        if (first := check()).returncode != 0:
+            sys.exit(f"the check fails before any extraction:\n{first.stderr.decode()[-2000:]}")
+        client = Client(ambit, root, env)
+        names = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True).stdout.split()
+        files = [f for f in names if f.endswith(asked.ext) and f.startswith(asked.below) and not re.search(asked.skip, f)]
+        places = []
+        for f in files:
+            text = (root / f).read_text(errors="replace")
+            if "\ufffd" not in text:
+                places += [(f, *s) for s in selections(text, asked.what, rng)]
+        rng.shuffle(places)
+        opened = {}
+        for f, begin, end in places:
+            if counts["passed"] + counts["failed"] >= asked.count:
+                break
+            uri, text = (root / f).as_uri(), (root / f).read_text()
+            if f not in opened:
+                client.notify("textDocument/didOpen", textDocument={"uri": uri, "languageId": "", "version": 1, "text": text})
+                opened[f] = True
+            actions = client.call("textDocument/codeAction", textDocument={"uri": uri}, range={"start": begin, "end": end},
+                                  context={"diagnostics": [], "only": ["refactor.extract"]}) or []
+            action = next((a for a in actions if a.get("kind") == f"refactor.extract.{asked.what}"), None)
+            counts["asked"] += 1
+            if action is None:
+                continue
+            action = client.call("codeAction/resolve", **action)
+            edits = [e for d in action["edit"]["documentChanges"] for e in d["edits"]]
+            (root / f).write_text(edited(text, edits))
+            done = check()
+            counts["passed" if done.returncode == 0 else "failed"] += 1
+            if done.returncode != 0:
+                diff = subprocess.run(["git", "diff"], cwd=root, capture_output=True, text=True).stdout
+                print(f"FAILED: {f}:{begin['line'] + 1}\n{(done.stdout + done.stderr).decode()[-1500:]}\n{diff}", flush=True)
+            (root / f).write_text(text)
+        client.process.stdin.close()
+        print(dict(counts))
+    finally:
+        subprocess.run([ambit, "stop"], env=env, capture_output=True)
+        shutil.rmtree(base, ignore_errors=True)
+    return 1 if counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
