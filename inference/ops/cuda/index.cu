@@ -6,7 +6,7 @@
 // from memory, as columns of a dimension, 128 bytes a load). Queries of a row come to shared memory
 // as BF16, in two buffers in turn: one barrier a row. 16 heads at a time are 32 products, after
 // which the heads are weighed and added in ascending order, then 7 shuffles. At most 128 registers,
-// two blocks a multiprocessor; 34 KiB.
+// two blocks a multiprocessor (of few rows 210, to have more keys on the way); 34 KiB.
 //
 // scores, for other numbers, shapes and pages, on the ordinary units: grid [groups of 4 pages,
 // rows], 128 threads: a warp owns a page of keys, a lane one key, so that a dimension of all keys
@@ -82,26 +82,41 @@ constexpr int kMatrixHeads = 64, kKeys = 32;  // at most; of a page
 constexpr int kTiles = kKeys / 8, kSteps = kMaxIndexDim / 16;
 
 // The keys of a page, [dim][kKeys], as second operand: column c of tile n is key 4 c + n, so that a
-// lane takes 16 bytes of a dimension.
+// lane takes 16 bytes of a dimension. kAtOnce: steps whose loads are on the way together.
+template <int kAtOnce>
 __device__ void load_keys(const float* page, int dim, uint2 (&keys)[kSteps][kTiles]) {
   const int g = threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
 #pragma unroll
-  for (int s = 0; s < kSteps; ++s) {
-    if (16 * s >= dim) break;
-    float4 x[4];
+  for (int from = 0; from < kSteps; from += kAtOnce) {
+    if (16 * from >= dim) break;
+    float4 x[kAtOnce][4];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int d = 16 * s + 2 * t + i % 2 + i / 2 * 8;
-      x[i] = __ldg(reinterpret_cast<const float4*>(page + d * kKeys) + g);
+    for (int s = 0; s < kAtOnce; ++s) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int d = 16 * (from + s) + 2 * t + i % 2 + i / 2 * 8;
+        x[s][i] = __ldg(
+            reinterpret_cast<const float4*>(page + (kAtOnce == 1 ? d : min(d, dim - 1)) * kKeys) +
+            g);
+      }
     }
-    keys[s][0] = make_uint2(bf16_pair(x[0].x, x[1].x), bf16_pair(x[2].x, x[3].x));
-    keys[s][1] = make_uint2(bf16_pair(x[0].y, x[1].y), bf16_pair(x[2].y, x[3].y));
-    keys[s][2] = make_uint2(bf16_pair(x[0].z, x[1].z), bf16_pair(x[2].z, x[3].z));
-    keys[s][3] = make_uint2(bf16_pair(x[0].w, x[1].w), bf16_pair(x[2].w, x[3].w));
+#pragma unroll
+    for (int s = 0; s < kAtOnce; ++s) {
+      const float4(&y)[4] = x[s];
+      uint2(&to)[kTiles] = keys[from + s];
+      to[0] = make_uint2(bf16_pair(y[0].x, y[1].x), bf16_pair(y[2].x, y[3].x));
+      to[1] = make_uint2(bf16_pair(y[0].y, y[1].y), bf16_pair(y[2].y, y[3].y));
+      to[2] = make_uint2(bf16_pair(y[0].z, y[1].z), bf16_pair(y[2].z, y[3].z));
+      to[3] = make_uint2(bf16_pair(y[0].w, y[1].w), bf16_pair(y[2].w, y[3].w));
+    }
   }
 }
 
-__global__ void __launch_bounds__(kMatrixThreads, 2) rounded_scores_kernel(const IndexArgs a) {
+// kBlocks: of a multiprocessor, at the least. One, of few rows, has registers for more loads at
+// once.
+template <int kBlocks>
+__global__ void __launch_bounds__(kMatrixThreads, kBlocks)
+    rounded_scores_kernel(const IndexArgs a) {
   constexpr int kStride = kMaxIndexDim + kPad;
   __shared__ alignas(16) std::uint16_t queries[2][kMatrixHeads][kStride];
   __shared__ float weights[2][kMatrixHeads];
@@ -135,7 +150,8 @@ __global__ void __launch_bounds__(kMatrixThreads, 2) rounded_scores_kernel(const
     if (page * kKeys >= visible) continue;
     if (const int of = a.step.segment_of[row]; of != owner) {
       owner = of;
-      load_keys(a.step.segments[of].pages[page].rows + a.index_at, a.dim, keys);
+      load_keys<kBlocks == 1 ? 4 : 1>(a.step.segments[of].pages[page].rows + a.index_at, a.dim,
+                                      keys);
     }
     float score[8] = {};  // of key 8 (lane % 4) + i
 #pragma unroll 1
@@ -185,7 +201,7 @@ LaunchError index_scores(const IndexArgs& a, Stream stream) {
   if (a.rounded && a.heads <= kMatrixHeads && a.dim % 16 == 0 && a.index_at % 4 == 0 &&
       kPageRows / a.ratio == kKeys) {
     constexpr std::size_t kGroup = kMatrixWarps * kKeys;
-    return launch(rounded_scores_kernel,
+    return launch(a.rows < 4 ? rounded_scores_kernel<1> : rounded_scores_kernel<2>,
                   dim3(static_cast<unsigned>((a.most + kGroup - 1) / kGroup),
                        static_cast<unsigned>((a.rows + kTogether - 1) / kTogether)),
                   kMatrixThreads, 0, stream, a);
