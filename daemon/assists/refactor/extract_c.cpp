@@ -226,13 +226,31 @@ class CExtractor {
     return {};
   }
 
+  // The statement or function that a declaration is known in.
+  [[nodiscard]] ByteSpan scope_of(const Local& local) const {
+    for (auto at = tree_.around(local.name); at != kNoNode; at = tree_[at].parent) {
+      const auto& type = tree_[at].type;
+      if (type == "compound_statement" || type == "function_definition" || is_loop(type) ||
+          type == "if_statement" || type == "switch_statement" || type == "catch_clause" ||
+          type == "lambda_expression") {
+        return tree_[at].span;
+      }
+    }
+    return local.within;
+  }
   [[nodiscard]] const Local* local_of(std::uint32_t node) const {
     const Local* best = nullptr;
-    const auto& n = tree_[node];
+    ByteSpan around;
     for (const auto& l : facts_.locals) {
-      if (l.within.begin > n.span.begin || l.within.end < n.span.end) continue;
       if (text_.substr(l.name.begin, l.name.size()) != slice(node)) continue;
-      if (best == nullptr || l.within.size() < best->within.size()) best = &l;
+      const auto scope = scope_of(l);
+      const auto& at = tree_[node].span;
+      if (scope.begin > at.begin || scope.end < at.end || l.name.begin > at.begin) continue;
+      // The innermost; of one scope the last one before.
+      if (best == nullptr || scope.size() <= around.size()) {
+        best = &l;
+        around = scope;
+      }
     }
     return best;
   }

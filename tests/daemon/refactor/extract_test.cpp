@@ -178,6 +178,21 @@ TEST(ExtractFunction, GivesParametersTheTypesThatAreWritten) {
             "  extracted(v, k, s);\n  return k;\n}\n\n}\n");
 }
 
+TEST(ExtractFunction, TellsVariablesOfOneNameApart) {
+  EXPECT_EQ(function(Language::kC,
+                     "void f(int a) {\n  if (a) {\n    int b = 1;\n    g(b);\n  } else {\n"
+                     "    [[int b = a;\n    g(b);]]\n  }\n}\n"),
+            "static void extracted(int a) {\n  int b = a;\n  g(b);\n}\n\n"
+            "void f(int a) {\n  if (a) {\n    int b = 1;\n    g(b);\n  } else {\n    "
+            "extracted(a);\n  }\n}\n");
+  EXPECT_EQ(
+      function(Language::kC,
+               "void f(int a) {\n  char *b;\n  {\n    long b = 1;\n    [[g(b);]]\n  }\n"
+               "  g(b);\n}\n"),
+      "static void extracted(long b) {\n  g(b);\n}\n\n"
+      "void f(int a) {\n  char *b;\n  {\n    long b = 1;\n    extracted(b);\n  }\n  g(b);\n}\n");
+}
+
 TEST(ExtractFunction, RefusesInCWhereTheTypesOrTheMeaningAreNotKnown) {
   EXPECT_EQ(function(Language::kC, "void f(int a) {\n  if (a) {\n    [[g(a);\n  }]]\n}\n"),
             "refused: select whole statements");
