@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "daemon/assists/refactor/c_variables.h"
 #include "daemon/assists/refactor/extract.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "indexer/syntax/extract.h"
@@ -24,17 +25,16 @@ Error no(std::string why) {
   return make_error(Code::kInvalidArgument, std::move(why));
 }
 
-struct Type {
-  std::string base;                                      // "const struct a"
-  std::string stars;                                     // "**"
-  bool reference = false, array = false, plain = false;  // plain: a number or a pointer
-};
-
 class CExtractor {
  public:
   CExtractor(const SyntaxTree& tree, std::string_view text, bool cpp, const indexer::Facts& facts,
              ByteSpan selection)
-      : tree_(tree), text_(text), cpp_(cpp), facts_(facts), span_(selection) {}
+      : tree_(tree),
+        text_(text),
+        cpp_(cpp),
+        facts_(facts),
+        variables_(tree, text, facts, cpp),
+        span_(selection) {}
 
   Result<Extraction> run() {
     AMBIT_CHECK_OK(find_statements());
@@ -54,11 +54,6 @@ class CExtractor {
   [[nodiscard]] bool selected(ByteSpan s) const {
     return span_.begin <= s.begin && s.end <= span_.end;
   }
-  [[nodiscard]] static bool is_loop(std::string_view type) {
-    return type == "for_statement" || type == "while_statement" || type == "do_statement" ||
-           type == "for_range_loop";
-  }
-
   Result<void> find_statements() {
     block_ = tree_.around(span_);
     while (block_ != kNoNode && tree_[block_].type != "compound_statement") {
@@ -134,7 +129,7 @@ class CExtractor {
       if (n.type == "break_statement" || n.type == "continue_statement") {
         bool inside = false;
         for (auto at = tree_[i].parent; at != kNoNode && at >= first_; at = tree_[at].parent) {
-          inside = inside || is_loop(tree_[at].type) ||
+          inside = inside || is_c_loop(tree_[at].type) ||
                    (n.type == "break_statement" && is(at, "switch_statement"));
         }
         if (!inside) return no("the selection jumps out of itself");
@@ -190,30 +185,13 @@ class CExtractor {
     }
     return false;
   }
-  // What a macro of this file stands for, "" for other names.
-  [[nodiscard]] std::string macro_of(std::string_view name) const {
-    std::string out;
-    for (auto at = text_.find("define "); at != std::string_view::npos;
-         at = text_.find("define ", at + 1)) {
-      if (!text_.substr(at + 7).starts_with(name) ||
-          word_byte(text_[std::min(text_.size() - 1, at + 7 + name.size())])) {
-        continue;
-      }
-      auto end = std::min(text_.find('\n', at), text_.size());
-      while (end < text_.size() && text_[end - 1] == '\\') {
-        end = std::min(text_.find('\n', end + 1), text_.size());
-      }
-      out += text_.substr(at, end - at);
-    }
-    return out;
-  }
   // Names that are no variables which can be seen.
   Result<void> check_other(std::uint32_t i) const {
     const auto name = slice(i);
     if (selected(tree_[i].span) && declared_by_macro(name)) {
       return no("it cannot be seen where " + std::string(name) + " is declared");
     }
-    const auto macro = macro_of(name);
+    const auto macro = variables_.macro_of(name);
     if (macro.empty()) return {};
     for (const auto& l : facts_.locals) {
       const auto local = text_.substr(l.name.begin, l.name.size());
@@ -226,111 +204,6 @@ class CExtractor {
     return {};
   }
 
-  // The statement or function that a declaration is known in.
-  [[nodiscard]] ByteSpan scope_of(const Local& local) const {
-    for (auto at = tree_.around(local.name); at != kNoNode; at = tree_[at].parent) {
-      const auto& type = tree_[at].type;
-      if (type == "compound_statement" || type == "function_definition" || is_loop(type) ||
-          type == "if_statement" || type == "switch_statement" || type == "catch_clause" ||
-          type == "lambda_expression") {
-        return tree_[at].span;
-      }
-    }
-    return local.within;
-  }
-  [[nodiscard]] const Local* local_of(std::uint32_t node) const {
-    const Local* best = nullptr;
-    ByteSpan around;
-    for (const auto& l : facts_.locals) {
-      if (text_.substr(l.name.begin, l.name.size()) != slice(node)) continue;
-      const auto scope = scope_of(l);
-      const auto& at = tree_[node].span;
-      if (scope.begin > at.begin || scope.end < at.end || l.name.begin > at.begin) continue;
-      // The innermost; of one scope the last one before.
-      if (best == nullptr || scope.size() <= around.size()) {
-        best = &l;
-        around = scope;
-      }
-    }
-    return best;
-  }
-
-  Result<Type> type_of(const Local& local) const {
-    const auto name = std::string(text_.substr(local.name.begin, local.name.size()));
-    const auto unknown = [&](const std::string& why) {
-      return no("the type of " + name + " " + why);
-    };
-    Type out;
-    auto at = tree_.around(local.name);
-    for (at = tree_[at].parent; at != kNoNode; at = tree_[at].parent) {
-      const auto& type = tree_[at].type;
-      if (type == "pointer_declarator") {
-        for (const auto c : tree_.children(at)) {
-          if (is(c, "type_qualifier")) return unknown("is a pointer that is const itself");
-        }
-        out.stars += '*';
-      } else if (type == "reference_declarator") {
-        if (slice(at).starts_with("&&")) return unknown("is an rvalue reference");
-        out.reference = true;
-      } else if (type == "array_declarator") {
-        if (out.array) return unknown("is an array of arrays");
-        out.array = true;
-      } else if (type != "init_declarator") {
-        break;
-      }
-    }
-    if (at == kNoNode || (tree_[at].type != "declaration" && tree_[at].type != "for_range_loop" &&
-                          !tree_[at].type.ends_with("parameter_declaration"))) {
-      return unknown("is not written in a plain way");
-    }
-    for (const auto c : tree_.children(at)) {
-      const auto& n = tree_[c];
-      if (n.type == "storage_class_specifier") return no(name + " is " + std::string(slice(c)));
-      if (n.type == "type_qualifier" && slice(c) == "constexpr") return no(name + " is constexpr");
-      if (n.field == "type" && (n.type == "placeholder_type_specifier" ||
-                                has_word(slice(c), "auto") || n.type == "decltype")) {
-        return unknown("is not written: " + std::string(slice(c)));
-      }
-      if (n.type != "type_qualifier" && n.field != "type") continue;
-      if (n.field == "type") {
-        out.plain = n.type == "primitive_type" || n.type == "sized_type_specifier";
-      }
-      out.base += (out.base.empty() ? "" : " ") + std::string(slice(c));
-    }
-    if (out.base.empty()) return unknown("is not written");
-    out.plain = out.plain || !out.stars.empty();
-    return out;
-  }
-
-  // The name at i may get another value there, or somebody may keep its address.
-  [[nodiscard]] bool changes(std::uint32_t i) const {
-    auto child = i;
-    for (auto at = tree_[i].parent; at != kNoNode; at = tree_[at].parent) {
-      const auto& n = tree_[at];
-      const auto field = tree_[child].field;
-      if (n.type == "parenthesized_expression") {
-      } else if (n.type == "field_expression" && field == "argument") {
-        if (slice(at).substr(tree_[child].span.end - n.span.begin).find("->") == 0) return false;
-        if (cpp_) return true;  // a member function may change it
-      } else if (n.type == "assignment_expression") {
-        return field == "left";
-      } else if (n.type == "update_expression") {
-        return true;
-      } else if (n.type == "pointer_expression") {
-        return slice(at).starts_with('&');
-      } else if (n.type == "argument_list" || n.type == "initializer_list" ||
-                 n.type == "lambda_capture_specifier" || n.type == "init_declarator") {
-        return cpp_;  // may be taken by reference
-      } else if (n.type == "binary_expression") {
-        return cpp_ && slice(at).find(">>") != std::string_view::npos;
-      } else {
-        return false;
-      }
-      child = at;
-    }
-    return false;
-  }
-
   Result<void> collect() {
     struct Use {
       bool inside = false, after = false, changed = false, sized = false;
@@ -339,11 +212,11 @@ class CExtractor {
     // In a loop what stands before may run after.
     std::uint32_t loop = kNoNode;
     for (auto at = block_; at != function_; at = tree_[at].parent) {
-      if (is_loop(tree_[at].type)) loop = at;
+      if (is_c_loop(tree_[at].type)) loop = at;
     }
     for (auto i = function_ + 1; i < tree_[function_].after; ++i) {
       if (!is(i, "identifier")) continue;
-      const auto* local = local_of(i);
+      const auto* local = variables_.local_of(i);
       if (local == nullptr) AMBIT_CHECK_OK(check_other(i));
       if (local == nullptr || local->name == tree_[i].span) continue;
       auto it =
@@ -352,7 +225,7 @@ class CExtractor {
       auto& use = it->second;
       if (selected(tree_[i].span)) {
         use.inside = true;
-        use.changed = use.changed || changes(i);
+        use.changed = use.changed || variables_.changes(i);
         for (auto at = tree_[i].parent; at != kNoNode && at >= first_; at = tree_[at].parent) {
           use.sized = use.sized || is(at, "sizeof_expression");
         }
@@ -375,7 +248,7 @@ class CExtractor {
       const auto name = std::string(text_.substr(local->name.begin, local->name.size()));
       const bool own = selected(local->name);
       if (own ? !use.after : !use.inside) continue;
-      AMBIT_TRY(type, type_of(*local));
+      AMBIT_TRY(type, variables_.type_of(*local));
       if (own) {
         if (type.reference || type.array) {
           return no(name + " is used afterwards, and is " +
@@ -403,7 +276,7 @@ class CExtractor {
     return {};
   }
 
-  Result<void> give_back(const std::string& name, const Type& type, bool declares) {
+  Result<void> give_back(const std::string& name, const CType& type, bool declares) {
     if (!returned_.empty()) {
       return no("more than one variable is used afterwards: " + returned_ + ", " + name);
     }
@@ -490,6 +363,7 @@ class CExtractor {
   const std::string_view text_;
   const bool cpp_;
   const indexer::Facts& facts_;
+  const CVariables variables_;
   const ByteSpan span_;
   std::uint32_t block_ = kNoNode, first_ = 0, last_ = 0, function_ = kNoNode;
   std::string parameters_, arguments_;
