@@ -201,7 +201,7 @@ __device__ inline void multiply(const Piece (&pieces)[M][2], float (&acc)[M][N][
         a[m][k][3] = lower[2 * k + 1];
       }
     }
-#pragma unroll 1  // registers are short
+#pragma unroll(N > 1 || Format::kValues > 8 ? 1 : kTerms)  // registers are short
     for (int term = 0; term < kTerms; ++term) {
 #pragma unroll
       for (int n = 0; n < N; ++n) {
@@ -251,7 +251,7 @@ __device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* 
                                 std::size_t x_stride, std::size_t plane, const Tokens& tokens,
                                 int first, float* y, std::size_t y_stride, Sums& sums) {
   constexpr int kStep = 4 * Format::kValues;
-  constexpr int kAhead = kTerms * Format::kValues > 48 ? 1 : Format::kValues == 8 ? 4 : 2;
+  constexpr int kAhead = kTerms * Format::kValues > 48 ? 1 : Format::kValues == 8 ? 2 : 2;
   const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const int steps = w.cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
   const int begin = warp % parts * run, end = min(steps, begin + run);
@@ -314,7 +314,7 @@ inline constexpr int kManyStep = 32;  // the matrix has a multiple of so many ro
 inline constexpr int kRowBytes = 64;  // of a stage
 
 template <class Format, int kTerms>
-inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 3 : 2;
+inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 2 : 2;
 
 // Bytes of shared memory for `tokens` tokens: stages, and each token's row.
 template <class Format, int kTerms>
