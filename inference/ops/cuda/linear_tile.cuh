@@ -251,7 +251,7 @@ __device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* 
                                 std::size_t x_stride, std::size_t plane, const Tokens& tokens,
                                 int first, float* y, std::size_t y_stride, Sums& sums) {
   constexpr int kStep = 4 * Format::kValues;
-  constexpr int kAhead = kTerms * Format::kValues > 48 ? 1 : Format::kValues == 8 ? 2 : 2;
+  constexpr int kAhead = kTerms * Format::kValues > 48 ? 1 : 2;
   const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const int steps = w.cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
   const int begin = warp % parts * run, end = min(steps, begin + run);
@@ -314,7 +314,7 @@ inline constexpr int kManyStep = 32;  // the matrix has a multiple of so many ro
 inline constexpr int kRowBytes = 64;  // of a stage
 
 template <class Format, int kTerms>
-inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 2 : 2;
+inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 3 : 2;
 
 // Bytes of shared memory for `tokens` tokens: stages, and each token's row.
 template <class Format, int kTerms>
