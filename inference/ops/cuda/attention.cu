@@ -152,10 +152,11 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   const int head = static_cast<int>(blockIdx.y) * T::kHeads;
   const int from = static_cast<int>(blockIdx.x) * T::kColumns;
   const Scratch scratch(a, blockIdx.z);
-  const auto find = [&](int c, int turn) {
-    if (thread < T::kChunk) address[turn][thread] = scratch.addresses[min(c + thread, n - 1)];
+  const auto find = [&](int c) {
+    return thread < T::kChunk ? scratch.addresses[min(c + thread, n - 1)] : nullptr;
   };
-  find(0, 0);
+  if (thread < T::kChunk) address[0][thread] = find(0);
+  const float* following = T::kAhead ? find(T::kChunk) : nullptr;  // of the next chunk
   // A warp makes the weights of heads [own, own + kOwn), half of it those of every other head.
   const int own = warp * kOwn;
 #pragma unroll
@@ -191,18 +192,18 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
     half.template store<kTerms>(&v[turn][0][first][0], kRowStride, T::kChunk * kRowStride);
   };
   __syncthreads();
+  load_scores(0);
   if (T::kAhead) {
-    load_scores(0);
     load_half(upper, 0, 0);
     load_half(lower, T::kChunk / 2, 0);
   }
-  for (int c = 0, turn = 0; c < n; c += T::kChunk, turn ^= 1) {
-    if (!T::kAhead) {
-      load_half(upper, 0, turn);
-      load_scores(c);
-    }
+  for (int c = 0; c < n; c += T::kChunk) {
+    const int turn = c / T::kChunk % 2;
+    if (!T::kAhead) load_half(upper, 0, turn);
     // Read last before both barriers of the chunk before.
-    find(c + T::kChunk, turn ^ 1);
+    if (thread < T::kChunk) {
+      address[turn ^ 1][thread] = T::kAhead ? following : find(c + T::kChunk);
+    }
     store_half(upper, 0, turn);
     if (!T::kAhead) load_half(lower, T::kChunk / 2, turn);
     unsigned weights[kRuns][kOwn / 2][kLeft<kTerms>];
@@ -237,10 +238,13 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
       }
     }
     __syncthreads();
-    if (T::kAhead && c + T::kChunk < n) {
+    if (c + T::kChunk < n) {
       load_scores(c + T::kChunk);
-      load_half(upper, 0, turn ^ 1);
-      load_half(lower, T::kChunk / 2, turn ^ 1);
+      if (T::kAhead) {
+        following = find(c + 2 * T::kChunk);
+        load_half(upper, 0, turn ^ 1);
+        load_half(lower, T::kChunk / 2, turn ^ 1);
+      }
     }
     if (warp >= T::kWarpsM * T::kWarpsN) continue;
 #pragma unroll(T::kAhead ? 2 : 1)
