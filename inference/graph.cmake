@@ -51,6 +51,7 @@ target_sources(ambit_inference PRIVATE
   device/memory.cpp
   device/weights.cpp
   device/device_step.cpp
+  device/card.cpp
   device/device_block.cpp
   device/device_model.cpp
   engine/grammar.cpp

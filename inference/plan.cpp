@@ -170,7 +170,7 @@ StateBytes packed_state(const ModelConfig& c, std::int64_t context) {
   return state(c, context, row, static_cast<double>(c.index_head_dim) / 2 + 4);
 }
 
-StateBytes cpu_state(const ModelConfig& c, std::int64_t context) {
+StateBytes wide_state(const ModelConfig& c, std::int64_t context) {
   return state(c, context, 4.0 * static_cast<double>(c.head_dim),
                4.0 * static_cast<double>(c.index_head_dim));
 }
@@ -178,7 +178,7 @@ StateBytes cpu_state(const ModelConfig& c, std::int64_t context) {
 Plan make_plan(const ModelConfig& config, const Footprint& sizes, std::uint64_t weights_bytes,
                std::int64_t context, const Machine& machine) {
   Plan plan;
-  const StateBytes kv = cpu_state(config, context);
+  const StateBytes kv = packed_state(config, context);
   plan.weights_bytes = weights_bytes != 0 ? weights_bytes : sizes.total();
   plan.kv_bytes = static_cast<std::uint64_t>(kv.per_token * static_cast<double>(context));
   plan.resident_bytes = plan.weights_bytes + plan.kv_bytes + kOverhead;
@@ -193,6 +193,61 @@ Plan make_plan(const ModelConfig& config, const Footprint& sizes, std::uint64_t 
                    gigabytes(machine.memory_bytes) +
                    "; use a smaller model or a remote server (docs/scaling.md)";
   }
+  return plan;
+}
+
+const std::vector<Card>& known_cards() {
+  constexpr std::uint64_t kGb = 1'000'000'000;
+  static const std::vector<Card> cards = {
+      {"h100", 80 * kGb, 3350, 63, 494'500},         {"h200", 141 * kGb, 4800, 63, 494'500},
+      {"rtx-pro-6000", 96 * kGb, 1792, 63, 252'000}, {"rtx-5090", 32 * kGb, 1792, 63, 104'800},
+      {"dgx-spark", 128 * kGb, 273, 273, 62'500},
+  };
+  return cards;
+}
+
+Plan make_card_plan(const ModelConfig& config, const Footprint& sizes, std::uint64_t weights_bytes,
+                    std::int64_t context, const Card& card, const Machine& machine) {
+  Plan plan;
+  const StateBytes kv = wide_state(config, context);
+  plan.weights_bytes = weights_bytes != 0 ? weights_bytes : sizes.total();
+  plan.kv_bytes = static_cast<std::uint64_t>(kv.per_token * static_cast<double>(context));
+  plan.resident_bytes = plan.weights_bytes + plan.kv_bytes + kOverhead;
+  const std::uint64_t dense =
+      plan.weights_bytes - std::min(sizes.routed_experts, plan.weights_bytes);
+  const std::uint64_t fixed = dense + plan.kv_bytes + kOverhead;
+  if (fixed > card.memory_bytes) {
+    plan.refusal = "the card needs " + gigabytes(fixed) + " without any routed expert (" +
+                   gigabytes(dense) + " of weights, " + gigabytes(plan.kv_bytes) +
+                   " of state for " + std::to_string(context) + " tokens) and " + card.name +
+                   " has " + gigabytes(card.memory_bytes) +
+                   "; use a smaller model, a shorter context or a remote server (docs/scaling.md)";
+    return plan;
+  }
+  const auto layers =
+      static_cast<std::uint64_t>(std::max<std::size_t>(config.num_hidden_layers, 1));
+  const std::uint64_t layer = std::max<std::uint64_t>(sizes.routed_experts / layers, 1);
+  const std::uint64_t on_card = std::min(layers, (card.memory_bytes - fixed) / layer);
+  plan.host_bytes = (layers - on_card) * layer;
+  plan.card_bytes = plan.weights_bytes - plan.host_bytes;
+  if (plan.host_bytes + kOverhead > machine.memory_bytes) {
+    plan.refusal = gigabytes(plan.host_bytes) + " of experts do not fit on " + card.name +
+                   " and must lie in this machine's memory, of which there are " +
+                   gigabytes(machine.memory_bytes) +
+                   "; use a smaller model, a second card or a remote server (docs/scaling.md)";
+    return plan;
+  }
+  plan.fits = true;
+  const double away = static_cast<double>(layers - on_card) / static_cast<double>(layers);
+  const double from_host = away * static_cast<double>(sizes.active_routed);
+  const double from_card =
+      static_cast<double>(sizes.read_per_token()) - from_host + kv.read_per_token;
+  const double read = card.read_gbs * 1e9, host = card.host_gbs * 1e9;
+  plan.decode_tps = 1 / (from_card / read + from_host / host);
+  // A piece of a prompt meets every expert.
+  constexpr double kPiece = 2048;
+  plan.prefill_tps = 1 / (sizes.active_parameters / (card.multiply_gops * 1e9) +
+                          static_cast<double>(plan.host_bytes) / kPiece / host);
   return plan;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/support/result.h"
 #include "inference/model_config.h"
@@ -44,11 +45,12 @@ struct StateBytes {
 // config_json: the official config.json, from which `config` was parsed (it names the formats).
 [[nodiscard]] Footprint footprint(const ModelConfig& config, std::string_view config_json);
 
-// The state as it is packed on disk and by CUDA engines: an attention row has FP8 values, BF16 for
-// the rotated ones, and scales; an index key FP4 (584 and 68 bytes in the released models).
+// The state as the CPU engine holds it and as it lies on disk: an attention row has FP8 values,
+// BF16 for the rotated ones, and scales; an index key FP4 (584 and 68 bytes in the released
+// models).
 [[nodiscard]] StateBytes packed_state(const ModelConfig& config, std::int64_t context);
-// The same as the CPU engine holds it: fp32 rows.
-[[nodiscard]] StateBytes cpu_state(const ModelConfig& config, std::int64_t context);
+// The same as a graphics card holds it: fp32 rows.
+[[nodiscard]] StateBytes wide_state(const ModelConfig& config, std::int64_t context);
 
 struct Machine {
   std::uint64_t memory_bytes = 0;  // that this process may use
@@ -56,16 +58,38 @@ struct Machine {
   double multiply_gops = 0;        // 1e9 multiply-adds a second of the engine in prefill
 };
 
+// A graphics card: what it was measured at here, or what its vendor says.
+struct Card {
+  std::string name;
+  std::uint64_t memory_bytes = 0;  // that the engine may use
+  double read_gbs = 0;             // of its own memory
+  double host_gbs = 0;             // of host memory, over PCIe
+  double multiply_gops = 0;        // BF16 products
+};
+
+// Cards of the vendor's data sheets, to plan with one that is not here: dense BF16 rates with fp32
+// sums, and for PCIe 5 x16 the 63 GB/s that its coding leaves. A DGX Spark has one memory: host_gbs
+// is its own.
+[[nodiscard]] const std::vector<Card>& known_cards();
+
 struct Plan {
   bool fits = false;
   std::uint64_t weights_bytes = 0, kv_bytes = 0, resident_bytes = 0;
   double decode_tps = 0, prefill_tps = 0;  // bounds: nothing but weights and state is counted
   std::string refusal;                     // one sentence when it does not fit
+  // With a card: weights that lie on it, and routed experts that lie in host memory.
+  std::uint64_t card_bytes = 0, host_bytes = 0;
 };
 
-// weights_bytes 0: what the footprint says.
+// On the CPU. weights_bytes 0: what the footprint says.
 [[nodiscard]] Plan make_plan(const ModelConfig& config, const Footprint& sizes,
                              std::uint64_t weights_bytes, std::int64_t context,
                              const Machine& machine);
+
+// On a card, as device_model.h does it: state and all weights but routed experts on the card, then
+// the experts of as many layers as fit, the others in the machine's memory.
+[[nodiscard]] Plan make_card_plan(const ModelConfig& config, const Footprint& sizes,
+                                  std::uint64_t weights_bytes, std::int64_t context,
+                                  const Card& card, const Machine& machine);
 
 }  // namespace ambit::inference

@@ -1,11 +1,13 @@
 // `ambit plan`: what would fit on this machine and how fast, before anything is loaded.
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
 #include "daemon/config.h"
 #include "daemon/scheduling/model_spec.h"
+#include "inference/device/card.h"
 #include "inference/plan.h"
 #include "inference/plan_machine.h"
 #include "inference/weights/checkpoint.h"
@@ -52,17 +54,53 @@ ordered_json parts_json(const inference::Footprint& s) {
           {"draft", s.draft}};
 }
 
+// The card to plan for: a known one by name, or that of this machine; none for "none", and for
+// "auto" where there is none, with the reason when a driver is there all the same.
+struct Chosen {
+  std::optional<inference::Card> card;
+  std::string note;
+};
+Result<Chosen> choose_card(const std::string& name) {
+  Chosen out;
+  if (name == "none") return out;
+  if (name != "auto") {
+    std::string known;
+    for (const inference::Card& card : inference::known_cards()) {
+      if (card.name == name) {
+        out.card = card;
+        return out;
+      }
+      known += (known.empty() ? "" : ", ") + card.name;
+    }
+    return make_error(Code::kInvalidArgument,
+                      "no card is called '" + name + "'; known are auto, none, " + known);
+  }
+  const bool driver = !inference::graphics_cards().empty();
+  auto measured = inference::measure_card();
+  if (measured) {
+    out.card = std::move(*measured);
+  } else if (driver) {
+    out.note = "a graphics card is here but not counted: " + measured.error().message;
+  }
+  return out;
+}
+
 }  // namespace
 
 int plan_command(const Arguments& arguments) {
-  Options options("plan", "[--model M] [--context N] [--threads T] [--json]",
+  Options options("plan",
+                  "[--model M] [--context N] [--card C] [--memory GB] [--threads T] [--json]",
                   "What would fit on this machine and how fast, before anything is loaded. A "
                   "folder with config.json alone will do. Speeds are bounds: only the bytes and "
                   "multiplications that a token needs are counted, at the speed that the engine's "
-                  "own kernels were just measured at.");
+                  "own kernels were just measured at, or that a card's data sheet says.");
   auto& model = options.text("--model", "", "M", "instead of the configured model");
   auto& context =
       options.integer("--context", 0, 0, 1 << 20, "tokens; 0: the model's window, at most 131072");
+  auto& card_name = options.text("--card", "auto", "C",
+                                 "this machine's graphics card, none, or one that is not here: "
+                                 "h100, h200, rtx-pro-6000, rtx-5090, dgx-spark");
+  auto& memory = options.integer("--memory", 0, 0, 1 << 20, "GB of host memory; 0: this machine's");
   auto& threads = options.integer("--threads", 0, 0, 4096, "0: one a core");
   auto& as_json = options.flag("--json", "print one JSON document");
   if (auto done = options.parse(arguments)) return *done;
@@ -79,13 +117,18 @@ int plan_command(const Arguments& arguments) {
   if (!planned) return report(planned.error());
   std::int64_t tokens = context;
   if (tokens == 0) tokens = std::min<std::int64_t>(planned->config.max_position_embeddings, 131072);
-  const auto machine = inference::measure_machine(static_cast<unsigned>(threads));
-  const auto plan = inference::make_plan(planned->config, planned->sizes, planned->weights_bytes,
-                                         tokens, machine);
+  auto chosen = choose_card(card_name);
+  if (!chosen) return report(chosen.error());
+  const auto& card = chosen->card;
+  auto machine = inference::measure_machine(static_cast<unsigned>(threads));
+  if (memory != 0) machine.memory_bytes = static_cast<std::uint64_t>(memory) * 1'000'000'000;
+  const auto plan = card ? inference::make_card_plan(planned->config, planned->sizes,
+                                                     planned->weights_bytes, tokens, *card, machine)
+                         : inference::make_plan(planned->config, planned->sizes,
+                                                planned->weights_bytes, tokens, machine);
   const auto packed = inference::packed_state(planned->config, tokens);
   const auto cards = inference::graphics_cards();
-  const std::string note =
-      cards.empty() ? "" : "this build computes on the CPU; the graphics cards are not counted";
+  const std::string& note = chosen->note;
   if (as_json) {
     ordered_json out = {
         {"fits", plan.fits},
@@ -99,6 +142,14 @@ int plan_command(const Arguments& arguments) {
         {"kv_bytes_per_token_packed", packed.per_token},
         {"active_parameters", planned->sizes.active_parameters},
         {"parts", parts_json(planned->sizes)},
+        {"card", card ? ordered_json{{"name", card->name},
+                                     {"memory_bytes", card->memory_bytes},
+                                     {"read_gbs", card->read_gbs},
+                                     {"host_gbs", card->host_gbs},
+                                     {"multiply_gops", card->multiply_gops},
+                                     {"card_bytes", plan.card_bytes},
+                                     {"host_bytes", plan.host_bytes}}
+                      : ordered_json(nullptr)},
         {"machine",
          {{"memory_bytes", machine.memory_bytes},
           {"read_gbs", machine.read_gbs},
@@ -113,13 +164,29 @@ int plan_command(const Arguments& arguments) {
               static_cast<double>(planned->sizes.read_per_token()) / 1e9);
   std::printf("state    %10.3f GB for %lld tokens\n", static_cast<double>(plan.kv_bytes) / 1e9,
               static_cast<long long>(tokens));
-  std::printf("memory   %10.3f GB needed of %.3f GB\n",
-              static_cast<double>(plan.resident_bytes) / 1e9,
-              static_cast<double>(machine.memory_bytes) / 1e9);
-  std::printf("machine  %10.1f GB/s, %.1f G multiply-adds/s in the engine's kernels\n",
-              machine.read_gbs, machine.multiply_gops);
-  std::printf("at most  %10.1f tokens/s decode, %.0f tokens/s prefill\n", plan.decode_tps,
-              plan.prefill_tps);
+  if (card) {
+    std::printf(
+        "card     %s, %.3f GB, %.0f GB/s, %.0f GB/s from host memory, %.0f G "
+        "multiply-adds/s\n",
+        card->name.c_str(), static_cast<double>(card->memory_bytes) / 1e9, card->read_gbs,
+        card->host_gbs, card->multiply_gops);
+    if (plan.fits) {
+      std::printf("weights  %10.3f GB on the card, %.3f GB of experts in host memory of %.3f GB\n",
+                  static_cast<double>(plan.card_bytes) / 1e9,
+                  static_cast<double>(plan.host_bytes) / 1e9,
+                  static_cast<double>(machine.memory_bytes) / 1e9);
+    }
+  } else {
+    std::printf("memory   %10.3f GB needed of %.3f GB\n",
+                static_cast<double>(plan.resident_bytes) / 1e9,
+                static_cast<double>(machine.memory_bytes) / 1e9);
+    std::printf("machine  %10.1f GB/s, %.1f G multiply-adds/s in the engine's kernels\n",
+                machine.read_gbs, machine.multiply_gops);
+  }
+  if (plan.fits || !card) {
+    std::printf("at most  %10.1f tokens/s decode, %.0f tokens/s prefill\n", plan.decode_tps,
+                plan.prefill_tps);
+  }
   if (!note.empty()) std::printf("note     %s\n", note.c_str());
   if (!plan.fits) std::printf("refused  %s\n", plan.refusal.c_str());
   return kExitDone;

@@ -12,6 +12,7 @@
 #include <random>
 #include <utility>
 
+#include "inference/device/card.h"
 #include "inference/device/device_model.h"
 #include "inference/engine/local_backend.h"
 #include "inference/kv/prefix_tree.h"
@@ -278,6 +279,16 @@ TEST(CudaLibrary, WithoutACardOrALibraryTheReasonIsOneLine) {
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().message, ::testing::HasSubstr("cmake --preset cuda"));
   EXPECT_EQ(opened.error().message.find('\n'), std::string::npos);
+}
+
+TEST(CudaCard, IsMeasuredWithTheEnginesKernels) {
+  const auto card = measure_card();
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_FALSE(card->name.empty());
+  EXPECT_GT(card->memory_bytes, std::uint64_t{1} << 28U);
+  EXPECT_GT(card->read_gbs, 0.0);
+  EXPECT_GT(card->host_gbs, 0.0);
+  EXPECT_GT(card->multiply_gops, 0.0);
 }
 
 INSTANTIATE_TEST_SUITE_P(

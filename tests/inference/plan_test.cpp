@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "inference/plan_machine.h"
 
 namespace ambit::inference {
@@ -88,10 +90,60 @@ TEST(Plan, RefusesWithASentenceInsteadOfRunningOut) {
   const auto yes = make_plan(flash(), sizes, 0, 131072, machine);
   EXPECT_TRUE(yes.fits);
   EXPECT_TRUE(yes.refusal.empty());
-  // 11.218 GB of weights and, in fp32, 352 MB of index keys, 22 + 42 MB of rows, 11 MB of windows.
-  EXPECT_NEAR(yes.decode_tps, 50 / (11.218 + 0.428), 0.002);
+  // 11.218 GB of weights and 47 MB of index keys, 6 + 12 MB of rows, 3 MB of windows.
+  EXPECT_NEAR(yes.decode_tps, 50 / (11.218 + 0.068), 0.002);
   // A longer context only costs.
   EXPECT_LT(make_plan(flash(), sizes, 0, 1 << 20, machine).decode_tps, yes.decode_tps);
+}
+
+const Card& card(std::string_view name) {
+  for (const Card& c : known_cards()) {
+    if (c.name == name) return c;
+  }
+  ADD_FAILURE() << "no card " << name;
+  return known_cards()[0];
+}
+
+TEST(Plan, ExpertsThatDoNotFitACardLieInHostMemory) {
+  const Machine machine{256'000'000'000, 50, 200};
+  const auto sizes = footprint(flash(), kQuantised);
+  const auto small = make_card_plan(flash(), sizes, 0, 131072, card("rtx-5090"), machine);
+  EXPECT_TRUE(small.fits) << small.refusal;
+  // 43 layers of 3.42 GB; what is not an expert, fp32 state and scratch leave room for few of them.
+  EXPECT_EQ(small.card_bytes + small.host_bytes, sizes.total());
+  EXPECT_LE(small.card_bytes + small.kv_bytes + (std::uint64_t{1} << 30U), 32'000'000'000U);
+  const double layer = 256.0 * 13369344;
+  const double away = small.host_bytes / layer;
+  EXPECT_NEAR(away, std::round(away), 1e-9) << "whole layers";
+  const double host = away / 43 * sizes.active_routed / 63e9;
+  const double own = (sizes.read_per_token() - away / 43 * sizes.active_routed +
+                      wide_state(flash(), 131072).read_per_token) /
+                     1792e9;
+  EXPECT_NEAR(small.decode_tps, 1 / (host + own), 1e-6);
+  // More of the card: more layers on it, faster.
+  const auto large = make_card_plan(flash(), sizes, 0, 131072, card("rtx-pro-6000"), machine);
+  EXPECT_GT(large.card_bytes, small.card_bytes + 50'000'000'000);
+  EXPECT_GT(large.decode_tps, 1.5 * small.decode_tps);
+  Card all = card("h200");
+  all.memory_bytes *= 2;
+  const auto whole = make_card_plan(flash(), sizes, 0, 131072, all, machine);
+  EXPECT_EQ(whole.host_bytes, 0U);
+  EXPECT_NEAR(whole.decode_tps, 4800 / (11.218 + 0.428), 0.3);
+}
+
+TEST(Plan, ACardThatIsTooSmallIsRefusedWithASentence) {
+  const auto sizes = footprint(flash(), kQuantised);
+  const auto little =
+      make_card_plan(flash(), sizes, 0, 131072, card("rtx-5090"), {64'000'000'000, 50, 200});
+  EXPECT_FALSE(little.fits);
+  EXPECT_NE(little.refusal.find("must lie in this machine's memory"), std::string::npos)
+      << little.refusal;
+  Card tiny = card("rtx-5090");
+  tiny.memory_bytes = 8'000'000'000;
+  const auto none = make_card_plan(flash(), sizes, 0, 131072, tiny, {256'000'000'000, 50, 200});
+  EXPECT_FALSE(none.fits);
+  EXPECT_NE(none.refusal.find("without any routed expert"), std::string::npos) << none.refusal;
+  EXPECT_EQ(none.refusal.find('\n'), std::string::npos);
 }
 
 TEST(Plan, MeasuresThisMachine) {
