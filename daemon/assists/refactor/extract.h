@@ -31,12 +31,20 @@ struct Extraction {
 [[nodiscard]] Result<Extraction> extract_c_function(indexer::Language language,
                                                     std::string_view text,
                                                     indexer::ByteSpan selection);
+// And for Go: functions and methods without type parameters.
+[[nodiscard]] Result<Extraction> extract_go_function(std::string_view text,
+                                                     indexer::ByteSpan selection);
 
-// Shared by the two: a name that stands nowhere in the text.
+// Shared by them: a name that stands nowhere in the text.
 [[nodiscard]] std::string unused_name(std::string_view text, std::string_view wanted);
 // The selection without blanks at its ends; empty when there is nothing else.
 [[nodiscard]] indexer::ByteSpan trimmed(std::string_view text, indexer::ByteSpan span);
 // The blanks in front of a line's first character, nullopt when something else stands there.
 [[nodiscard]] std::optional<std::string> indent_before(std::string_view text, std::size_t at);
+
+// The lines of the selection, each with a line end, with `indent` in place of what the first one
+// has.
+[[nodiscard]] std::string indented_lines(std::string_view text, indexer::ByteSpan selection,
+                                         const std::string& had, const std::string& indent);
 
 }  // namespace ambit::daemon

@@ -91,6 +91,7 @@ class CExtractor {
         return no("the function stands inside of an #if");
       }
     }
+    if (across_branches()) return no("the function stands across an #if");
     for (auto i = function_ + 1; i < block_; ++i) {
       if (is(i, "qualified_identifier") && is(tree_[i].parent, "function_declarator")) {
         return no("the function is a member");
@@ -108,6 +109,28 @@ class CExtractor {
       }
     }
     return {};
+  }
+
+  // #else or #endif of a branch that begins outside of the function, or one that ends there.
+  [[nodiscard]] bool across_branches() const {
+    const auto& span = tree_[function_].span;
+    const auto code = text_.substr(0, span.end);
+    int depth = 0;
+    for (auto at = code.find('#', span.begin); at != std::string_view::npos;
+         at = code.find('#', at + 1)) {
+      if (!indent_before(code, at)) continue;
+      const auto word = code.find_first_not_of(" \t", at + 1);
+      if (word == std::string_view::npos) break;
+      const auto rest = code.substr(word);
+      if (rest.starts_with("if")) {
+        ++depth;
+      } else if (rest.starts_with("endif")) {
+        if (--depth < 0) return true;
+      } else if (rest.starts_with("el") && depth == 0) {
+        return true;
+      }
+    }
+    return depth != 0;
   }
 
   // Jumps, and words that mean something else in another function.
@@ -303,16 +326,7 @@ class CExtractor {
     const auto body = tree_.child(function_, "body");
     const auto inner = indent_before(text_, tree_[tree_.children(body)[1]].span.begin);
     const auto body_indent = inner ? *inner : *outer + "  ";
-    std::string code;
-    for (std::size_t at = span_.begin; at < span_.end;) {
-      auto next = text_.find('\n', at);
-      next = next == std::string_view::npos || next >= span_.end ? span_.end : next;
-      auto line = text_.substr(at, next - at);
-      if (at != span_.begin && line.starts_with(*indent)) line.remove_prefix(indent->size());
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      code += (line.empty() ? "" : body_indent + std::string(line)) + end;
-      at = next + 1;
-    }
+    auto code = indented_lines(text_, span_, *indent, body_indent);
     if (!returned_.empty()) code += body_indent + "return " + returned_ + ";" + end;
     const bool own_line = indent_before(text_, tree_[body].span.begin).has_value();
     const auto head = *outer + "static " + (returned_.empty() ? "void " : return_type_) + out.name +

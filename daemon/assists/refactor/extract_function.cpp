@@ -314,14 +314,16 @@ Result<Extraction> extract_function(Language language, std::string_view text, By
   const bool typed = language == Language::kTypeScript || language == Language::kTsx;
   const bool c_like =
       language == Language::kC || language == Language::kCpp || language == Language::kCuda;
-  if (!python && language != Language::kJavaScript && !typed && !c_like) {
+  const bool go = language == Language::kGo;
+  if (!python && language != Language::kJavaScript && !typed && !c_like && !go) {
     return make_error(Code::kUnsupported,
-                      "extract to a function is exact in Python, JavaScript, TypeScript, C and C++ "
-                      "only: elsewhere the types of the variables cannot be told");
+                      "extract to a function is exact in Python, JavaScript, TypeScript, C, C++ "
+                      "and Go only: elsewhere the types of the variables cannot be told");
   }
   selection = trimmed(text, selection);
   if (selection.size() == 0) return no("select whole statements first");
   if (c_like) return extract_c_function(language, text, selection);
+  if (go) return extract_go_function(text, selection);
   AMBIT_TRY(tree, SyntaxTree::parse(language, text));
   indexer::Extractor extractor;
   AMBIT_TRY(facts, extractor.extract(language, text));
@@ -341,16 +343,7 @@ Result<Extraction> extract_function(Language language, std::string_view text, By
   out.name = unused_name(text, "extracted");
   const auto end = std::string(line_end_of(text));
   const auto body_indent = *outer + (indent->starts_with('\t') ? "\t" : python ? "    " : "  ");
-  std::string body;
-  for (std::size_t at = selection.begin; at < selection.end;) {
-    auto next = text.find('\n', at);
-    next = next == std::string_view::npos || next >= selection.end ? selection.end : next;
-    auto line = text.substr(at, next - at);
-    if (at != selection.begin && line.starts_with(*indent)) line.remove_prefix(indent->size());
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    body += (line.empty() ? "" : body_indent + std::string(line)) + end;
-    at = next + 1;
-  }
+  auto body = indented_lines(text, selection, *indent, body_indent);
   const auto returned = joined(variables.out);
   const std::string stop = python ? "" : ";";
   if (!returned.empty()) body += body_indent + "return " + returned + stop + end;

@@ -323,6 +323,22 @@ std::optional<std::string> indent_before(std::string_view text, std::size_t at) 
   return std::string(blanks);
 }
 
+std::string indented_lines(std::string_view text, ByteSpan selection, const std::string& had,
+                           const std::string& indent) {
+  const auto end = std::string(line_end_of(text));
+  std::string out;
+  for (std::size_t at = selection.begin; at < selection.end;) {
+    auto next = text.find('\n', at);
+    next = next == std::string_view::npos || next >= selection.end ? selection.end : next;
+    auto line = text.substr(at, next - at);
+    if (at != selection.begin && line.starts_with(had)) line.remove_prefix(had.size());
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    out += (line.empty() ? "" : indent + std::string(line)) + end;
+    at = next + 1;
+  }
+  return out;
+}
+
 Result<Extraction> extract_variable(Language language, std::string_view text, ByteSpan selection) {
   const auto* shape = shape_of(language);
   if (shape == nullptr) {

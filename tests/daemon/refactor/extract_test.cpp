@@ -147,7 +147,7 @@ TEST(ExtractFunction, RefusesJumpsAndWhatMeansSomethingElseThere) {
   };
   typed("  [[g(b);]]\n");
   typed("  let n = g();\n  [[h(n);]]\n");
-  refused(Language::kGo, "package p\n\nfunc f(a int) {\n\t[[g(a)]]\n}\n");
+  refused(Language::kRust, "fn f(a: i32) {\n    [[g(a);]]\n}\n");
 }
 
 TEST(ExtractFunction, GivesParametersTheTypesThatAreWritten) {
@@ -193,7 +193,48 @@ TEST(ExtractFunction, TellsVariablesOfOneNameApart) {
       "void f(int a) {\n  char *b;\n  {\n    long b = 1;\n    extracted(b);\n  }\n  g(b);\n}\n");
 }
 
+TEST(ExtractFunction, InGoPassesWhatIsWrittenAndMissesNothingAfterwards) {
+  const auto go = [](const std::string& lines, const std::string& rest = "") {
+    return function(Language::kGo,
+                    "package p\n\n// F.\nfunc (c *T) f(n int, w ...string) (err error) {\n" +
+                        lines + rest + "\treturn nil\n}\n");
+  };
+  EXPECT_EQ(
+      go("\tif n > 0 {\n\t\t[[for _, s := range w {\n\t\t\tc.add(s, n)\n\t\t}\n\t\tc.n++]]\n\t}\n"),
+      "package p\n\n// F.\nfunc (c *T) f(n int, w ...string) (err error) {\n\tif n > 0 {\n"
+      "\t\textracted(c, n, w)\n\t}\n\treturn nil\n}\n\n"
+      "func extracted(c *T, n int, w []string) {\n\tfor _, s := range w {\n\t\tc.add(s, "
+      "n)\n\t}\n\tc.n++\n}\n");
+  const auto refused = [&](const std::string& lines, const std::string& why,
+                           const std::string& rest = "") {
+    EXPECT_NE(go(lines, rest).find("refused: "), std::string::npos) << go(lines, rest);
+    EXPECT_NE(go(lines, rest).find(why), std::string::npos) << go(lines, rest);
+  };
+  refused("\t[[n++]]\n", "n is changed, and used afterwards", "\tg(n)\n");
+  refused("\tfor {\n\t\t[[n++]]\n\t}\n", "n is changed");
+  refused("\t[[err = g()]]\n", "err is changed");
+  refused("\t[[g(&n)]]\n", "address of n");
+  refused("\tx := 1\n\t[[g(x)]]\n", "the type of x is not written");
+  refused("\t[[x := 1\n\tg(x)]]\n", "x is used afterwards", "\tg(x)\n");
+  refused("\tvar m sync.Mutex\n\t[[m.Lock()]]\n", "m may be a value");
+  refused("\tvar a [4]int\n\t[[a[0] = 1]]\n", "a may be a value");
+  refused("\tdefer func() { g(n) }()\n\t[[n = 2]]\n", "known to a function literal");
+  refused("\t[[if n > 0 {\n\t\treturn err\n\t}]]\n", "return statement");
+  refused("\t[[defer g()]]\n", "defer statement");
+  refused("\tfor {\n\t\t[[break]]\n\t}\n", "jumps out");
+  refused("\tvar x int\n\t[[g(x)\n\tx := 2\n\tg(x)]]\n", "x is declared more than once");
+  EXPECT_NE(
+      function(Language::kGo, "package p\n\nfunc f[T any](t T) {\n\t[[g(t)]]\n}\n").find("generic"),
+      std::string::npos);
+  EXPECT_NE(function(Language::kGo, "package p\n\nfunc f() int {\n\t[[panic(1)]]\n}\n")
+                .find("has a result"),
+            std::string::npos);
+}
+
 TEST(ExtractFunction, RefusesInCWhereTheTypesOrTheMeaningAreNotKnown) {
+  EXPECT_EQ(function(Language::kC,
+                     "#if A\nvoid f(void) {\n#else\nvoid g(void) {\n#endif\n  [[h();]]\n}\n"),
+            "refused: the function stands across an #if");
   EXPECT_EQ(function(Language::kC, "void f(int a) {\n  if (a) {\n    [[g(a);\n  }]]\n}\n"),
             "refused: select whole statements");
   EXPECT_EQ(function(Language::kJavaScript, "function f(a) {\n  if (a) {\n    [[g(a);\n  }]]\n}\n"),
