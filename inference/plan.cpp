@@ -201,7 +201,7 @@ const std::vector<Card>& known_cards() {
   static const std::vector<Card> cards = {
       {"h100", 80 * kGb, 3350, 63, 494'500},         {"h200", 141 * kGb, 4800, 63, 494'500},
       {"rtx-pro-6000", 96 * kGb, 1792, 63, 252'000}, {"rtx-5090", 32 * kGb, 1792, 63, 104'800},
-      {"dgx-spark", 128 * kGb, 273, 273, 62'500},
+      {"dgx-spark", 128 * kGb, 273, 0, 62'500},
   };
   return cards;
 }
@@ -230,6 +230,13 @@ Plan make_card_plan(const ModelConfig& config, const Footprint& sizes, std::uint
   const std::uint64_t on_card = std::min(layers, (card.memory_bytes - fixed) / layer);
   plan.host_bytes = (layers - on_card) * layer;
   plan.card_bytes = plan.weights_bytes - plan.host_bytes;
+  if (plan.host_bytes != 0 && card.host_gbs == 0) {
+    plan.refusal = gigabytes(plan.host_bytes) + " of experts do not fit into the " +
+                   gigabytes(card.memory_bytes) + " of " + card.name +
+                   ", which has no other memory; use a smaller model or a remote server "
+                   "(docs/scaling.md)";
+    return plan;
+  }
   if (plan.host_bytes + kOverhead > machine.memory_bytes) {
     plan.refusal = gigabytes(plan.host_bytes) + " of experts do not fit on " + card.name +
                    " and must lie in this machine's memory, of which there are " +
@@ -243,11 +250,12 @@ Plan make_card_plan(const ModelConfig& config, const Footprint& sizes, std::uint
   const double from_card =
       static_cast<double>(sizes.read_per_token()) - from_host + kv.read_per_token;
   const double read = card.read_gbs * 1e9, host = card.host_gbs * 1e9;
-  plan.decode_tps = 1 / (from_card / read + from_host / host);
+  plan.decode_tps = 1 / (from_card / read + (plan.host_bytes == 0 ? 0.0 : from_host / host));
   // A piece of a prompt meets every expert.
   constexpr double kPiece = 2048;
-  plan.prefill_tps = 1 / (sizes.active_parameters / (card.multiply_gops * 1e9) +
-                          static_cast<double>(plan.host_bytes) / kPiece / host);
+  plan.prefill_tps =
+      1 / (sizes.active_parameters / (card.multiply_gops * 1e9) +
+           (plan.host_bytes == 0 ? 0.0 : static_cast<double>(plan.host_bytes) / kPiece / host));
   return plan;
 }
 

@@ -68,8 +68,8 @@ struct Card {
 };
 
 // Cards of the vendor's data sheets, to plan with one that is not here: dense BF16 rates with fp32
-// sums, and for PCIe 5 x16 the 63 GB/s that its coding leaves. A DGX Spark has one memory: host_gbs
-// is its own.
+// sums, and for PCIe 5 x16 the 63 GB/s that its coding leaves. A DGX Spark has one memory:
+// host_gbs is 0.
 [[nodiscard]] const std::vector<Card>& known_cards();
 
 struct Plan {

@@ -138,6 +138,10 @@ TEST(Plan, ACardThatIsTooSmallIsRefusedWithASentence) {
   EXPECT_FALSE(little.fits);
   EXPECT_NE(little.refusal.find("must lie in this machine's memory"), std::string::npos)
       << little.refusal;
+  const auto spark =
+      make_card_plan(flash(), sizes, 0, 131072, card("dgx-spark"), {256'000'000'000, 50, 200});
+  EXPECT_FALSE(spark.fits);
+  EXPECT_NE(spark.refusal.find("no other memory"), std::string::npos) << spark.refusal;
   Card tiny = card("rtx-5090");
   tiny.memory_bytes = 8'000'000'000;
   const auto none = make_card_plan(flash(), sizes, 0, 131072, tiny, {256'000'000'000, 50, 200});
