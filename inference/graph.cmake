@@ -58,6 +58,7 @@ target_sources(ambit_inference PRIVATE
   engine/sampler.cpp
   engine/speculative.cpp
   engine/local_backend.cpp
+  engine/prefill_pace.cpp
   engine/commands.cpp
   engine/open_model.cpp
 )

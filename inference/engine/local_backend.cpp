@@ -14,6 +14,7 @@
 #include "daemon/support/file.h"
 #include "daemon/support/trace.h"
 #include "inference/engine/grammar.h"
+#include "inference/engine/prefill_pace.h"
 #include "inference/engine/sampler.h"
 #include "inference/engine/speculative.h"
 #include "inference/kv/disk_store.h"
@@ -212,6 +213,7 @@ class LocalBackend final : public Backend {
     if (active_.empty()) return;
     Priority urgent = Priority::kBackground;
     for (const JobPtr& job : active_) urgent = std::min(urgent, job->request.priority);
+    if (urgent != Priority::kBackground) last_wanted_ = std::chrono::steady_clock::now();
     inputs_.clear();
     members_.clear();
     JobPtr* prefilling = nullptr;
@@ -233,10 +235,7 @@ class LocalBackend final : public Backend {
       if (!stepped) return fail(stepped.error());
       const StepOutput out = *stepped;
       const double ms = elapsed_ms(before, std::chrono::steady_clock::now());
-      if (chunk >= 16) {
-        const double rate = static_cast<double>(chunk) / std::max(ms, 0.01);
-        tokens_per_ms_ = tokens_per_ms_ == 0 ? rate : 0.5 * (tokens_per_ms_ + rate);
-      }
+      if (chunk != 0 && members_.size() == 1) pace_.note(chunk, ms);
       const float* logits = out.logits.data();
       for (std::size_t i = 0; i < members_.size(); ++i) {
         const std::size_t rows = inputs_[i].ids.size() - inputs_[i].logits_from;
@@ -408,15 +407,17 @@ class LocalBackend final : public Backend {
   std::size_t plan_prefill(Job& job, bool shared) {
     const auto done = static_cast<std::size_t>(job.cache->length());
     const std::size_t left = job.request.prompt.size() - done;
-    std::size_t chunk = options_.max_chunk;
-    if (tokens_per_ms_ > 0) {
-      const double ms = job.request.priority == Priority::kBackground ? options_.background_chunk_ms
-                                                                      : options_.chunk_ms;
-      chunk = static_cast<std::size_t>(tokens_per_ms_ * ms * (shared ? 0.5 : 1.0));
-    } else {
-      chunk = 32;  // until the speed is known
+    double wait = options_.chunk_ms, most = options_.most_chunk_ms;
+    if (job.request.priority == Priority::kBackground) {
+      // Somebody types: short steps. Nobody has for a while: long ones, of which the next keystroke
+      // waits for one.
+      const bool quiet =
+          elapsed_ms(last_wanted_, std::chrono::steady_clock::now()) > options_.quiet_after_ms;
+      wait = quiet ? options_.most_chunk_ms : options_.background_chunk_ms;
+      if (!quiet) most = options_.chunk_ms * 2;
     }
-    chunk = std::min({std::clamp<std::size_t>(chunk, 16, options_.max_chunk), left});
+    const std::size_t chunk =
+        std::min(pace_.next(shared ? 0.5 * wait : wait, most, max_chunk_), left);
     const std::span<const TokenId> ids(job.request.prompt.data() + done, chunk);
     const bool last = chunk == left && job.request.max_new_tokens > 0;
     if (chunk == 0) return 0;
@@ -432,7 +433,7 @@ class LocalBackend final : public Backend {
     const auto& answer = job.request.answer;
     if (!answer.empty()) {
       // All that is left but the last token, which nothing follows.
-      const auto known = std::min<std::size_t>(answer.size() - 1, options_.max_chunk);
+      const auto known = std::min<std::size_t>(answer.size() - 1, max_chunk_);
       for (auto i = static_cast<std::size_t>(job.generated); i < known; ++i) {
         job.step_ids.push_back(answer[i]);
       }
@@ -612,8 +613,12 @@ class LocalBackend final : public Backend {
   static constexpr std::size_t kForcedBytes = 64;
   std::optional<GrammarVocabulary> vocabulary_;  // made for the first grammar
   std::vector<std::uint8_t> allowed_;
-  double tokens_per_ms_ = 0;  // of prefill
-  std::jthread thread_;       // last: it uses everything above
+  PrefillPace pace_;
+  const std::size_t max_chunk_ = options_.max_chunk != 0       ? options_.max_chunk
+                                 : model_->backend() == "cuda" ? 2048
+                                                               : 512;
+  TimePoint last_wanted_{};  // when a request that somebody waits for was last in work
+  std::jthread thread_;      // last: it uses everything above
 };
 
 }  // namespace

@@ -27,11 +27,17 @@ struct LocalOptions {
   // Warm prefixes are kept here over restarts, written when the engine is idle. Empty: nowhere.
   std::filesystem::path state_directory{};
   std::uint64_t state_disk_bytes = std::uint64_t{4} << 30U;
-  std::size_t max_chunk = 512;      // tokens of a prefill step, at most
-  double chunk_ms = 40;             // a chunk is cut so that it takes about this long
-  double background_chunk_ms = 12;  // likewise of background work: what a keystroke may wait for
-  std::size_t max_queue = 64;       // requests waiting or running; more are refused
-  bool speculate = true;            // verify drafts (look-up and MTP); never changes an answer
+  std::size_t max_chunk = 0;  // tokens of a prefill step, at most; 0: 512, on a card 2048
+  // A chunk is cut so that it takes about chunk_ms, in the background while somebody types
+  // background_chunk_ms: what a keystroke may wait for. Where a step's fixed cost is most of that,
+  // longer (prefill_pace.h), up to most_chunk_ms (while somebody types 2 · chunk_ms); and as long
+  // as that anyway in the background when nothing else was asked for quiet_after_ms.
+  double chunk_ms = 40;
+  double background_chunk_ms = 12;
+  double most_chunk_ms = 300;
+  double quiet_after_ms = 3000;
+  std::size_t max_queue = 64;  // requests waiting or running; more are refused
+  bool speculate = true;       // verify drafts (look-up and MTP); never changes an answer
   // Null: tokenizer.json beside the checkpoint.
   std::shared_ptr<const Tokenizer> tokenizer{};
 };

@@ -10,6 +10,7 @@ ambit_test(inference_graph_tests SOURCES
   kv/disk_store_test.cpp
   engine/grammar_test.cpp
   engine/local_backend_test.cpp
+  engine/prefill_pace_test.cpp
   engine/commands_test.cpp
   LIBS ambit_inference nlohmann_json::nlohmann_json)
 
