@@ -82,8 +82,9 @@ class Editor:
     def status(self):
         return self.call("workspace/executeCommand", {"command": "ambit.status"})["result"]
 
-    def leave(self):
-        self.process.stdin.close()
+    def leave(self):  # as an editor that is closed: the daemon stays
+        self.call("shutdown", None)
+        self.send({"method": "exit"})
         self.process.wait(10)
 
 
