@@ -105,7 +105,7 @@ struct ReplayBackend::Entry {
   GenerateEvents events;
   bool ended = false;
 
-  void end(GenerateResult result) {
+  void end(const GenerateResult& result) {
     if (std::exchange(ended, true)) return;
     if (events.on_done) events.on_done(result);
   }
@@ -129,7 +129,7 @@ struct ReplayBackend::Entry {
     if (result.finish == Finish::kError) {
       result.error = make_error(Code::kUnavailable, line.value("error", std::string()));
     }
-    end(std::move(result));
+    end(result);
   }
 };
 
@@ -240,7 +240,7 @@ void ReplayBackend::watch(const std::shared_ptr<Entry>& entry, std::stop_token s
   const auto cancelled = [entry] {
     GenerateResult result;
     result.finish = Finish::kCancelled;
-    entry->end(std::move(result));
+    entry->end(result);
   };
   if (!stop.stop_possible()) return;
   auto callback = std::make_unique<Watch>(std::move(stop),
@@ -278,7 +278,7 @@ void ReplayBackend::finish() {
     teller_->tell([entry] {
       GenerateResult result;
       result.error = make_error(Code::kUnavailable, "the recording ends here");
-      entry->end(std::move(result));
+      entry->end(result);
     });
   }
 }
