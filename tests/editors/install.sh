@@ -9,6 +9,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ambit-tests
 mkdir -p "$cache"
 rc=0
+# VS Code's node knows its own authorities alone; a machine behind a proxy has one more.
+authorities=/etc/ssl/certs/ca-certificates.crt
+if [ -f "$authorities" ]; then export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$authorities}; fi
 
 # Each prefix carries the checksum of what made it, so that a changed recipe makes it anew.
 fresh() { # fresh PREFIX RECIPE ARGUMENT...
