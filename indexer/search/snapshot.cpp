@@ -242,12 +242,14 @@ void SnapshotImpl::stored_symbols(const FileEntry& f, const std::vector<std::uin
   // What signatures and comments are made of, at `base` in the file.
   std::uint32_t base = 0;
   std::string text;
-  if (const auto near =
-          wanted == nullptr || f.bytes != bytes ? ByteSpan{0, bytes} : described(stored, *wanted);
-      near.size() <= kMaxPart) {
-    if (auto part = base_->source->part(f, near)) {
-      base = near.begin;
-      text = std::move(*part);
+  // A file in UTF-16 has another size than what was indexed of it, and is always read whole.
+  if (f.bytes == bytes) {
+    const auto near = wanted == nullptr ? ByteSpan{0, bytes} : described(stored, *wanted);
+    if (near.size() <= kMaxPart) {
+      if (auto part = base_->source->part(f, near)) {
+        base = near.begin;
+        text = std::move(*part);
+      }
     }
   }
   if (text.empty()) {
