@@ -67,6 +67,19 @@ Bound bound_by(const SourceFile& f, const indexer::Import& import) {
   return out;
 }
 
+// Where an import stands: Python has them anywhere.
+enum class ImportPlace { kTop, kCondition, kFunction };
+ImportPlace place_of(const SourceFile& f, const indexer::Import& i) {
+  const auto at = i.statement.begin;
+  if (at == 0 || f.text[at - 1] == '\n') return ImportPlace::kTop;
+  for (const auto& d : f.facts.definitions) {
+    if (d.kind != SymbolKind::kClass && inside(i.statement, d.span) && d.name.end < at) {
+      return ImportPlace::kFunction;
+    }
+  }
+  return ImportPlace::kCondition;
+}
+
 class Mover {
  public:
   Mover(const Snapshot& snapshot, Symbol symbol, std::string to)
@@ -83,9 +96,11 @@ class Mover {
     }
     AMBIT_CHECK_OK(find_span());
     AMBIT_CHECK_OK(check_target());
+    if (python_) AMBIT_CHECK_OK(check_python());
     AMBIT_TRY(head, needed_imports());
     AMBIT_CHECK_OK(change_users(stop));
     AMBIT_CHECK_OK(change_source());
+    if (python_) AMBIT_CHECK_OK(check_circles());
     change_target(head);
     return edits_.take("move " + symbol_.name + " to " + to_);
   }
@@ -125,6 +140,78 @@ class Mover {
     return {};
   }
 
+  static bool evaluates_later(const SourceFile& f) {
+    return f.text.find("from __future__ import annotations") != std::string::npos;
+  }
+
+  // What a statement at the top of its file means elsewhere.
+  Result<void> check_python() const {
+    if (has_word(from_.slice(span_), "global")) {
+      return refusal(symbol_.path, symbol_.line, "sets variables of its file (global)");
+    }
+    if (target_ && evaluates_later(from_) && !evaluates_later(*target_)) {
+      return make_error(
+          Code::kInvalidArgument,
+          to_ + " has no 'from __future__ import annotations', as " + symbol_.path + " has");
+    }
+    return {};
+  }
+
+  // Files that a file imports while it is read.
+  const std::set<std::string>& read_with(const std::string& path) {
+    const auto [it, fresh] = read_with_.try_emplace(path);
+    if (!fresh) return it->second;
+    const auto file = load_facts(snapshot_, path);
+    if (!file) return it->second;
+    for (const auto& i : file->facts.imports) {
+      if (place_of(*file, i) != ImportPlace::kTop) continue;
+      const auto target = imports_.target(path, file->slice(i.module));
+      if (!target) continue;
+      if (!target->ends_with('/')) {
+        it->second.insert(*target);
+        continue;
+      }
+      for (const auto& [local, name] : bound_by(*file, i).names) {
+        if (snapshot_.file(*target + name + ".py")) it->second.insert(*target + name + ".py");
+      }
+    }
+    return it->second;
+  }
+  [[nodiscard]] bool reaches(const std::string& from, const std::string& to) {
+    std::set<std::string> seen{from};
+    std::vector<std::string> open{from};
+    while (!open.empty()) {
+      const auto path = open.back();
+      open.pop_back();
+      for (const auto& next : read_with(path)) {
+        if (next == to) return true;
+        if (seen.insert(next).second) open.push_back(next);
+      }
+    }
+    return false;
+  }
+  // Python reads a file when it is first imported: two that need each other's names do not load.
+  Result<void> check_circles() {
+    for (const auto& needed : needed_files_) {
+      if (reaches(needed, to_)) {
+        return make_error(
+            Code::kInvalidArgument,
+            needed + " imports " + to_ + ", which would have to import it for " + symbol_.name);
+      }
+    }
+    for (const auto& user : users_) {
+      if (user == to_) continue;
+      const bool circle = reaches(to_, user) ||
+                          std::any_of(needed_files_.begin(), needed_files_.end(),
+                                      [&](const auto& n) { return n == user || reaches(n, user); });
+      if (circle) {
+        return make_error(Code::kInvalidArgument,
+                          user + " would have to import " + to_ + ", which imports it");
+      }
+    }
+    return {};
+  }
+
   [[nodiscard]] std::string import_line(const std::string& importer, const std::string& target,
                                         const std::string& name, const std::string& local) const {
     const auto as = name == local ? name : name + " as " + local;
@@ -154,7 +241,15 @@ class Mover {
     std::set<std::string> there;  // what the new home has
     if (target_) {
       for (const auto& i : target_->facts.imports) {
-        for (const auto& [local, name] : bound_by(*target_, i).names) there.insert(local);
+        const auto place = place_of(*target_, i);
+        if (place == ImportPlace::kFunction) continue;
+        for (const auto& [local, name] : bound_by(*target_, i).names) {
+          if (place == ImportPlace::kCondition && used.contains(local)) {
+            return make_error(Code::kInvalidArgument,
+                              to_ + " imports " + local + " under a condition");
+          }
+          there.insert(local);
+        }
       }
       for (const auto& d : target_->facts.definitions) {
         if (d.parent < 0) there.emplace(target_->slice(d.name));
@@ -171,11 +266,24 @@ class Mover {
       if (!python_ && from_.slice(d.span).find("export") == std::string_view::npos) {
         return refusal(symbol_.path, d.line, "is not exported, and " + symbol_.name + " uses it");
       }
+      const auto same = [&](const indexer::Definition& o) {
+        return o.parent < 0 && from_.slice(o.name) == name;
+      };
+      if (python_ && (from_.text.find("global " + name) != std::string::npos ||
+                      std::count_if(from_.facts.definitions.begin(), from_.facts.definitions.end(),
+                                    same) > 1)) {
+        return refusal(symbol_.path, d.line,
+                       "is set again later, and " + symbol_.name + " would see its first value");
+      }
       needs_source_ = true;
+      needed_files_.insert(symbol_.path);
       out.push_back(import_line(to_, symbol_.path, name, name));
     }
     for (const auto& i : from_.facts.imports) {
+      if (inside(i.statement, span_)) continue;
       const auto bound = bound_by(from_, i);
+      const auto place = place_of(from_, i);
+      if (place == ImportPlace::kFunction) continue;
       const auto words = from_.slice(i.statement);
       const auto module = std::string(from_.slice(i.module));
       const auto target = imports_.target(symbol_.path, module);
@@ -186,6 +294,11 @@ class Mover {
                                                       "not known");
       for (const auto& [local, name] : bound.names) {
         if (!used.contains(local)) continue;
+        if (place == ImportPlace::kCondition) {
+          return make_error(Code::kInvalidArgument,
+                            symbol_.path + " imports " + local + " under a condition");
+        }
+        if (target && !target->ends_with('/')) needed_files_.insert(*target);
         if (there.contains(local)) {
           if (!target || target_imports(local, *target)) continue;
           return make_error(Code::kInvalidArgument, to_ + " has another " + local);
@@ -284,6 +397,7 @@ class Mover {
       for (const auto& [local, name] : bound.names) {
         if (name != symbol_.name) continue;
         if (words.starts_with("export")) return refusal(f.path, line, "exports it again");
+        if (place_of(f, i) == ImportPlace::kTop) users_.insert(f.path);
         const bool types = !python_ && words.starts_with("import type");
         auto added = f.path == to_ ? std::string() : import_line(f.path, to_, name, local);
         if (types && !added.empty()) added.replace(0, 6, "import type");
@@ -332,7 +446,14 @@ class Mover {
     const auto from = i.statement.begin;
     edit(f, {from + static_cast<std::uint32_t>(begin), from + static_cast<std::uint32_t>(end)}, "");
     if (!added.empty()) {
-      edit(f, {i.statement.end, i.statement.end}, std::string(line_end_of(f.text)) + added);
+      auto begin_of_line = i.statement.begin;
+      while (begin_of_line > 0 && f.text[begin_of_line - 1] != '\n') --begin_of_line;
+      const auto indent = f.text.substr(begin_of_line, i.statement.begin - begin_of_line);
+      if (indent.find_first_not_of(" \t") != std::string::npos) {
+        return refusal(f.path, line, "has an import behind something else on its line");
+      }
+      edit(f, {i.statement.end, i.statement.end},
+           std::string(line_end_of(f.text)) + indent + added);
     }
     return {};
   }
@@ -362,21 +483,49 @@ class Mover {
     if (used) {
       const auto line = import_line(symbol_.path, to_, symbol_.name, symbol_.name);
       const auto end = std::string(line_end_of(text));
-      if (from_.facts.imports.empty()) {
-        const auto at = first_line();
-        edit(from_, {at, at}, line + end + end);
-      } else {
-        const auto at = from_.facts.imports.back().statement.end;
-        if (inside({at, at}, span_)) return refusal(symbol_.path, symbol_.line, "holds an import");
+      users_.insert(symbol_.path);
+      if (const auto* last = last_import(from_)) {
+        const auto at =
+            static_cast<std::uint32_t>(std::min(text.find('\n', last->statement.end), text.size()));
         edit(from_, {at, at}, end + line);
+      } else {
+        const auto at = first_line(from_);
+        edit(from_, {at, at}, line + end + end);
       }
     }
     return {};
   }
 
+  // The last one in front of all functions and classes.
+  static const indexer::Import* last_import(const SourceFile& f) {
+    const indexer::Import* out = nullptr;
+    for (const auto& i : f.facts.imports) {
+      const bool behind =
+          std::any_of(f.facts.definitions.begin(), f.facts.definitions.end(),
+                      [&](const indexer::Definition& d) {
+                        return d.span.begin < i.statement.begin &&
+                               (d.kind == SymbolKind::kFunction || d.kind == SymbolKind::kClass);
+                      });
+      if (place_of(f, i) == ImportPlace::kTop && !behind) out = &i;
+    }
+    return out;
+  }
+
+  // Behind the line "from __future__ import …", which stays the first; 0 without one.
+  static std::uint32_t behind_future(const SourceFile& f) {
+    for (std::size_t at = f.text.find("from __future__"); at != std::string::npos;
+         at = f.text.find("from __future__", at + 1)) {
+      if (at > 0 && f.text[at - 1] != '\n') continue;
+      const auto end = f.text.find('\n', at);
+      return static_cast<std::uint32_t>(end == std::string::npos ? f.text.size() : end + 1);
+    }
+    return 0;
+  }
+
   // Behind the comment and doc string that a file begins with.
-  [[nodiscard]] std::uint32_t first_line() const {
-    const auto tree = SyntaxTree::parse(indexer::language_of(from_.path), from_.text);
+  [[nodiscard]] std::uint32_t first_line(const SourceFile& f) const {
+    if (const auto at = behind_future(f); python_ && at > 0) return at;
+    const auto tree = SyntaxTree::parse(indexer::language_of(f.path), f.text);
     if (!tree) return 0;
     for (const auto c : tree->children(0)) {
       const auto& n = (*tree)[c];
@@ -392,6 +541,9 @@ class Mover {
     const std::string gap = python_ ? "\n\n" : "\n";
     if (!target_) {
       std::string text;
+      if (python_ && evaluates_later(from_)) {
+        text = std::string("from __future__ import annotations\n") + (head.empty() ? gap : "\n");
+      }
       for (const auto& line : head) text += line + "\n";
       if (!head.empty()) text += gap;
       edits_.create(to_, text + with_line_ends(words, "\n"));
@@ -402,8 +554,17 @@ class Mover {
     if (!head.empty()) {
       std::string lines;
       for (const auto& line : head) lines += line + end;
-      const auto at = f.facts.imports.empty() ? 0 : f.facts.imports.front().statement.begin;
-      edit(f, {at, at}, lines + (f.facts.imports.empty() ? end : ""));
+      const auto& all = f.facts.imports;
+      const auto top = std::find_if(all.begin(), all.end(), [&](const indexer::Import& i) {
+        return place_of(f, i) == ImportPlace::kTop;
+      });
+      const auto* first = top == all.end() ? nullptr : &*top;
+      if (const auto at = behind_future(f); python_ && at > 0) {
+        edit(f, {at, at}, lines);
+      } else {
+        const auto place = first == nullptr ? first_line(f) : first->statement.begin;
+        edit(f, {place, place}, lines + (first == nullptr ? end : ""));
+      }
     }
     const auto size = static_cast<std::uint32_t>(f.text.size());
     edit(f, {size, size},
@@ -418,6 +579,8 @@ class Mover {
   SourceFile from_;
   std::optional<SourceFile> target_;
   ByteSpan span_;
+  std::set<std::string> needed_files_, users_;  // that the target, and who imports the target
+  std::map<std::string, std::set<std::string>> read_with_;
   FileEdits edits_;
 };
 

@@ -171,6 +171,21 @@ TEST(MoveDefinition, TakesItsImportsAndItsUsersAlong) {
       "//- c.ts\nimport { y } from './a';\nimport { helper } from './b';\nhelper();\n");
 }
 
+TEST(MoveDefinition, ImportsInsideOfFunctionsStayWhereTheyAre) {
+  check("move f to b.py",
+        "//- a.py\nfrom __future__ import annotations\nimport os  # sys\n\n\ndef f():\n    return "
+        "os.name\n\n\n"
+        "def g():\n    import re\n    return f(re)\n"
+        "//- b.py\nfrom __future__ import annotations\n\n\ndef h():\n    import json\n    return "
+        "json\n"
+        "//- c.py\ndef i():\n    from a import f, g\n    return f, g\n",
+        "//- a.py\nfrom __future__ import annotations\nimport os  # sys\nfrom b import f\n\n\n"
+        "def g():\n    import re\n    return f(re)\n"
+        "//- b.py\nfrom __future__ import annotations\nimport os\n\n\ndef h():\n    import json\n"
+        "    return json\n\n\ndef f():\n    return os.name\n"
+        "//- c.py\ndef i():\n    from a import g\n    from b import f\n    return f, g\n");
+}
+
 TEST(MoveDefinition, RefusesWhatItCannotDoExactly) {
   const std::string a = "//- a.py\nn = 1\ndef f():\n    return n\n";
   refused("move f to b.py", a + "x = f()\n", "would need each other");
@@ -182,6 +197,23 @@ TEST(MoveDefinition, RefusesWhatItCannotDoExactly) {
   refused("move nothing to b.py", a, "knows no function or class nothing");
   refused("move f to b.cpp", "//- a.cpp\nint f() { return 1; }\n",
           "there is no b.cpp; make it and name it in your build first");
+  // Where Python would read files in a circle, or evaluate them otherwise.
+  const std::string three = "//- a.py\nfrom c import x\n\ndef f():\n    return x\n";
+  refused("move f to b.py", three + "//- c.py\nimport b\nx = 1\n//- b.py\ny = 1\n",
+          "c.py imports b.py, which would have to import it for f");
+  refused("move f to b.py",
+          three + "//- c.py\nx = 1\n//- b.py\nimport d\n//- d.py\nfrom a import f\n",
+          "d.py would have to import b.py, which imports it");
+  refused("move f to b.py",
+          "//- a.py\nif T:\n    from c import x\ndef f():\n    return x\n//- c.py\nx = 1\n",
+          "imports x under a condition");
+  refused("move f to b.py", "//- a.py\nx = 1\ndef f():\n    global x\n    x = 2\n", "global");
+  refused("move f to b.py",
+          "//- a.py\nx = 1\ndef f():\n    return x\ndef g():\n    global x\n    x = 2\n",
+          "set again later");
+  refused("move f to b.py",
+          "//- a.py\nfrom __future__ import annotations\ndef f(): pass\n//- b.py\ny = 1\n",
+          "__future__");
   refused("move f to b.js", "//- a.js\nconst n = 1;\nexport function f() { return n; }\n",
           "not exported");
 }
