@@ -72,6 +72,9 @@ const std::array kSettings{
     Setting{"engine.keep_alive_s", 1800_i, 0, 604800, "", "s", false,
             "An engine that nobody asked for this long is stopped and its memory freed; the next "
             "request starts it again. 0 keeps it."},
+    Setting{"engine.state_bytes", 0_i, 0, 1099511627776.0, "", "bytes", false,
+            "Memory for prefixes that stay warm, on the card when the model runs there. 0: what "
+            "half a million tokens need, at least 1 GiB and at most a quarter of the memory."},
     Setting{"engine.state_disk_bytes", 8589934592_i, 0, 1099511627776.0, "", "bytes", false,
             "How much of the disk the saved model state may take; 0 saves nothing."},
     Setting{"remote.api_key", Text(), 0, 0, "", "", false,

@@ -175,6 +175,14 @@ StateBytes wide_state(const ModelConfig& c, std::int64_t context) {
                4.0 * static_cast<double>(c.index_head_dim));
 }
 
+std::uint64_t default_state_bytes(const ModelConfig& config, bool on_card,
+                                  std::uint64_t memory_bytes) {
+  const std::int64_t tokens = std::min<std::int64_t>(config.max_position_embeddings, 1 << 19);
+  const StateBytes state = on_card ? wide_state(config, tokens) : packed_state(config, tokens);
+  const auto wanted = static_cast<std::uint64_t>(state.per_token * static_cast<double>(tokens));
+  return std::min(std::max(wanted, std::uint64_t{1} << 30U), memory_bytes / 4);
+}
+
 Plan make_plan(const ModelConfig& config, const Footprint& sizes, std::uint64_t weights_bytes,
                std::int64_t context, const Machine& machine) {
   Plan plan;

@@ -52,6 +52,11 @@ struct StateBytes {
 // The same as a graphics card holds it: fp32 rows.
 [[nodiscard]] StateBytes wide_state(const ModelConfig& config, std::int64_t context);
 
+// Memory for warm prefixes when nobody set it: half a million tokens, or what the model's window
+// holds, at least 1 GiB and at most a quarter of `memory_bytes`.
+[[nodiscard]] std::uint64_t default_state_bytes(const ModelConfig& config, bool on_card,
+                                                std::uint64_t memory_bytes);
+
 struct Machine {
   std::uint64_t memory_bytes = 0;  // that this process may use
   double read_gbs = 0;             // GB/s at which the engine streams weights, all threads

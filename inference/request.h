@@ -37,6 +37,7 @@ struct GenerateRequest {
   std::string grammar{};          // empty: free text; see inference/engine/grammar.h
   std::uint32_t deadline_ms = 0;  // from submission; 0: none
   bool keep = true;               // false: this sequence's state may be dropped after the answer
+  bool on_disk = false;  // with keep: over restarts too, where the engine keeps state on disk
   // Root of the repository that the prompt's text comes from. A remote backend sends nothing
   // without one that its user agreed to; the others do not look at it.
   std::string repository{};

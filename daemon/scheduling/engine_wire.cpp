@@ -58,6 +58,7 @@ void put(ByteWriter& out, const inference::GenerateRequest& request) {
   out.string(request.grammar);
   out.write(request.deadline_ms);
   out.write(request.keep);
+  out.write(request.on_disk);
   out.string(request.repository);
 }
 
@@ -74,6 +75,7 @@ inference::GenerateRequest get_request(ByteReader& in) {
   request.grammar = in.string();
   request.deadline_ms = in.read<std::uint32_t>();
   request.keep = in.read<std::uint8_t>() != 0;
+  request.on_disk = in.read<std::uint8_t>() != 0;
   request.repository = in.string();
   return request;
 }

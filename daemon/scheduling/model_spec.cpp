@@ -1,7 +1,13 @@
 #include "daemon/scheduling/model_spec.h"
 
+#include <chrono>
+#include <thread>
+
+#include "daemon/net/local_socket.h"
 #include "daemon/paths.h"
 #include "daemon/scheduling/remote_model.h"
+#include "daemon/support/file.h"
+#include "daemon/support/trace.h"
 #include "inference/engine/local_backend.h"
 #include "inference/scripted/scripted_backend.h"
 #include "inference/tokenizer/tokenizer.h"
@@ -76,6 +82,54 @@ Result<ModelSpec> resolve_model(const std::string& setting) {
   return spec;
 }
 
+namespace {
+
+// A local model, and the lock on the folder of its saved state.
+struct LocalModel {
+  FileDescriptor lock;
+  std::unique_ptr<inference::Backend> backend;  // ends before the lock goes
+};
+
+// The lock of the folder for saved state. An engine that ends keeps it for the two seconds that it
+// may take to save; somebody else's is not waited for longer.
+Result<FileDescriptor> lock_state(const std::filesystem::path& folder) {
+  AMBIT_CHECK_OK(file_system().make_private_directory(folder.parent_path()));
+  AMBIT_CHECK_OK(file_system().make_private_directory(folder));
+  for (int i = 0;; ++i) {
+    auto lock = lock_file(folder / "lock", false);
+    if (lock || lock.error().code != Code::kTimeout || i == 30) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+Result<std::shared_ptr<inference::Backend>> open_local(const ModelSpec& spec,
+                                                       const Config& config) {
+  inference::LocalOptions options;
+  AMBIT_TRY(device, inference::parse_device(config.text("engine.device")));
+  options.device = device;
+  options.model.threads = static_cast<unsigned>(config.integer("engine.threads"));
+  options.state_bytes = static_cast<std::uint64_t>(config.integer("engine.state_bytes"));
+  options.state_disk_bytes = static_cast<std::uint64_t>(config.integer("engine.state_disk_bytes"));
+  auto model = std::make_shared<LocalModel>();
+  if (options.state_disk_bytes != 0) {
+    const auto folder = state_directory() / "model-state";
+    auto lock = lock_state(folder);
+    if (lock) {
+      model->lock = std::move(*lock);
+      options.state_directory = folder;
+    } else {
+      log(LogLevel::kWarning, "engine",
+          "the model's state is not kept on disk: " + lock.error().message);
+    }
+  }
+  AMBIT_TRY(backend, inference::open_local_backend(spec.path, options));
+  model->backend = std::move(backend);
+  auto* const raw = model->backend.get();
+  return std::shared_ptr<inference::Backend>(std::move(model), raw);
+}
+
+}  // namespace
+
 Result<std::shared_ptr<inference::Backend>> open_backend(
     const ModelSpec& spec, const Config& config,
     std::function<void(const inference::BackendInfo&)> on_change) {
@@ -85,11 +139,7 @@ Result<std::shared_ptr<inference::Backend>> open_backend(
       return std::shared_ptr<inference::Backend>(std::move(backend));
     }
     case ModelSpec::Kind::kLocal: {
-      inference::LocalOptions options;
-      AMBIT_TRY(device, inference::parse_device(config.text("engine.device")));
-      options.device = device;
-      AMBIT_TRY(backend, inference::open_local_backend(spec.path, options));
-      return std::shared_ptr<inference::Backend>(std::move(backend));
+      return open_local(spec, config);
     }
     case ModelSpec::Kind::kRemote: {
       AMBIT_TRY(remote, parse_remote_model(spec.profile));

@@ -8,6 +8,7 @@
 
 #include "inference/device/device_step.h"
 #include "inference/ops/rope.h"
+#include "inference/plan.h"
 
 namespace ambit::inference {
 namespace {
@@ -82,15 +83,15 @@ class DeviceModel final : public StepModel {
         options_(options),
         device_(*library.api),
         scratch_(*library.api),
-        memory_(device_, std::min(options.state_bytes, library.info.free_bytes / 4)),
+        memory_(device_, state_limit()),
         pages_(shape, memory_) {}
 
   ~DeviceModel() override { forget_graphs(); }
 
   Result<void> upload(const ModelWeights& weights, bool mtp) {
     const std::uint64_t free_bytes = library_.info.free_bytes;
-    const std::uint64_t rest = free_bytes - std::min(options_.state_bytes, free_bytes / 4) -
-                               std::min(options_.scratch_bytes, free_bytes / 4);
+    const std::uint64_t rest =
+        free_bytes - state_limit() - std::min(options_.scratch_bytes, free_bytes / 4);
     const std::uint64_t budget =
         options_.weights_bytes != 0 ? std::min(options_.weights_bytes, rest) : rest;
     AMBIT_TRY(up, upload_weights(device_, config_, weights, mtp, budget));
@@ -110,6 +111,9 @@ class DeviceModel final : public StepModel {
   bool has_mtp() const override { return !weights_.slots.mtp.empty(); }
   std::uint64_t fingerprint() const override { return fingerprint_; }
   std::uint64_t weights_bytes() const override { return weights_.slots.bytes; }
+  std::uint64_t state_limit() const override {
+    return std::min(options_.state_bytes, library_.info.free_bytes / 4);
+  }
   std::string_view backend() const override { return "cuda"; }
   std::string device() const override {
     const cuda::DeviceInfo& i = library_.info;
@@ -486,8 +490,13 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
       state_shape(checkpoint.config, weights, mtp, {.rounded = rounded, .packed = false});
   const std::uint64_t fingerprint =
       model_fingerprint(weights, "cuda", rounded ? Numerics::kRelease : Numerics::kPlain, mtp);
-  auto model = std::make_unique<DeviceModel>(library, std::move(checkpoint.config), fingerprint,
-                                             shape, options);
+  DeviceOptions o = options;
+  if (o.state_bytes == 0) {
+    // Warm prefixes, and as much for the sequences that are being computed.
+    o.state_bytes = 2 * default_state_bytes(checkpoint.config, true, library.info.free_bytes);
+  }
+  auto model =
+      std::make_unique<DeviceModel>(library, std::move(checkpoint.config), fingerprint, shape, o);
   if (auto done = model->upload(weights, mtp); !done) return done.error();
   return std::unique_ptr<StepModel>(std::move(model));
 }

@@ -19,6 +19,7 @@
 #include "inference/engine/speculative.h"
 #include "inference/kv/disk_store.h"
 #include "inference/kv/prefix_tree.h"
+#include "inference/plan_machine.h"
 #include "inference/tokenizer/tokenizer.h"
 
 namespace ambit::inference {
@@ -561,7 +562,7 @@ class LocalBackend final : public Backend {
     }
     if (job.cache && job.request.keep) {
       tree_.insert(*job.cache);
-      persist(*job.cache);
+      if (job.request.on_disk) persist(*job.cache);
       job.cache.reset();
       trim_tree();
       kv_bytes_.store(tree_.bytes(), std::memory_order_relaxed);
@@ -656,6 +657,13 @@ Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path&
   // Warm prefixes and the sequences that are being computed share a card's state memory.
   AMBIT_TRY(opened, open_step_model(path, o.model, o.device, 2 * o.state_bytes));
   o.device_note = opened.note;
+  const std::uint64_t limit = opened.model->state_limit();
+  if (o.state_bytes == 0) {
+    o.state_bytes = limit != 0
+                        ? limit / 2
+                        : default_state_bytes(opened.model->config(), false, usable_memory());
+  }
+  if (limit != 0) o.state_bytes = std::min(o.state_bytes, limit / 2);
   if (o.tokenizer == nullptr) {
     AMBIT_TRY(tokenizer, checkpoint_tokenizer(path));
     o.tokenizer = std::move(tokenizer);

@@ -23,8 +23,10 @@ struct LocalOptions {
   std::string device_note{};  // shown behind the device's name
   std::string name{};         // shown in describe(); empty: the checkpoint's file name
   std::int64_t context = 0;   // tokens of one sequence, prompt and answer; 0: what the model allows
-  std::uint64_t state_bytes = std::uint64_t{1} << 30U;  // memory for warm prefixes
-  // Warm prefixes are kept here over restarts, written when the engine is idle. Empty: nowhere.
+  std::uint64_t state_bytes = std::uint64_t{1}
+                              << 30U;  // memory for warm prefixes; 0: as plan.h says
+  // The state of requests with on_disk is kept here over restarts, written when the engine is idle.
+  // One process at a time. Empty: nowhere.
   std::filesystem::path state_directory{};
   std::uint64_t state_disk_bytes = std::uint64_t{4} << 30U;
   std::size_t max_chunk = 0;  // tokens of a prefill step, at most; 0: 512, on a card 2048

@@ -43,6 +43,8 @@ class StepModel {
   // alone.
   [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;
   [[nodiscard]] virtual std::uint64_t weights_bytes() const = 0;
+  // The most that pages of state may take, live sequences included; 0: no limit of the model's own.
+  [[nodiscard]] virtual std::uint64_t state_limit() const { return 0; }
   [[nodiscard]] virtual std::string_view backend() const = 0;  // "cpu", "cuda"
   [[nodiscard]] virtual std::string device() const = 0;        // for people
 

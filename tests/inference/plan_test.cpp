@@ -150,6 +150,19 @@ TEST(Plan, ACardThatIsTooSmallIsRefusedWithASentence) {
   EXPECT_EQ(none.refusal.find('\n'), std::string::npos);
 }
 
+TEST(Plan, MemoryForStateIsForHalfAMillionTokensOrAQuarter) {
+  ModelConfig wide = flash();
+  wide.max_position_embeddings = 1 << 20;
+  EXPECT_NEAR(default_state_bytes(wide, false, 64'000'000'000) / (3514.0 * 524288), 1, 1e-3);
+  EXPECT_NEAR(default_state_bytes(wide, true, 96'000'000'000) /
+                  (wide_state(wide, 1 << 19).per_token * 524288),
+              1, 1e-6);
+  EXPECT_EQ(default_state_bytes(wide, true, 16'000'000'000), 4'000'000'000U);
+  ModelConfig small = flash();
+  small.max_position_embeddings = 1024;
+  EXPECT_EQ(default_state_bytes(small, false, 64'000'000'000), std::uint64_t{1} << 30U);
+}
+
 TEST(Plan, MeasuresThisMachine) {
   const auto machine = measure_machine(1);
   EXPECT_GT(machine.memory_bytes, std::uint64_t{1} << 28);

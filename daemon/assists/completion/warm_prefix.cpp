@@ -153,6 +153,7 @@ void WarmPrefix::read_on() {
   job.stop = stop_.get_token();
   job.request.repository = parts_.root;
   job.request.priority = inference::Priority::kBackground;
+  job.request.on_disk = true;
   job.events.on_done = [weak = weak_from_this(), next](const inference::GenerateResult& result) {
     const auto self = weak.lock();
     if (!self || self->stop_.stop_requested()) return;
