@@ -15,6 +15,11 @@ namespace ambit::daemon {
 [[nodiscard]] Result<PlanStep> plan_move(const indexer::Snapshot& snapshot, const std::string& name,
                                          const std::string& to, std::stop_token stop = {});
 
+// Of Python, JavaScript and TypeScript; `symbol` stands at the top of its module.
+[[nodiscard]] Result<PlanStep> plan_module_move(const indexer::Snapshot& snapshot,
+                                                const indexer::Symbol& symbol,
+                                                const std::string& to, std::stop_token stop);
+
 // From source to source or from header to header; that a program which links the one links the
 // other too is not looked at. `symbol` has a body, and `to` is another file of the same family.
 [[nodiscard]] Result<PlanStep> plan_c_move(const indexer::Snapshot& snapshot,
