@@ -93,4 +93,9 @@ void yield_to_all() {
   (void)sched_setscheduler(static_cast<pid_t>(self), SCHED_IDLE, &none);
 }
 
+void yield_to_most() {
+  const auto self = static_cast<id_t>(::syscall(SYS_gettid));
+  (void)setpriority(PRIO_PROCESS, self, std::max(getpriority(PRIO_PROCESS, self), 10));
+}
+
 }  // namespace ambit

@@ -43,12 +43,14 @@ std::vector<std::string> folders_among(const fs::path& root,
   }
   return out;
 }
-// A whole look at the disk, in time that nobody else wants: priorities of a thread cannot be raised
-// again, so it has one of its own. Saves are learnt at once, by the caller's.
-Result<indexer::BuildReport> update_behind(indexer::RepoIndex& index, const std::stop_token& stop) {
+// A whole look at the disk: the first one behind everybody else, since it is waited for, later ones
+// in time that nobody else wants. Priorities of a thread cannot be raised again, so it has one of
+// its own. Saves are learnt at once, by the caller's.
+Result<indexer::BuildReport> update_behind(indexer::RepoIndex& index, bool awaited,
+                                           const std::stop_token& stop) {
   Result<indexer::BuildReport> out = make_error(Code::kInternal, "");
   std::jthread([&] {
-    yield_to_all();
+    awaited ? yield_to_most() : yield_to_all();
     out = index.update(stop);
   }).join();
   return out;
@@ -192,7 +194,7 @@ void Workspace::run(const std::stop_token& stop) {
     told();
   });
   if (!index) return settle("not indexed", index.error().message);
-  auto report = update_behind(**index, stop);
+  auto report = update_behind(**index, true, stop);
   if (!report && report.error().code != Code::kCancelled) {
     log(LogLevel::kWarning, "indexing", report.error().message);
     return settle("not indexed", report.error().message);
@@ -200,7 +202,7 @@ void Workspace::run(const std::stop_token& stop) {
   // What changed until the watches were there is found by a second look.
   if (config_.text("watch.mode") != "off") {
     watch(*(*index)->snapshot());
-    if (auto again = update_behind(**index, stop)) report = std::move(again);
+    if (auto again = update_behind(**index, true, stop)) report = std::move(again);
   }
   while (!stop.stop_requested()) {
     publish(**index, report ? &*report : nullptr, stop);
@@ -229,7 +231,7 @@ void Workspace::run(const std::stop_token& stop) {
         everything || std::any_of(batch.begin(), batch.end(),
                                   [&](const auto& p) { return !known->file(p).has_value(); });
     if (everything) {
-      report = update_behind(**index, stop);
+      report = update_behind(**index, false, stop);
       if (!report) log(LogLevel::kWarning, "indexing", report.error().message);
     } else if (auto done = (*index)->update_paths(batch, stop); !done) {
       log(LogLevel::kWarning, "indexing", done.error().message);
@@ -239,7 +241,7 @@ void Workspace::run(const std::stop_token& stop) {
     watch(*(*index)->snapshot());
     watcher_->follow(folders_among(root_, batch), {});
     // What came before the watch did is found by another look.
-    if (watcher_->watched() > before) report = update_behind(**index, stop);
+    if (watcher_->watched() > before) report = update_behind(**index, false, stop);
   }
 }
 

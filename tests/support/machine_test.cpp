@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <thread>
@@ -64,6 +67,14 @@ TEST(Priority, IsIdleForAThreadAndItsChildrenOnly) {
   }).join();
   EXPECT_EQ(child, SCHED_IDLE);
   EXPECT_EQ(sched_getscheduler(0), before);
+}
+
+TEST(Priority, BehindMostIsLowButNotIdle) {
+  std::jthread([] {
+    yield_to_most();
+    EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+    EXPECT_GE(getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid))), 10);
+  }).join();
 }
 
 }  // namespace
