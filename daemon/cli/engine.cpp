@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -166,6 +167,8 @@ int engine_command(const Arguments& arguments) {
       return report(set.error());
     }
   }
+  if (std::getenv("AMBIT_LOG") == nullptr)
+    set_log_level(parse_log_level(config->text("log.level")));
   // When memory runs out this process goes first, not the editor.
   std::ofstream("/proc/self/oom_score_adj") << 500;
   std::signal(SIGPIPE, SIG_IGN);

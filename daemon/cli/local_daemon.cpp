@@ -1,5 +1,7 @@
 #include "daemon/cli/local_daemon.h"
 
+#include <cstdlib>
+
 #include "daemon/cli/daemon_client.h"
 #include "daemon/paths.h"
 #include "daemon/support/file.h"
@@ -30,6 +32,7 @@ ServerOptions server_options(const Config& config) {
 }
 
 void open_log(const Config& config) {
+  if (std::getenv("AMBIT_LOG") == nullptr) set_log_level(parse_log_level(config.text("log.level")));
   if (!config.flag("log.file")) return;
   const auto folder = state_directory() / "log";
   if (file_system().make_private_directory(folder)) set_log_file(folder / "daemon.log");

@@ -7,6 +7,7 @@
 #include "daemon/handlers/refactor.h"
 #include "daemon/handlers/review.h"
 #include "daemon/server.h"
+#include "daemon/support/trace.h"
 
 namespace ambit::daemon {
 
@@ -100,6 +101,20 @@ void run_feature(Session& session, const lsp::RequestId& id, const json& params,
     session.fail(id, lsp::ErrorCode::kRequestFailed,
                  "too much is running already; wait for it or cancel it");
   }
+}
+
+void run_unasked(Session& session, std::stop_source stop, const std::string& what,
+                 std::function<Result<lsp::Json>(FeatureRun&)> work) {
+  const bool started = session.server.workers().start(
+      [self = session.shared_from_this(), stop = std::move(stop), what, work = std::move(work)] {
+        Progress progress(self, nullptr, stop);
+        FeatureRun run{self, progress, stop.get_token()};
+        const auto result = guarded(work, run);
+        progress.end();
+        if (result || stop.stop_requested() || result.error().code == Code::kCancelled) return;
+        log(LogLevel::kWarning, "lsp", what + ": " + result.error().message);
+      });
+  if (!started) log(LogLevel::kWarning, "lsp", what + ": left out, too much is running already");
 }
 
 }  // namespace ambit::daemon

@@ -94,5 +94,8 @@ inline constexpr std::string_view kActionCommand = "ambit.codeAction";
 // then one reply. Strand only.
 void run_feature(Session& session, const lsp::RequestId& id, const nlohmann::json& params,
                  std::function<Result<lsp::Json>(FeatureRun&)> work);
+// The same when nobody asked: no reply, and what goes wrong is logged. Strand only.
+void run_unasked(Session& session, std::stop_source stop, const std::string& what,
+                 std::function<Result<lsp::Json>(FeatureRun&)> work);
 
 }  // namespace ambit::daemon

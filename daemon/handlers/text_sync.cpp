@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/handlers/convert.h"
+#include "daemon/handlers/features.h"
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
 #include "daemon/support/trace.h"
@@ -53,7 +55,20 @@ void on_change(Session& session, const json& params) {
 void on_save(Session& session, const json& params) {
   const auto path = lsp::path_from_uri(params.at("textDocument").at("uri").get<std::string>());
   if (!path) return;
-  if (const auto workspace = session.workspace_of(*path)) workspace->changed({*path});
+  const auto workspace = session.workspace_of(*path);
+  if (workspace) workspace->changed({*path});
+  if (!session.config_for(workspace).flag("review.on_save")) return;
+  const auto& commands = session.server.features().commands;
+  const auto review = std::find_if(commands.begin(), commands.end(),
+                                   [](const Command& c) { return c.name == "ambit.review"; });
+  if (review == commands.end()) return;
+  // The last save counts.
+  session.saved_review.request_stop();
+  session.saved_review = std::stop_source();
+  run_unasked(session, session.saved_review, "review on save",
+              [command = review->run, uri = params.at("textDocument").at("uri")](FeatureRun& run) {
+                return command(run, json::array({json{{"uri", uri}}}));
+              });
 }
 
 void on_close(Session& session, const json& params) {

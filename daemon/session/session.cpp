@@ -94,6 +94,7 @@ void Session::stop_all() {
   for (auto& [request, running] : running_) running.stop.request_stop();
   for (auto& [uri, state] : states) state.stop.request_stop();
   for (auto& [token, stop] : tokens_) stop.request_stop();
+  saved_review.request_stop();
 }
 
 void Session::log_message(LogLevel level, const std::string& line) {

@@ -147,6 +147,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Diagnostics diagnostics;
   Documents documents;
   std::map<std::string, DocumentState> states;  // by URI
+  std::stop_source saved_review;                // of the review that the last save began
   Debounce debounce;
   std::vector<std::string> folders;  // absolute
   std::vector<std::pair<std::string, SettingValue>> editor_settings;

@@ -11,6 +11,13 @@
 #include <string>
 
 namespace ambit {
+LogLevel parse_log_level(std::string_view name) {
+  if (name == "error") return LogLevel::kError;
+  if (name == "info") return LogLevel::kInfo;
+  if (name == "debug") return LogLevel::kDebug;
+  return LogLevel::kWarning;
+}
+
 namespace {
 
 constexpr long kRotateBytes = 10L << 20;
@@ -18,11 +25,7 @@ constexpr int kKeptFiles = 5;
 
 LogLevel level_from_environment() {
   const char* v = std::getenv("AMBIT_LOG");
-  const std::string_view s = v != nullptr ? v : "";
-  if (s == "error") return LogLevel::kError;
-  if (s == "info") return LogLevel::kInfo;
-  if (s == "debug") return LogLevel::kDebug;
-  return LogLevel::kWarning;
+  return parse_log_level(v != nullptr ? v : "");
 }
 
 struct State {

@@ -13,6 +13,7 @@ enum class LogLevel { kError, kWarning, kInfo, kDebug };
 // Thread-safe. Newlines and control characters in message become spaces.
 void log(LogLevel level, std::string_view component, std::string_view message);
 
+[[nodiscard]] LogLevel parse_log_level(std::string_view name);  // "error" …; else kWarning
 // Lines above this level are dropped. Default: kWarning; AMBIT_LOG=error|warning|info|debug
 // overrides.
 void set_log_level(LogLevel level);

@@ -1,6 +1,10 @@
 // Diagnostics pushed to one client and pulled by another, never both.
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "tests/protocol/seams.h"
 
 namespace ambit::testing {
@@ -58,6 +62,40 @@ class Findings : public Seams {
     return params;
   }
 };
+
+// review.on_save: a save is a review of the file, and of the last one only.
+TEST_F(Findings, AreLookedForOnASaveWhenTheSettingSaysSo) {
+  std::atomic<int> reviews = 0, stopped = 0;
+  std::atomic<bool> hold = true;
+  features.commands.push_back(
+      {"ambit.review", [&](FeatureRun& run, const json& a) -> Result<lsp::Json> {
+         ++reviews;
+         while (hold && !run.stop.stop_requested())
+           std::this_thread::sleep_for(std::chrono::milliseconds(1));
+         if (run.stop.stop_requested()) {
+           ++stopped;
+           return make_error(Code::kCancelled, "");
+         }
+         run.session->set_diagnostics(a[0]["uri"], "review", 1, json::array({finding("saved")}));
+         return lsp::Json();
+       }});
+  auto& client = started({});
+  const json saved = {{"textDocument", {{"uri", uri()}}}};
+  client.notify("textDocument/didSave", saved);
+  set(client, uri(), json::array({finding("a")}), "other");  // behind the save
+  EXPECT_EQ(reviews, 0);
+  (void)client.notification(kPush);
+  client.notify("workspace/didChangeConfiguration",
+                {{"settings", {{"ambit", {{"review", {{"on_save", true}}}}}}}});
+  client.notify("textDocument/didSave", saved);
+  client.notify("textDocument/didSave", saved);
+  for (int i = 0; i < 5000 && stopped == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(stopped, 1) << "the first save's review goes on";
+  hold = false;
+  EXPECT_EQ(client.notification(kPush)["params"]["diagnostics"].size(), 2U);
+  EXPECT_EQ(reviews, 2);
+}
 
 TEST_F(Findings, ArePushedWithoutWhatTheClientDoesNotTake) {
   auto& client = started({{"textDocument", {{"publishDiagnostics", json::object()}}}});
