@@ -63,7 +63,8 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
     a.overlap = l.overlap;
     a.raw_at = index ? l.index_raw_at : l.raw_at;
     a.edge_at = index ? l.index_edge_at : l.edge_at;
-    a.out_at = (index ? l.index_at : l.rows_at) / sizeof(float);
+    a.out_at = index ? l.index_at : l.rows_at;
+    a.row_bytes = shape_.row_bytes;
     a.rope = l.ratio == 4 ? rope_.block4 : rope_.block128;
     return a;
   };
@@ -120,7 +121,7 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
     index.ratio = l.ratio;
     index.top = static_cast<int>(c_.index_topk);
     index.rounded = latents.round;
-    index.index_at = l.index_at / sizeof(float);
+    index.index_at = l.index_at;
     index.most = (static_cast<std::size_t>(visible) + 3) / 4 * 4;  // for 16-byte loads
     index.selected = selected;
     // As many rows at a time as a piece of scratch holds scores for.
@@ -146,7 +147,8 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
     a.window = static_cast<int>(c_.sliding_window);
     a.ratio = l.ratio;
     a.window_at = l.window_at;
-    a.rows_at = l.rows_at / sizeof(float);
+    a.rows_at = l.rows_at;
+    a.row_bytes = shape_.row_bytes;
     a.selected = selected;
     a.top = static_cast<int>(c_.index_topk);
     a.rope = latents.rope;

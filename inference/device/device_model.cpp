@@ -476,6 +476,21 @@ class DeviceModel final : public StepModel {
   std::vector<Segment> mtp_segments_;
 };
 
+// The same shape with every row at a multiple of 16 bytes, for the kernels' loads.
+StateShape aligned_rows(StateShape s) {
+  s.row_bytes = (s.row_bytes + 15) / 16 * 16;
+  s.rows_bytes = 0;
+  for (LayerShape& l : s.layers) {
+    if (l.ratio == 0) continue;
+    l.rows_at = s.rows_bytes;
+    s.rows_bytes += static_cast<std::size_t>(kPageTokens / l.ratio) * s.row_bytes;
+    if (l.index_width == 0) continue;
+    l.index_at = s.rows_bytes;
+    s.rows_bytes += s.index_block_bytes;
+  }
+  return s;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path& path,
@@ -486,8 +501,8 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
   if (auto served = check_device_model(checkpoint.config, weights); !served) return served.error();
   const bool mtp = options.mtp && !weights.mtp.empty();
   const bool rounded = options.numerics != Numerics::kPlain;
-  const StateShape shape =
-      state_shape(checkpoint.config, weights, mtp, {.rounded = rounded, .packed = false});
+  const StateShape shape = aligned_rows(
+      state_shape(checkpoint.config, weights, mtp, {.rounded = rounded, .packed = rounded}));
   const std::uint64_t fingerprint =
       model_fingerprint(weights, "cuda", rounded ? Numerics::kRelease : Numerics::kPlain, mtp);
   DeviceOptions o = options;

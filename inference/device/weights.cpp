@@ -172,7 +172,7 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
     why = "this index_head_dim";
   }
   if (rope % 4 != 0 || (c.head_dim - rope) % 64 != 0) why = "this qk_rope_head_dim";
-  if ((c.index_n_heads + 15) / 16 * 16 * c.index_head_dim > 12288) why = "this index_n_heads";
+  if (c.index_n_heads > 64) why = "this index_n_heads";
   if (c.n_routed_experts > 1024 || c.num_experts_per_tok > cuda::kMaxPerToken) {
     why = "so many experts";
   }

@@ -36,6 +36,11 @@ StateBuffer<T> moved(const StateBuffer<T>& from, StateMemory& to, const Read& re
   return out;
 }
 
+// A device whose rows are packed keeps its window rows so, too.
+bool packs_window(const StateMemory& memory, const StateShape& shape) {
+  return !memory.is_host() && shape.packed;
+}
+
 }  // namespace
 
 StateMemory& host_memory() {
@@ -59,9 +64,10 @@ PagePtr PageMaker::to_host(const Page& page) const {
   out->rows = moved(page.rows, host_memory(), read);
   out->window = moved(page.window, host_memory(), read);
   out->edge = moved(page.edge, host_memory(), read);
-  if (out->rows && shape_.packed != host_shape_.packed) {
+  if (out->rows && shape_.row_bytes != host_shape_.row_bytes) {
     out->rows = pack_rows(shape_, host_shape_, out->rows.data());
   }
+  if (out->window && packs_window(*memory_, shape_)) unpack_window(shape_, out->window.data());
   return out;
 }
 
@@ -70,10 +76,17 @@ PagePtr PageMaker::from_host(const Page& page) const {
     memory_->write(to, from, n);
   };
   Page unpacked;  // the parts that lie packed in `page`
-  if (page.rows && shape_.packed != host_shape_.packed) {
+  if (page.rows && shape_.row_bytes != host_shape_.row_bytes) {
     unpacked.rows = unpack_rows(shape_, host_shape_, page.rows.data());
   }
   if (page.checkpoint) decode_checkpoint(host_shape_, page.checkpoint, unpacked);
+  if (packs_window(*memory_, shape_) && (page.window || unpacked.window)) {
+    if (!unpacked.window) {
+      unpacked.window = FloatBuffer(page.window.size());
+      std::memcpy(unpacked.window.data(), page.window.data(), page.window.bytes());
+    }
+    pack_window(shape_, unpacked.window.data());
+  }
   auto out = std::make_shared<Page>();
   out->ids = page.ids;
   out->filled = page.filled;

@@ -17,20 +17,35 @@ std::size_t window_row_bytes(const StateShape& s) {
   return s.rounded ? ops::kv_row_bytes(s.head_dim, s.rope) : 4 * s.head_dim;
 }
 
-// Calls f(offset in `floats`, offset in `packed`) for every attention row of a page, and g the same
-// way for every block of index keys.
+// Calls f(offset in one, offset in the other) for every attention row of a page, and g the same way
+// for every block of index keys.
 template <class F, class G>
-void each_row(const StateShape& floats, const StateShape& packed, const F& f, const G& g) {
-  for (std::size_t i = 0; i < floats.layers.size(); ++i) {
-    const LayerShape& from = floats.layers[i];
-    const LayerShape& to = packed.layers[i];
+void each_row(const StateShape& one, const StateShape& other, const F& f, const G& g) {
+  for (std::size_t i = 0; i < one.layers.size(); ++i) {
+    const LayerShape& from = one.layers[i];
+    const LayerShape& to = other.layers[i];
     if (from.ratio == 0) continue;
     const auto n = static_cast<std::size_t>(kPageTokens / from.ratio);
     for (std::size_t r = 0; r < n; ++r) {
-      f(from.rows_at + r * floats.row_bytes, to.rows_at + r * packed.row_bytes);
+      f(from.rows_at + r * one.row_bytes, to.rows_at + r * other.row_bytes);
     }
     if (from.index_width != 0) g(from.index_at, to.index_at);
   }
+}
+
+// Packed rows from one distance between them to another.
+ByteBuffer move_rows(const StateShape& from, const StateShape& to, const std::uint8_t* rows) {
+  ByteBuffer out(to.rows_bytes);
+  std::memset(out.data(), 0, to.rows_bytes);
+  each_row(
+      from, to,
+      [&](std::size_t at, std::size_t there) {
+        std::memcpy(out.data() + there, rows + at, std::min(from.row_bytes, to.row_bytes));
+      },
+      [&](std::size_t at, std::size_t there) {
+        std::memcpy(out.data() + there, rows + at, to.index_block_bytes);
+      });
+  return out;
 }
 
 Error wrong_size() {
@@ -74,6 +89,7 @@ void decode_checkpoint(const StateShape& s, const ByteBuffer& checkpoint, Page& 
 }
 
 ByteBuffer pack_rows(const StateShape& floats, const StateShape& packed, const std::uint8_t* rows) {
+  if (floats.packed) return move_rows(floats, packed, rows);
   ByteBuffer out(packed.rows_bytes);
   std::vector<float> row(std::max(floats.head_dim, floats.index_dim));
   each_row(
@@ -95,6 +111,7 @@ ByteBuffer pack_rows(const StateShape& floats, const StateShape& packed, const s
 
 ByteBuffer unpack_rows(const StateShape& floats, const StateShape& packed,
                        const std::uint8_t* rows) {
+  if (floats.packed) return move_rows(packed, floats, rows);
   ByteBuffer out(floats.rows_bytes);
   std::vector<float> row(std::max(floats.head_dim, floats.index_dim));
   each_row(
@@ -113,6 +130,25 @@ ByteBuffer unpack_rows(const StateShape& floats, const StateShape& packed,
         }
       });
   return out;
+}
+
+void pack_window(const StateShape& s, float* rows) {
+  std::vector<float> row(s.head_dim);
+  for (std::size_t r = 0; r < window_rows(s); ++r) {
+    float* place = rows + r * s.head_dim;
+    std::memcpy(row.data(), place, 4 * s.head_dim);
+    ops::pack_kv_row(row.data(), s.head_dim, s.rope, reinterpret_cast<std::uint8_t*>(place));
+  }
+}
+
+void unpack_window(const StateShape& s, float* rows) {
+  std::vector<std::uint8_t> row(ops::kv_row_bytes(s.head_dim, s.rope));
+  for (std::size_t r = 0; r < window_rows(s); ++r) {
+    float* place = rows + r * s.head_dim;
+    std::memcpy(row.data(), place, row.size());
+    const std::uint8_t* packed = row.data();
+    ops::unpack_kv_rows_cpu(&packed, 1, s.head_dim, s.rope, place);
+  }
 }
 
 Result<ByteBuffer> page_part(std::string_view bytes, std::size_t size) {

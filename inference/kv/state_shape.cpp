@@ -58,7 +58,10 @@ StateShape StateShape::make(const std::vector<LayerKind>& kinds, const Rows& row
 }
 
 StateShape StateShape::packed_form() const {
-  if (packed == rounded) return *this;
+  // A device may keep packed rows farther apart.
+  if (packed == rounded && (!packed || row_bytes == ops::kv_row_bytes(head_dim, rope))) {
+    return *this;
+  }
   std::vector<LayerKind> kinds;
   for (const LayerShape& l : layers) kinds.push_back({l.ratio, l.index_width != 0});
   return make(kinds,

@@ -2,8 +2,8 @@
 // configuration (design notes section 3). State lies in pages of kPageTokens tokens; a page has up
 // to three parts:
 //   rows    compressed rows of the page's blocks: attention rows of every layer with a compressor,
-//           index keys of the ratio-4 layers; packed (ops/packed_rows.h) unless numerics are plain
-//           or a device keeps them.
+//           index keys of the ratio-4 layers; packed (ops/packed_rows.h) unless numerics are plain,
+//           on a device at multiples of 16 bytes.
 //           Immutable once their block is complete; kept for ever.
 //   window  the KV row of every token in every layer, fp32. Needed by the next window-1 tokens.
 //   raw     compressor inputs (values and scores) of every token, and the final residual streams

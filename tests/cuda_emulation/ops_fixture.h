@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "inference/device/library.h"
+#include "inference/ops/packed_rows.h"
 #include "inference/ops/quantize.h"
 #include "tests/cuda_emulation/orders.h"
 
@@ -183,21 +184,53 @@ class CudaOps : public ::testing::TestWithParam<ThreadOrder> {
   }
 };
 
-// A sequence whose pages hold random rows: window rows of kDim, rows and transposed index keys of a
-// ratio-4 layer.
+// A sequence whose pages hold random rows: window rows of `row_dim`, rows and transposed index keys
+// of a ratio-4 layer. Floats, or packed and the floats of the packed rows beside the pages.
 struct Sequence {
   static constexpr int kDim = 260;
-  static constexpr std::size_t kRowsAt = 8, kIndexAt = 8 + 32 * 512;
+  static constexpr std::size_t kRowsAt = 32, kIndexAt = 32 + 4 * 32 * 512;  // bytes
 
   Sequence(CudaOps& t, std::int64_t tokens, int row_dim = kDim)
-      : dim(static_cast<std::size_t>(row_dim)) {
+      : dim(static_cast<std::size_t>(row_dim)), row_bytes(4 * dim) {
     for (std::int64_t at = 0; at < tokens; at += cuda::kPageRows) {
-      memory.push_back(t.floats(kIndexAt + 32 * 128));
-      float* rows = memory.back().data();
-      memory.push_back(t.floats(cuda::kPageRows * dim));
-      pages.push_back({rows, memory.back().data(), nullptr, nullptr});
+      rows_of.push_back(t.floats(kIndexAt / 4 + 32 * 128));
+      window_of.push_back(t.floats(cuda::kPageRows * dim));
+      pages.push_back({rows_of.back().data(), window_of.back().data(), nullptr, nullptr});
     }
     segment.push_back({pages.data(), 0, 0, 0, 0});
+  }
+  // The rows as a step with rounding leaves them, (dim - rope) a multiple of 64.
+  void pack_rows(std::size_t rope) {
+    row_bytes = (kv_row_bytes(dim, rope) + 15) / 16 * 16;
+    packed.reserve(2 * pages.size());
+    for (std::size_t page = 0; page < pages.size(); ++page) {
+      Floats& window = packed.emplace_back(window_of[page].size());
+      Floats& rows = packed.emplace_back(rows_of[page].size());
+      const auto pack = [&](float* row, Floats& to, std::size_t at) {
+        round_kv_row(row, dim, rope);
+        pack_kv_row(row, dim, rope, reinterpret_cast<std::uint8_t*>(to.data()) + at);
+      };
+      for (std::size_t r = 0; r < 128; ++r) pack(&window_of[page][r * dim], window, 4 * r * dim);
+      for (std::size_t r = 0; r < 32; ++r) {
+        pack(&rows_of[page][kRowsAt / 4 + r * dim], rows, kRowsAt + r * row_bytes);
+      }
+      pages[page].window = window.data();
+      pages[page].rows = rows.data();
+    }
+  }
+  void pack_keys(std::size_t index_dim) {
+    std::vector<float> key(index_dim);
+    for (std::size_t page = 0; page < pages.size(); ++page) {
+      Floats& to = packed.emplace_back(rows_of[page].size());
+      for (std::size_t c = 0; c < kKeyBlock; ++c) {
+        float* column = &rows_of[page][kIndexAt / 4 + c];
+        for (std::size_t i = 0; i < index_dim; ++i) key[i] = column[i * kKeyBlock];
+        round_fp4(key.data(), index_dim, 32);
+        for (std::size_t i = 0; i < index_dim; ++i) column[i * kKeyBlock] = key[i];
+        pack_key(key.data(), index_dim, c, reinterpret_cast<std::uint8_t*>(to.data()) + kIndexAt);
+      }
+      pages[page].rows = to.data();
+    }
   }
   void rows(const std::vector<std::pair<std::int64_t, std::int32_t>>& at) {
     for (const auto& [position, of] : at) {
@@ -210,17 +243,18 @@ struct Sequence {
     step.rows = positions.size();
   }
   const float* window(std::int64_t p) const {
-    return pages[static_cast<std::size_t>(p / 128)].window +
-           static_cast<std::size_t>(p % 128) * dim;
+    return &window_of[static_cast<std::size_t>(p / 128)][static_cast<std::size_t>(p % 128) * dim];
   }
   const float* row(std::int64_t c, int ratio) const {
     const std::int64_t p = c * ratio;
-    return pages[static_cast<std::size_t>(p / 128)].rows + kRowsAt +
-           static_cast<std::size_t>(p % 128 / ratio) * dim;
+    return &rows_of[static_cast<std::size_t>(p / 128)]
+                   [kRowsAt / 4 + static_cast<std::size_t>(p % 128 / ratio) * dim];
   }
+  // Its values lie 32 apart.
+  const float* key(std::size_t c) const { return &rows_of[c / 32][kIndexAt / 4 + c % 32]; }
 
-  std::size_t dim;
-  std::vector<Floats> memory;
+  std::size_t dim, row_bytes;
+  std::vector<Floats> rows_of, window_of, packed;
   Mapped<cuda::PageRef> pages;
   Mapped<cuda::SegmentRef> segment;
   Mapped<std::int64_t> positions;

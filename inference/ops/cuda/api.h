@@ -14,7 +14,7 @@
 
 namespace ambit::inference::ops::cuda {
 
-inline constexpr std::uint32_t kApiVersion = 3;
+inline constexpr std::uint32_t kApiVersion = 4;
 
 struct DeviceInfo {
   char name[128];

@@ -1,6 +1,7 @@
 // Attention over the window and the chosen compressed rows (ops/sparse_attention.h) on the matrix
 // units: all heads share the rows of a token's list, so that one token is already a product of
-// [heads, dim] with [dim, rows]. Rows that latents() rounded are exact in BF16; queries and weights
+// [heads, dim] with [dim, rows]. Rows that latents() rounded are exact in BF16, the compressed ones
+// packed (592 bytes of 512 values, unpacked on their way to shared memory); queries and weights
 // then go as two BF16 terms (2^-17 of each), which leaves two products. Other rows go as three
 // terms, together exact, and so do queries and weights: six products.
 //
@@ -48,7 +49,8 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
   constexpr int kStride = T::kChunk + kPad;
   __shared__ alignas(16) std::uint16_t q[kLeft<kTerms>][T::kHeads][kStride];
   __shared__ alignas(16) std::uint16_t k[kTerms][T::kColumns][kStride];
-  __shared__ const float* address[T::kColumns];
+  __shared__ RowAddress address[T::kColumns];
+  __shared__ Place places[kMaxHeadDim / 4];
   await_before();
   const std::size_t row = a.first + blockIdx.z;
   const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
@@ -61,8 +63,8 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
   const int head = static_cast<int>(blockIdx.y) * T::kHeads;
   const float* queries = a.q + row * static_cast<std::size_t>(a.heads) * a.dim;
   const Scratch scratch(a, blockIdx.z);
-  Stage<T::kHeads, T::kChunk, T::kThreads, false> left;
-  Stage<T::kColumns, T::kChunk, T::kThreads, true> right;
+  QueryStage<T::kHeads, T::kChunk, T::kThreads> left;
+  RowStage<T::kColumns, T::kChunk, T::kThreads, kTerms == 1> right;
   const auto load_left = [&](int c) {
     left.load(c, a.dim, [&](int h) {
       return head + h < a.heads
@@ -70,10 +72,14 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
                  : nullptr;
     });
   };
-  const auto load_right = [&](int c) { right.load(c, a.dim, [&](int i) { return address[i]; }); };
+  const auto row_of = [&](int i) { return address[i]; };
+  const auto load_right = [&](int c) { right.load(c, a.dim, &places[c / 4], row_of); };
   if (T::kAhead) load_left(0);
+  for (int i = thread; i < kMaxHeadDim / 4; i += T::kThreads) {
+    places[i] = place_of(4 * i, a.dim, 2 * a.rope.half);
+  }
   if (thread < T::kColumns) {
-    const float* p = entry(a, list, pages, row, from + min(thread, n - 1));
+    const RowAddress p = entry(a, list, pages, row, from + min(thread, n - 1));
     address[thread] = p;
     if (head == 0) scratch.addresses[from + thread] = p;
   }
@@ -88,7 +94,7 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
     }
     __syncthreads();
     left.template store<kLeft<kTerms>>(&q[0][0][0], kStride, T::kHeads * kStride);
-    right.template store<kTerms>(&k[0][0][0], kStride, T::kColumns * kStride);
+    right.template store<kTerms>(&k[0][0][0], kStride, T::kColumns * kStride, &places[c / 4]);
     __syncthreads();
     if (T::kAhead && c + T::kChunk < a.dim) {
       load_left(c + T::kChunk);
@@ -138,7 +144,8 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   __shared__ alignas(16) std::uint16_t p[kLeft<kTerms>][T::kHeads][kStride];
   // Two buffers of rows: they come while other warps still multiply.
   __shared__ alignas(16) std::uint16_t v[2][kTerms][T::kChunk][kRowStride];
-  __shared__ const float* address[2][T::kChunk];
+  __shared__ RowAddress address[2][T::kChunk];
+  __shared__ Place places[T::kColumns / 4];
   __shared__ float largest[T::kHeads], sums[T::kHeads];
   await_before();
   const std::size_t row = a.first + blockIdx.z;
@@ -155,8 +162,10 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   const auto find = [&](int c) {
     return thread < T::kChunk ? scratch.addresses[min(c + thread, n - 1)] : nullptr;
   };
+  if (thread < T::kColumns / 4)
+    places[thread] = place_of(from + 4 * thread, a.dim, 2 * a.rope.half);
   if (thread < T::kChunk) address[0][thread] = find(0);
-  const float* following = T::kAhead ? find(T::kChunk) : nullptr;  // of the next chunk
+  RowAddress following = T::kAhead ? find(T::kChunk) : nullptr;  // of the next chunk
   // A warp makes the weights of heads [own, own + kOwn), half of it those of every other head.
   const int own = warp * kOwn;
 #pragma unroll
@@ -174,7 +183,8 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   float sum[kOwn / 2] = {};
   const int m = warp % T::kWarpsM * 16 * T::kM, col = warp / T::kWarpsM * 8 * T::kN;
   float acc[T::kM][T::kN][4] = {};
-  Stage<T::kChunk / 2, T::kColumns, T::kThreads, true> upper, lower;  // halves of a chunk's rows
+  // Halves of a chunk's rows.
+  RowStage<T::kChunk / 2, T::kColumns, T::kThreads, kTerms == 1> upper, lower;
   float2 score[kRuns][kOwn / 2];
   const auto load_scores = [&](int c) {
 #pragma unroll
@@ -186,20 +196,23 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
     }
   };
   const auto load_half = [&](auto& half, int first, int turn) {
-    half.load(from, a.dim, [&](int i) { return address[turn][first + i]; });
+    half.load(from, a.dim, places, [&](int i) { return address[turn][first + i]; });
   };
   const auto store_half = [&](const auto& half, int first, int turn) {
-    half.template store<kTerms>(&v[turn][0][first][0], kRowStride, T::kChunk * kRowStride);
+    half.template store<kTerms>(&v[turn][0][first][0], kRowStride, T::kChunk * kRowStride, places);
   };
   __syncthreads();
-  load_scores(0);
   if (T::kAhead) {
+    load_scores(0);
     load_half(upper, 0, 0);
     load_half(lower, T::kChunk / 2, 0);
   }
   for (int c = 0; c < n; c += T::kChunk) {
-    const int turn = c / T::kChunk % 2;
-    if (!T::kAhead) load_half(upper, 0, turn);
+    const int turn = c / T::kChunk & 1;
+    if (!T::kAhead) {
+      load_half(upper, 0, turn);
+      load_scores(c);
+    }
     // Read last before both barriers of the chunk before.
     if (thread < T::kChunk) {
       address[turn ^ 1][thread] = T::kAhead ? following : find(c + T::kChunk);
@@ -238,13 +251,11 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
       }
     }
     __syncthreads();
-    if (c + T::kChunk < n) {
+    if (T::kAhead && c + T::kChunk < n) {
       load_scores(c + T::kChunk);
-      if (T::kAhead) {
-        following = find(c + 2 * T::kChunk);
-        load_half(upper, 0, turn ^ 1);
-        load_half(lower, T::kChunk / 2, turn ^ 1);
-      }
+      following = find(c + 2 * T::kChunk);
+      load_half(upper, 0, turn ^ 1);
+      load_half(lower, T::kChunk / 2, turn ^ 1);
     }
     if (warp >= T::kWarpsM * T::kWarpsN) continue;
 #pragma unroll(T::kAhead ? 2 : 1)
@@ -327,6 +338,7 @@ LaunchError launch_tiles(const AttentionArgs& a, Stream stream) {
 LaunchError attention(const AttentionArgs& a, Stream stream) {
   if (a.dim % 4 != 0 || a.dim > kMaxHeadDim || a.heads < 1 || a.heads > 65535 || a.window < 1 ||
       a.rope.half % 2 != 0 || a.most < 1 || a.most % kScoreRun != 0 || a.rows > 65535 ||
+      a.row_bytes % 16 != 0 || (a.rounded && (a.dim - 2 * a.rope.half) % 64 != 0) ||
       a.first + a.rows > a.step.rows || (a.ratio != 0 && kPageRows % a.ratio != 0)) {
     return LaunchError::kShape;
   }

@@ -2,7 +2,10 @@
 // tiles on their way to shared memory.
 #pragma once
 
+#include <type_traits>
+
 #include "inference/ops/cuda/mma.cuh"
+#include "inference/ops/cuda/packed.cuh"
 
 namespace ambit::inference::ops::cuda {
 
@@ -16,7 +19,7 @@ struct Tile {
   // Few rows: registers are there for the next chunk while this one is multiplied. Many: another
   // block of the multiprocessor multiplies while this one waits.
   static constexpr bool kAhead = kAhead_;
-  static constexpr int kBlocks = kAhead ? 1 : 2;  // a multiprocessor, at the least
+  static constexpr int kBlocks = kWarpsM * kWarpsN == 8 ? 2 : 1;  // a multiprocessor, at the least
   static_assert(kWarpsM * kWarpsN <= kWarps && kChunk % 32 == 0);
 };
 
@@ -39,18 +42,22 @@ __device__ inline List list_of(const AttentionArgs& a, std::int64_t position,
   return l;
 }
 
-// The address of list entry i. Its own loads: up to two, one after the other.
-__device__ inline const float* entry(const AttentionArgs& a, const List& l, const PageRef* pages,
-                                     std::size_t row, int i) {
+// A row of the list, floats or packed.
+using RowAddress = const std::uint8_t*;
+
+// The row of list entry i. Its own loads: up to two, one after the other.
+__device__ inline RowAddress entry(const AttentionArgs& a, const List& l, const PageRef* pages,
+                                   std::size_t row, int i) {
   if (i < l.window) {
     const std::int64_t p = l.window_from + i;
-    return pages[p / kPageRows].window + a.window_at + p % kPageRows * a.dim;
+    return reinterpret_cast<RowAddress>(pages[p / kPageRows].window + a.window_at +
+                                        p % kPageRows * a.dim);
   }
   int c = i - l.window;
   if (a.selected != nullptr) c = a.selected[row * static_cast<std::size_t>(a.top) + c];
   const int in_page = kPageRows / a.ratio;  // a power of two
-  return pages[c >> (31 - __clz(in_page))].rows + a.rows_at +
-         static_cast<std::size_t>((c & (in_page - 1)) * a.dim);
+  return reinterpret_cast<RowAddress>(pages[c >> (31 - __clz(in_page))].rows) + a.rows_at +
+         static_cast<std::size_t>(c & (in_page - 1)) * a.row_bytes;
 }
 
 // One row's part of a.scores (launch.h): the scores of each head, as powers of two's exponents; the
@@ -60,50 +67,107 @@ __device__ inline const float* entry(const AttentionArgs& a, const List& l, cons
 struct Scratch {
   float* scores;
   float* maxima;
-  const float** addresses;
+  RowAddress* addresses;
 
   __device__ Scratch(const AttentionArgs& a, std::size_t row) {
     const auto heads = static_cast<std::size_t>((a.heads + kHeadRun - 1) / kHeadRun * kHeadRun);
     scores = a.scores + row * (heads + heads / kLeastRun + 2) * a.most;
     maxima = scores + heads * a.most;
-    addresses = reinterpret_cast<const float**>(maxima + heads / kLeastRun * a.most);
+    addresses = reinterpret_cast<RowAddress*>(maxima + heads / kLeastRun * a.most);
   }
 };
 
-// Columns [from, from + kCols) of kRows rows of floats to shared memory as BF16 terms: all loads
-// first, then, when other warps have done with what is there, all stores. row(i): its address, or
-// null for zeros, which also stand for columns from `end` on. kSettled: not written by the kernel
-// before.
-template <int kRows, int kCols, int kThreads, bool kSettled>
-struct Stage {
-  static constexpr int kEach = kRows * kCols / 4 / kThreads;
+// Columns [from, from + kCols) of kRows rows to shared memory as BF16 terms: all loads first, then,
+// when other warps have done with what is there, all stores. Columns from `end` on are zeros.
+// row(i): the same for both.
+template <int kRows_, int kCols_, int kThreads>
+struct Pieces {
+  static constexpr int kRows = kRows_, kCols = kCols_, kEach = kRows * kCols / 4 / kThreads;
   static_assert(kEach * kThreads * 4 == kRows * kCols);
-  float4 x[kEach];
+  // Calls f(which of this thread's pieces, row, column) for each four columns.
+  template <class F>
+  __device__ static void each(const F& f) {
+#pragma unroll
+    for (int j = 0; j < kEach; ++j) {
+      const int i = 4 * (static_cast<int>(threadIdx.x) + j * kThreads);
+      f(j, i / kCols, i % kCols);
+    }
+  }
+};
+
+// Of floats that the kernel before may have written; row(i) is null for zeros.
+template <int kRows, int kCols, int kThreads>
+struct QueryStage {
+  using P = Pieces<kRows, kCols, kThreads>;
+  float4 x[P::kEach];
 
   template <class Row>
   __device__ void load(int from, int end, const Row& row) {
-#pragma unroll
-    for (int j = 0; j < kEach; ++j) {
-      const int i = 4 * (static_cast<int>(threadIdx.x) + j * kThreads);
-      const float* p = row(i / kCols);
-      const int col = from + i % kCols;
-      if (p == nullptr || col >= end) {
-        x[j] = make_float4(0, 0, 0, 0);
-      } else if constexpr (kSettled) {
-        x[j] = __ldg(reinterpret_cast<const float4*>(p + col));
-      } else {
-        x[j] = load4(p + col);
-      }
-    }
+    P::each([&](int j, int r, int col) {
+      const float* p = row(r);
+      x[j] = p != nullptr && from + col < end ? load4(p + from + col) : make_float4(0, 0, 0, 0);
+    });
   }
   template <int kTerms>
   __device__ void store(std::uint16_t* tile, int stride, int plane) const {
-#pragma unroll
-    for (int j = 0; j < kEach; ++j) {
-      const int i = 4 * (static_cast<int>(threadIdx.x) + j * kThreads);
-      store_terms<kTerms>(tile + i / kCols * stride + i % kCols, static_cast<std::size_t>(plane),
-                          x[j]);
-    }
+    P::each([&](int j, int r, int col) {
+      store_terms<kTerms>(tile + r * stride + col, static_cast<std::size_t>(plane), x[j]);
+    });
+  }
+};
+
+// Where a packed row has four columns: its bytes, and that of their scale; kBf16 for the last
+// columns, which have none, kNone behind the end.
+struct Place {
+  int at, scale;
+};
+inline constexpr int kBf16 = -1, kNone = -2;
+__device__ inline Place place_of(int col, int dim, int rope) {
+  const int flat = dim - rope;
+  if (col >= dim) return {0, kNone};
+  if (col >= flat) return {flat + 2 * (col - flat), kBf16};
+  return {col, flat + 2 * rope + col / 64};
+}
+
+// Of the list's rows, which were settled kernels ago. kPacked: they are packed and so exact in one
+// term; else floats. place(column / 4 of the tile).
+template <int kRows, int kCols, int kThreads, bool kPacked>
+struct RowStage {
+  using P = Pieces<kRows, kCols, kThreads>;
+  using Piece = std::conditional_t<kPacked, uint2, uint4>;
+  Piece x[P::kEach];  // four floats; four BF16, or four codes of FP8 and that of their scale
+
+  template <class Row>
+  __device__ void load(int from, int end, const Place* places, const Row& row) {
+    P::each([&](int j, int r, int col) {
+      x[j] = {};
+      if constexpr (!kPacked) {
+        if (from + col < end)
+          x[j] = __ldg(reinterpret_cast<const uint4*>(row(r)) + (from + col) / 4);
+      } else {
+        const Place place = places[col / 4];
+        if (place.scale >= 0) {
+          x[j].x = __ldg(reinterpret_cast<const unsigned*>(row(r) + place.at));
+          x[j].y = __ldg(row(r) + place.scale);
+        } else if (place.scale == kBf16) {
+          x[j] = __ldg(reinterpret_cast<const uint2*>(row(r) + place.at));
+        }
+      }
+    });
+  }
+  template <int kTerms>
+  __device__ void store(std::uint16_t* tile, int stride, int plane, const Place* places) const {
+    P::each([&](int j, int r, int col) {
+      std::uint16_t* to = tile + r * stride + col;
+      if constexpr (kPacked) {
+        *reinterpret_cast<uint2*>(to) =
+            places[col / 4].scale >= 0 ? unpack_fp8(x[j].x, scale_of(x[j].y)) : x[j];
+      } else {
+        store_terms<kTerms>(to, static_cast<std::size_t>(plane),
+                            make_float4(__uint_as_float(x[j].x), __uint_as_float(x[j].y),
+                                        __uint_as_float(x[j].z), __uint_as_float(x[j].w)));
+      }
+    });
   }
 };
 

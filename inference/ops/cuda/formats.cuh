@@ -59,6 +59,19 @@ __device__ inline float to_e2m1(float x) {
   return copysignf(r, x);
 }
 
+// The codes of those.
+__device__ inline unsigned e4m3_code(float x) {
+  const unsigned bits = __float_as_uint(to_e4m3(x)), sign = bits >> 31 << 7;
+  const float m = __uint_as_float(bits & 0x7FFFFFFFU);
+  if (m != m) return sign | 0x7FU;
+  return sign |
+         (m < 0x1p-6F ? static_cast<unsigned>(m * 0x1p9F) : (__float_as_uint(m) >> 20) - 960U);
+}
+__device__ inline unsigned e2m1_code(float x) {
+  const unsigned bits = __float_as_uint(to_e2m1(x)), m = bits & 0x7FFFFFFFU;
+  return bits >> 31 << 3 | (m >= 0x3F800000U ? (m >> 22) - 252U : m != 0 ? 1U : 0U);
+}
+
 __device__ inline float round_e4m3(float x, float scale) {
   return to_e4m3(x * (1.0F / scale)) * scale;
 }

@@ -1,19 +1,20 @@
 // The lightning indexer's scores (ops/index_scores.h), by two kernels.
 //
-// rounded_scores, for queries and keys that were rounded to FP4 and are exact in BF16, on the
-// matrix units (mma.cuh): grid [runs of 8 pages, runs of 16 rows], 256 threads. A warp owns a page:
-// its 32 keys lie in registers as second operand for all 16 rows (64 registers; keys are read once
-// from memory, as columns of a dimension, 128 bytes a load). Queries of a row come to shared memory
-// as BF16, in two buffers in turn: one barrier a row. 16 heads at a time are 32 products, after
-// which the heads are weighed and added in ascending order, then 7 shuffles. At most 128 registers,
-// two blocks a multiprocessor (of few rows 210, to have more keys on the way); 34 KiB.
+// rounded_scores, for packed FP4 keys and queries rounded alike, both exact in BF16, on the matrix
+// units (mma.cuh): grid [runs of 8 pages, runs of 16 rows], 256 threads. A warp owns a page: its 32
+// keys lie unpacked in registers as second operand for all 16 rows (64 registers; 68 bytes a key of
+// 128 are read once from memory, 16 and 4 a lane). Queries of a row come to shared memory as BF16,
+// in two buffers in turn: one barrier a row. 16 heads at a time are 32 products, after which the
+// heads are weighed and added in ascending order, then 7 shuffles. At most 128 registers, two
+// blocks a multiprocessor; 34 KiB.
 //
-// scores, for other numbers, shapes and pages, on the ordinary units: grid [groups of 4 pages,
+// scores, for fp32 keys of plain numerics, on the ordinary units: grid [groups of 4 pages,
 // rows], 128 threads: a warp owns a page of keys, a lane one key, so that a dimension of all keys
 // is one coalesced load and nothing is summed across lanes. 16 heads at a time in registers; the
 // queries lie transposed in shared memory (heads · dim floats), read as broadcasts of 16 bytes.
 // Keys are read heads / 16 times, all but once from the cache. One barrier.
 #include "inference/ops/cuda/mma.cuh"
+#include "inference/ops/cuda/packed.cuh"
 
 namespace ambit::inference::ops::cuda {
 
@@ -51,7 +52,10 @@ __global__ void __launch_bounds__(kScoreThreads) scores_kernel(const IndexArgs a
   const std::int64_t key = page * per_page + lane;
   if (lane >= per_page || key >= visible) return;
   const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
-  const float* keys = segment.pages[page].rows + a.index_at + lane;
+  const float* keys =
+      reinterpret_cast<const float*>(
+          reinterpret_cast<const std::uint8_t*>(segment.pages[page].rows) + a.index_at) +
+      lane;
   const float* weights = a.weights + row * static_cast<std::size_t>(a.heads);
   float score = 0;
   for (int h = 0; h < a.heads; h += kHeads) {
@@ -81,42 +85,33 @@ constexpr int kMatrixWarps = 8, kMatrixThreads = kMatrixWarps * kWarp;
 constexpr int kMatrixHeads = 64, kKeys = 32;  // at most; of a page
 constexpr int kTiles = kKeys / 8, kSteps = kMaxIndexDim / 16;
 
-// The keys of a page, [dim][kKeys], as second operand: column c of tile n is key 4 c + n, so that a
-// lane takes 16 bytes of a dimension. kAtOnce: steps whose loads are on the way together.
-template <int kAtOnce>
-__device__ void load_keys(const float* page, int dim, uint2 (&keys)[kSteps][kTiles]) {
+// The packed keys of a page as second operand: column c of tile n is key 4 c + n, and a lane has
+// the eight dimensions of an octet in two steps (query_at), so that it takes 16 bytes of an octet.
+__device__ void load_keys(const std::uint8_t* block, int dim, uint2 (&keys)[kSteps][kTiles]) {
   const int g = threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
 #pragma unroll
-  for (int from = 0; from < kSteps; from += kAtOnce) {
-    if (16 * from >= dim) break;
-    float4 x[kAtOnce][4];
+  for (int s = 0; s < kSteps / 2; ++s) {
+    if (32 * s >= dim) break;
+    const uint4 octet = *reinterpret_cast<const uint4*>(block + ((4 * s + t) * kKeys + 4 * g) * 4);
+    const unsigned scales =
+        *reinterpret_cast<const unsigned*>(block + dim / 8 * kKeys * 4 + s * kKeys + 4 * g);
+    const unsigned words[kTiles] = {octet.x, octet.y, octet.z, octet.w};
 #pragma unroll
-    for (int s = 0; s < kAtOnce; ++s) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int d = 16 * (from + s) + 2 * t + i % 2 + i / 2 * 8;
-        x[s][i] = __ldg(
-            reinterpret_cast<const float4*>(page + (kAtOnce == 1 ? d : min(d, dim - 1)) * kKeys) +
-            g);
-      }
-    }
-#pragma unroll
-    for (int s = 0; s < kAtOnce; ++s) {
-      const float4(&y)[4] = x[s];
-      uint2(&to)[kTiles] = keys[from + s];
-      to[0] = make_uint2(bf16_pair(y[0].x, y[1].x), bf16_pair(y[2].x, y[3].x));
-      to[1] = make_uint2(bf16_pair(y[0].y, y[1].y), bf16_pair(y[2].y, y[3].y));
-      to[2] = make_uint2(bf16_pair(y[0].z, y[1].z), bf16_pair(y[2].z, y[3].z));
-      to[3] = make_uint2(bf16_pair(y[0].w, y[1].w), bf16_pair(y[2].w, y[3].w));
+    for (int n = 0; n < kTiles; ++n) {
+      const unsigned scale = scale_of(scales >> (8 * n) & 0xFFU);
+      keys[2 * s][n] = unpack_fp4(words[n] & 0x0F0F0F0FU, scale);
+      keys[2 * s + 1][n] = unpack_fp4(words[n] >> 4 & 0x0F0F0F0FU, scale);
     }
   }
 }
+// Where columns [col, col + 2) of a query stand, so that its dimensions meet those of the keys:
+// octet 4 s + t, dimensions 0 to 3, in steps 2 s, the others in 2 s + 1, a lane's four in the
+// columns 2 t, 2 t + 1, 2 t + 8 and 2 t + 9.
+__device__ int query_at(int col) {
+  return col / 32 * 32 + col % 8 / 4 * 16 + col % 32 / 8 * 2 + col % 4 / 2 * 8;
+}
 
-// kBlocks: of a multiprocessor, at the least. One, of few rows, has registers for more loads at
-// once.
-template <int kBlocks>
-__global__ void __launch_bounds__(kMatrixThreads, kBlocks)
-    rounded_scores_kernel(const IndexArgs a) {
+__global__ void __launch_bounds__(kMatrixThreads, 2) rounded_scores_kernel(const IndexArgs a) {
   constexpr int kStride = kMaxIndexDim + kPad;
   __shared__ alignas(16) std::uint16_t queries[2][kMatrixHeads][kStride];
   __shared__ float weights[2][kMatrixHeads];
@@ -138,8 +133,8 @@ __global__ void __launch_bounds__(kMatrixThreads, kBlocks)
     const int col = 4 * lane;
     for (int h = thread / kWarp; h < whole_tiles(a.heads) && col < a.dim; h += kMatrixWarps) {
       const float4 x = h < a.heads ? load4(from + h * a.dim + col) : make_float4(0, 0, 0, 0);
-      *reinterpret_cast<uint2*>(&queries[turn][h][col]) =
-          make_uint2(bf16_pair(x.x, x.y), bf16_pair(x.z, x.w));
+      *reinterpret_cast<unsigned*>(&queries[turn][h][query_at(col)]) = bf16_pair(x.x, x.y);
+      *reinterpret_cast<unsigned*>(&queries[turn][h][query_at(col + 2)]) = bf16_pair(x.z, x.w);
     }
     if (thread < kMatrixHeads) {
       weights[turn][thread] =
@@ -150,8 +145,9 @@ __global__ void __launch_bounds__(kMatrixThreads, kBlocks)
     if (page * kKeys >= visible) continue;
     if (const int of = a.step.segment_of[row]; of != owner) {
       owner = of;
-      load_keys<kBlocks == 1 ? 4 : 1>(a.step.segments[of].pages[page].rows + a.index_at, a.dim,
-                                      keys);
+      load_keys(
+          reinterpret_cast<const std::uint8_t*>(a.step.segments[of].pages[page].rows) + a.index_at,
+          a.dim, keys);
     }
     float score[8] = {};  // of key 8 (lane % 4) + i
 #pragma unroll 1
@@ -198,10 +194,13 @@ LaunchError check(const IndexArgs& a) {
 LaunchError index_scores(const IndexArgs& a, Stream stream) {
   const LaunchError error = check(a);
   if (error != LaunchError::kNone || a.rows == 0 || a.most == 0) return error;
-  if (a.rounded && a.heads <= kMatrixHeads && a.dim % 16 == 0 && a.index_at % 4 == 0 &&
-      kPageRows / a.ratio == kKeys) {
+  if (a.rounded) {
+    if (a.heads > kMatrixHeads || a.dim % 32 != 0 || a.index_at % 16 != 0 ||
+        kPageRows / a.ratio != kKeys) {
+      return LaunchError::kShape;
+    }
     constexpr std::size_t kGroup = kMatrixWarps * kKeys;
-    return launch(a.rows < 4 ? rounded_scores_kernel<1> : rounded_scores_kernel<2>,
+    return launch(rounded_scores_kernel,
                   dim3(static_cast<unsigned>((a.most + kGroup - 1) / kGroup),
                        static_cast<unsigned>((a.rows + kTogether - 1) / kTogether)),
                   kMatrixThreads, 0, stream, a);

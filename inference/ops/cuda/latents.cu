@@ -45,9 +45,13 @@ __device__ void kv_row(const LatentsArgs& a, std::size_t row) {
   const PageRef* pages = a.step.segments[a.step.segment_of[row]].pages;
   r.norm(a.kv_norm, a.eps);
   r.rope(a.rope, row);
-  if (a.round) r.round_kv(2 * a.rope.half);
-  r.store(pages[position / kPageRows].window + a.window_at +
-          static_cast<std::size_t>(position % kPageRows) * static_cast<std::size_t>(a.head_dim));
+  float* to = pages[position / kPageRows].window + a.window_at +
+              static_cast<std::size_t>(position % kPageRows) * static_cast<std::size_t>(a.head_dim);
+  if (a.round) {
+    r.store_packed(reinterpret_cast<std::uint8_t*>(to), 2 * a.rope.half);
+  } else {
+    r.store(to);
+  }
 }
 
 struct Candidate {
@@ -151,19 +155,27 @@ __device__ void compressor(const LatentsArgs& a, const CompressorArgs& c, std::s
   r.rope(c.rope, row);
   const int column = slot / c.ratio;  // of the page's compressed rows
   if constexpr (kIndex) {
-    if (a.round) r.round_index();
+    auto* keys = reinterpret_cast<std::uint8_t*>(page.rows) + c.out_at;
+    if (a.round) {
+      r.store_packed_key(keys, column);
+      return;
+    }
     const int per_page = kPageRows / c.ratio;
     const float v[4] = {r.v[0].x, r.v[0].y, r.v[0].z, r.v[0].w};
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       if (r.col(0) < c.dim) {
-        page.rows[c.out_at + static_cast<std::size_t>((r.col(0) + i) * per_page + column)] = v[i];
+        reinterpret_cast<float*>(keys)[(r.col(0) + i) * per_page + column] = v[i];
       }
     }
   } else {
-    if (a.round) r.round_kv(2 * c.rope.half);
-    r.store(page.rows + c.out_at +
-            static_cast<std::size_t>(column) * static_cast<std::size_t>(c.dim));
+    std::uint8_t* to = reinterpret_cast<std::uint8_t*>(page.rows) + c.out_at +
+                       static_cast<std::size_t>(column) * c.row_bytes;
+    if (a.round) {
+      r.store_packed(to, 2 * c.rope.half);
+    } else {
+      r.store(reinterpret_cast<float*>(to));
+    }
   }
 }
 
@@ -201,6 +213,8 @@ bool good(const CompressorArgs& c, int most_dim) {
 LaunchError latents(const LatentsArgs& a, Stream stream) {
   if (a.head_dim % 4 != 0 || a.head_dim > kMaxHeadDim || a.q_latent.cols % 4 != 0 ||
       (a.round && (a.head_dim - 2 * a.rope.half) % 64 != 0) || a.rope.half % 2 != 0 ||
+      (a.round && a.index.values != nullptr &&
+       (kPageRows / a.index.ratio != 32 || a.index.dim % 32 != 0)) ||
       !good(a.attention, kMaxHeadDim) || !good(a.index, kMaxIndexDim) ||
       a.step.rows > 0x7FFFFFFFU) {
     return LaunchError::kShape;

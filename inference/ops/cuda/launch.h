@@ -8,7 +8,7 @@
 //
 // Dimensions that the kernels take (device_model.cpp refuses other checkpoints by name): 4 streams,
 // head_dim up to 512 and index_head_dim up to 128, both with their rotated part in multiples of 4,
-// index heads of 12288 values in all, at most 1024 experts, 16 of them per token.
+// 64 index heads, at most 1024 experts, 16 of them per token.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,9 @@ struct Activation {
   std::size_t cols = 0;
 };
 
-// The parts of one page of state (kv/page.h); raw is null when only the edge was kept.
+// The parts of one page of state (kv/page.h); raw is null when only the edge was kept. Rows,
+// index keys and window rows are fp32, or packed (ops/packed_rows.h) where they are rounded, window
+// rows in the places of their floats. Offsets into `rows` are in bytes.
 struct PageRef {
   float* rows;
   float* window;
@@ -282,7 +284,8 @@ struct CompressorArgs {
   int dim = 0, width = 0, ratio = 0;
   bool overlap = false;
   std::size_t raw_at = 0, edge_at = 0;  // in a page's raw part and edge
-  std::size_t out_at = 0;               // of the page's first row (or key) in its rows part
+  std::size_t out_at = 0;               // of the page's first row (or keys) in its rows part
+  std::size_t row_bytes = 0;            // from row to row
   Angles rope;                          // at the first position of the block that ends at the row
 };
 
@@ -357,7 +360,7 @@ struct AttentionArgs {
   const float* q = nullptr;     // [all rows, heads, dim]
   const float* sink = nullptr;  // [heads]
   int heads = 0, dim = 0, window = 0, ratio = 0;
-  std::size_t window_at = 0, rows_at = 0;
+  std::size_t window_at = 0, rows_at = 0, row_bytes = 0;
   const std::int32_t* selected = nullptr;  // [all rows, top], or null: every visible row
   int top = 0;
   bool rounded = false;     // the rows are as latents() with `round` leaves them: exact in BF16

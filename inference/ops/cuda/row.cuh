@@ -59,22 +59,31 @@ struct WarpRow {
                          v[i].z * c[1] - v[i].w * s[1], v[i].z * s[1] + v[i].w * c[1]);
     }
   }
-  // FP8 in groups of 64 (16 lanes), the last `rope` columns to BF16; dim - rope divides by 64.
-  __device__ void round_kv(int rope) {
+  // The row rounded to FP8 in groups of 64 (16 lanes), the last `rope` columns to BF16, packed;
+  // dim - rope divides by 64.
+  __device__ void store_packed(std::uint8_t* row, int rope) const {
+    const int flat = dim - rope;
 #pragma unroll
     for (int i = 0; i < kChunks; ++i) {
       const float scale = fp8_scale(group_max<16>(magnitude(v[i])));
-      if (col(i) >= dim - rope) {
-        v[i] = make_float4(bf16_value(bf16_bits(v[i].x)), bf16_value(bf16_bits(v[i].y)),
-                           bf16_value(bf16_bits(v[i].z)), bf16_value(bf16_bits(v[i].w)));
-      } else {
-        v[i] = make_float4(round_e4m3(v[i].x, scale), round_e4m3(v[i].y, scale),
-                           round_e4m3(v[i].z, scale), round_e4m3(v[i].w, scale));
+      const int c = col(i);
+      if (c >= dim) continue;
+      if (c >= flat) {
+        *reinterpret_cast<uint2*>(row + flat + 2 * (c - flat)) =
+            make_uint2(bf16_pair(v[i].x, v[i].y), bf16_pair(v[i].z, v[i].w));
+        continue;
+      }
+      const float part = 1.0F / scale;
+      *reinterpret_cast<unsigned*>(row + c) =
+          e4m3_code(v[i].x * part) | e4m3_code(v[i].y * part) << 8 |
+          e4m3_code(v[i].z * part) << 16 | e4m3_code(v[i].w * part) << 24;
+      if (c % 64 == 0) {
+        row[flat + 2 * rope + c / 64] = static_cast<std::uint8_t>(__float_as_uint(scale) >> 23);
       }
     }
   }
-  // Hadamard over dim (a power of two from 32 to 128), then FP4 in groups of 32 (8 lanes).
-  __device__ void round_index() {
+  // Hadamard over dim (a power of two from 32 to 128).
+  __device__ void hadamard() {
     float4& x = v[0];
     x = make_float4(x.x + x.y, x.x - x.y, x.z + x.w, x.z - x.w);
     x = make_float4(x.x + x.z, x.y + x.w, x.x - x.z, x.y - x.w);
@@ -90,9 +99,32 @@ struct WarpRow {
     }
     const float unit = 1.0F / sqrtf(static_cast<float>(dim));
     x = make_float4(x.x * unit, x.y * unit, x.z * unit, x.w * unit);
+  }
+  // The transformed row to FP4 in groups of 32 (8 lanes).
+  __device__ void round_index() {
+    hadamard();
+    float4& x = v[0];
     const float scale = fp4_scale(group_max<8>(magnitude(x)));
     x = make_float4(round_e2m1(x.x, scale), round_e2m1(x.y, scale), round_e2m1(x.z, scale),
                     round_e2m1(x.w, scale));
+  }
+  // The same, packed, as key `column` of a block of 32.
+  __device__ void store_packed_key(std::uint8_t* block, int column) {
+    hadamard();
+    const float4& x = v[0];
+    const float scale = fp4_scale(group_max<8>(magnitude(x)));
+    const float part = 1.0F / scale;
+    const unsigned own = e2m1_code(x.x * part) | e2m1_code(x.y * part) << 8 |
+                         e2m1_code(x.z * part) << 16 | e2m1_code(x.w * part) << 24;
+    const unsigned next = __shfl_xor_sync(kAllLanes, own, 1);
+    if (col(0) >= dim) return;
+    if (lane() % 2 == 0) {
+      *reinterpret_cast<unsigned*>(block + (lane() / 2 * 32 + column) * 4) = own | next << 4;
+    }
+    if (lane() % 8 == 0) {
+      block[dim / 8 * 128 + lane() / 8 * 32 + column] =
+          static_cast<std::uint8_t>(__float_as_uint(scale) >> 23);
+    }
   }
 
  private:
