@@ -170,15 +170,9 @@ StateBytes packed_state(const ModelConfig& c, std::int64_t context) {
   return state(c, context, row, static_cast<double>(c.index_head_dim) / 2 + 4);
 }
 
-StateBytes wide_state(const ModelConfig& c, std::int64_t context) {
-  return state(c, context, 4.0 * static_cast<double>(c.head_dim),
-               4.0 * static_cast<double>(c.index_head_dim));
-}
-
-std::uint64_t default_state_bytes(const ModelConfig& config, bool on_card,
-                                  std::uint64_t memory_bytes) {
+std::uint64_t default_state_bytes(const ModelConfig& config, std::uint64_t memory_bytes) {
   const std::int64_t tokens = std::min<std::int64_t>(config.max_position_embeddings, 1 << 19);
-  const StateBytes state = on_card ? wide_state(config, tokens) : packed_state(config, tokens);
+  const StateBytes state = packed_state(config, tokens);
   const auto wanted = static_cast<std::uint64_t>(state.per_token * static_cast<double>(tokens));
   return std::min(std::max(wanted, std::uint64_t{1} << 30U), memory_bytes / 4);
 }
@@ -217,7 +211,7 @@ const std::vector<Card>& known_cards() {
 Plan make_card_plan(const ModelConfig& config, const Footprint& sizes, std::uint64_t weights_bytes,
                     std::int64_t context, const Card& card, const Machine& machine) {
   Plan plan;
-  const StateBytes kv = wide_state(config, context);
+  const StateBytes kv = packed_state(config, context);
   plan.weights_bytes = weights_bytes != 0 ? weights_bytes : sizes.total();
   plan.kv_bytes = static_cast<std::uint64_t>(kv.per_token * static_cast<double>(context));
   plan.resident_bytes = plan.weights_bytes + plan.kv_bytes + kOverhead;

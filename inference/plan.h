@@ -45,16 +45,14 @@ struct StateBytes {
 // config_json: the official config.json, from which `config` was parsed (it names the formats).
 [[nodiscard]] Footprint footprint(const ModelConfig& config, std::string_view config_json);
 
-// The state as the CPU engine holds it and as it lies on disk: an attention row has FP8 values,
+// The state as the engine holds it and as it lies on disk: an attention row has FP8 values,
 // BF16 for the rotated ones, and scales; an index key FP4 (584 and 68 bytes in the released
 // models).
 [[nodiscard]] StateBytes packed_state(const ModelConfig& config, std::int64_t context);
-// The same as a graphics card holds it: fp32 rows.
-[[nodiscard]] StateBytes wide_state(const ModelConfig& config, std::int64_t context);
 
 // Memory for warm prefixes when nobody set it: half a million tokens, or what the model's window
 // holds, at least 1 GiB and at most a quarter of `memory_bytes`.
-[[nodiscard]] std::uint64_t default_state_bytes(const ModelConfig& config, bool on_card,
+[[nodiscard]] std::uint64_t default_state_bytes(const ModelConfig& config,
                                                 std::uint64_t memory_bytes);
 
 struct Machine {

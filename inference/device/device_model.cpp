@@ -508,7 +508,7 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
   DeviceOptions o = options;
   if (o.state_bytes == 0) {
     // Warm prefixes, and as much for the sequences that are being computed.
-    o.state_bytes = 2 * default_state_bytes(checkpoint.config, true, library.info.free_bytes);
+    o.state_bytes = 2 * default_state_bytes(checkpoint.config, library.info.free_bytes);
   }
   auto model =
       std::make_unique<DeviceModel>(library, std::move(checkpoint.config), fingerprint, shape, o);

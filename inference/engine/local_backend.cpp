@@ -659,9 +659,8 @@ Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path&
   o.device_note = opened.note;
   const std::uint64_t limit = opened.model->state_limit();
   if (o.state_bytes == 0) {
-    o.state_bytes = limit != 0
-                        ? limit / 2
-                        : default_state_bytes(opened.model->config(), false, usable_memory());
+    o.state_bytes =
+        limit != 0 ? limit / 2 : default_state_bytes(opened.model->config(), usable_memory());
   }
   if (limit != 0) o.state_bytes = std::min(o.state_bytes, limit / 2);
   if (o.tokenizer == nullptr) {

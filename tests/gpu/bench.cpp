@@ -16,6 +16,7 @@
 #include "inference/device/library.h"
 #include "inference/device/memory.h"
 #include "inference/engine/commands.h"
+#include "inference/ops/packed_rows.h"
 
 namespace ambit::inference {
 namespace {
@@ -54,14 +55,14 @@ class Bench {
   // bytes and flops: of one call. Calls are timed as steps run them, as a replayed graph.
   void time(const std::string& name, double bytes, double flops, const Call& call) {
     using Time = std::chrono::steady_clock;
-    constexpr int kCalls = 16;
+    const int calls = budget_ms_ > 0 ? 16 : 1;
     call(0);
     if (!device_.wait()) return;
     void* graph = device_.record([&] {
-      for (int i = 0; i < kCalls; ++i) call(i);
+      for (int i = 0; i < calls; ++i) call(i);
     });
     if (graph == nullptr) return;
-    device_.replay(graph);
+    if (budget_ms_ > 0) device_.replay(graph);
     if (!device_.wait()) return;
     double ms = 0;
     int replays = 1;
@@ -73,7 +74,7 @@ class Bench {
       if (ms > budget_ms_ || replays > 1024) break;
     }
     device_.api().release_graph(graph);
-    const double each = ms / (replays * kCalls);
+    const double each = ms / (replays * calls);
     const double rate = bytes / each * 1e-6;  // GB/s
     std::printf("%-34s %9.1f us %8.1f GB/s %5.1f %% %8.2f TFLOP/s\n", name.c_str(), each * 1e3,
                 rate, 100 * rate / ceiling_, flops / each * 1e-9);
@@ -83,7 +84,9 @@ class Bench {
   bool run() {
     copies();
     launches();
-    for (const std::size_t n : {std::size_t{1}, std::size_t{8}, s_.prefill, 4 * s_.prefill}) {
+    std::vector<std::size_t> sizes = {1, 8, s_.prefill, 4 * s_.prefill};
+    if (budget_ms_ == 0) sizes = {1, s_.prefill};
+    for (const std::size_t n : sizes) {
       linear("wq_b, FP8", MatrixType::kFp8Block128, s_.heads * s_.head_dim, s_.q_lora, n, true);
       linear("wo_b, FP8", MatrixType::kFp8Block128, s_.dim, 2 * s_.dim, n, true);
       linear("compressor, BF16 x fp32", MatrixType::kBf16, 2 * s_.head_dim, s_.dim, n, false);
@@ -211,14 +214,20 @@ class Bench {
     });
   }
 
-  // Positions 0, 1, … of one sequence that is `context` long at its end.
-  cuda::StepRows rows(std::size_t n, std::size_t page_floats) {
+  // Positions 0, 1, … of one sequence that is `context` long at its end, in pages of their own:
+  // compressed rows or keys, then window rows.
+  cuda::StepRows rows(std::size_t n, std::size_t row_part, std::size_t window_part) {
     std::vector<std::int64_t> positions(n);
     for (std::size_t i = 0; i < n; ++i)
       positions[i] = static_cast<std::int64_t>(s_.context - n + i);
-    // All pages are one: the addresses are what differs in life, the bytes are as many.
-    float* page = filled(page_floats);
-    const std::vector<cuda::PageRef> pages(s_.context / cuda::kPageRows, {page, page, page, page});
+    const std::size_t page = (row_part + window_part + 255) / 256 * 256;
+    std::vector<cuda::PageRef> pages(s_.context / cuda::kPageRows);
+    auto* at = filled<std::byte>(pages.size() * page);
+    for (cuda::PageRef& p : pages) {
+      p.rows = p.raw = p.edge = reinterpret_cast<float*>(at);
+      p.window = reinterpret_cast<float*>(at + row_part);
+      at += page;
+    }
     const std::vector<cuda::SegmentRef> segment = {
         {upload(pages), positions[0], 0, 0, static_cast<std::int32_t>(n)}};
     cuda::StepRows out;
@@ -335,7 +344,11 @@ class Bench {
     const DeviceScratch::Frame frame(scratch_);
     const std::size_t wide = s_.heads * s_.head_dim;
     cuda::AttentionArgs a;
-    a.step = rows(n, 2 * cuda::kPageRows * s_.head_dim);
+    constexpr std::size_t kRope = 64;
+    // As latents() packs them (state_shape.h): 592 bytes in Flash; window rows where floats would
+    // be.
+    a.row_bytes = (ops::kv_row_bytes(s_.head_dim, kRope) + 15) / 16 * 16;
+    a.step = rows(n, cuda::kPageRows / 4 * a.row_bytes, cuda::kPageRows * s_.head_dim * 4);
     a.rows = n;
     a.q = filled(n * wide);
     a.sink = zeros(s_.heads);
@@ -344,7 +357,13 @@ class Bench {
     a.window = 128;
     a.ratio = 4;
     a.top = s_.top;
-    a.selected = zeros<std::int32_t>(n * static_cast<std::size_t>(s_.top));
+    // Rows all over the context.
+    std::vector<std::int32_t> chosen(n * static_cast<std::size_t>(s_.top));
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      const std::size_t each = s_.context / 4 / static_cast<std::size_t>(s_.top);
+      chosen[i] = static_cast<std::int32_t>(i % static_cast<std::size_t>(s_.top) * each);
+    }
+    a.selected = upload(chosen);
     const auto list = static_cast<std::size_t>(128 + s_.top);
     a.rounded = true;
     a.most = (list + cuda::kScoreRun - 1) / cuda::kScoreRun * cuda::kScoreRun;
@@ -353,7 +372,7 @@ class Bench {
     a.rope = {zeros(n * 32), zeros(n * 32), 32};
     a.out = activation(n, wide);
     a.out.f32 = nullptr;
-    time(label("attention over 640 rows", n), static_cast<double>(n * list * s_.head_dim * 4),
+    time(label("attention over 640 rows", n), static_cast<double>(n * list * a.row_bytes),
          4.0 * static_cast<double>(n * list * wide), [&](int) {
            for (a.first = 0; a.first < n; a.first += piece) {
              a.rows = piece < n - a.first ? piece : n - a.first;
@@ -366,7 +385,8 @@ class Bench {
     const DeviceScratch::Frame frame(scratch_);
     n = std::min<std::size_t>(n, 64);
     cuda::IndexArgs a;
-    a.step = rows(n, 32 * static_cast<std::size_t>(s_.index_dim));
+    const std::size_t block = ops::key_block_bytes(static_cast<std::size_t>(s_.index_dim));
+    a.step = rows(n, block, 0);
     a.rows = n;
     a.q = filled(n * static_cast<std::size_t>(s_.index_heads * s_.index_dim));
     a.weights = filled(n * static_cast<std::size_t>(s_.index_heads));
@@ -379,7 +399,8 @@ class Bench {
     a.scores = zeros(n * a.most);
     a.selected = zeros<std::int32_t>(n * static_cast<std::size_t>(s_.top));
     const double keys = static_cast<double>(n * a.most * static_cast<std::size_t>(s_.index_dim));
-    time(label("index_scores", n), 4 * keys, 2 * keys * s_.index_heads,
+    const double packed = static_cast<double>(n * a.most * block) / ops::kKeyBlock;
+    time(label("index_scores", n), packed, 2 * keys * s_.index_heads,
          [&](int) { device_.run(device_.api().index_scores, a, "index_scores"); });
     time(label("top_k", n), static_cast<double>(n * a.most * 4), 0,
          [&](int) { device_.run(device_.api().top_k, a, "top_k"); });
@@ -409,7 +430,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "small") == 0) {
     shapes = {.dim = 128,
               .heads = 2,
-              .head_dim = 64,
+              .head_dim = 128,
               .q_lora = 64,
               .inner = 128,
               .experts = 8,
