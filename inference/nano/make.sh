@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole recipe of ambit-nano: make.sh WORK MINUTES [PROCESSES]. Needs Debian's python3-torch,
-# python3-numpy, g++ and libopenblas-dev, apt and npm; BUILD names a build of Ambit to evaluate with.
+# python3-numpy, g++ and libopenblas-dev, apt and npm; BUILD names a build of Ambit to evaluate with, PYTHON a
+# Python whose PyTorch sees a CUDA device: then that trains (PyTorch 2.6 or newer, nvcc).
 set -euo pipefail
 if [ $# -lt 2 ]; then echo "usage: make.sh WORK MINUTES [PROCESSES]" >&2; exit 2; fi
 here=$(cd "$(dirname "$0")" && pwd); root=$(cd "$here/../.." && pwd); work=$1; minutes=$2
@@ -18,11 +19,20 @@ if [ -d "$root/../shared/golden" ]; then
 else
   echo "make.sh: the graph is not checked: no ../shared/golden here"
 fi
-"$python" "$here/train/fast_test.py" "$here/train/config.json" "$work"
 rm -f "$work/run/final.pt"
-"$python" "$here/train/train.py" "$work/files.jsonl" "$here/model/tokenizer.json" "$here/train/config.json" "$work/run" "$minutes"
+shape="$here/train/config_cpu.json" # what a CPU can train
+what=("$work/files.jsonl" "$here/model/tokenizer.json")
+if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+  shape="$here/train/config.json"
+  "$python" "$here/train/gpu_test.py" "$shape"
+  "$python" "$here/train/train_gpu.py" "${what[@]}" "$shape" "$work/run" $((minutes * 60))
+  "$python" "$here/train/parts.py" "$work/run/final.pt" "$work/run/final.pt"
+else
+  "$python" "$here/train/fast_test.py" "$shape" "$work"
+  "$python" "$here/train/train.py" "${what[@]}" "$shape" "$work/run" "$minutes"
+fi
 if [ ! -f "$work/run/final.pt" ]; then echo "make.sh: stopped before the end; the same command goes on"; exit 0; fi
-"$python" "$here/train/export.py" "$work/run/final.pt" "$here/train/config.json" "$here/model" "$root/tests/golden/nano"
+"$python" "$here/train/export.py" "$work/run/final.pt" "$shape" "$here/model" "$root/tests/golden/nano"
 if [ -x "$build/ambit" ]; then
   "$python" "$root/tests/bench/nano/evaluate.py" "$work/files.jsonl" "$here/model" "$build" | tee "$work/evaluation.json"
 else

@@ -28,9 +28,8 @@ def count(corpus: Corpus, tokenizer: Tokenizer, vocab: int, tokens: int) -> torc
     return torch.cat(pairs).bincount(minlength=vocab * vocab).float().view(vocab, vocab)
 
 
-def start(model: Model, corpus: Corpus, tokenizer: Tokenizer, tokens: int, rounds: int) -> float:
-    """Fits and installs embed and head, silences the sublayers; the fitted loss in nats."""
-    counts = count(corpus, tokenizer, model.c.vocab_size, tokens)
+def fit(model: Model, counts: torch.Tensor, rounds: int) -> float:
+    """Fits and installs embed and head, silences the sublayers; the fitted loss in nats. All on counts' device."""
     share = counts.sum(1) / counts.sum()
     used = share.nonzero().flatten()
     target = (counts[used] / counts[used].sum(1, keepdim=True))
@@ -38,9 +37,9 @@ def start(model: Model, corpus: Corpus, tokenizer: Tokenizer, tokens: int, round
     unigram = (counts.sum(0) + 0.5).log()
     width = model.c.hidden_size
     # The first coordinate carries the unigram, the others what the context adds to it.
-    embed = torch.randn(model.c.vocab_size, width) * 0.5
+    embed = torch.randn(model.c.vocab_size, width, device=counts.device) * 0.5
     embed[:, 0] = 3.0
-    head = torch.randn(model.c.vocab_size, width) * 0.02
+    head = torch.randn(model.c.vocab_size, width, device=counts.device) * 0.02
     head[:, 0] = (unigram - unigram.mean()) / normed(embed, 1e-6)[:, 0].mean()
     embed.requires_grad_()
     head.requires_grad_()
@@ -61,3 +60,7 @@ def start(model: Model, corpus: Corpus, tokenizer: Tokenizer, tokens: int, round
             for silent in [block.attn.wo_b, block.ffn.shared_experts.w2, *(e.w2 for e in block.ffn.experts)]:
                 silent.weight.zero_()
     return loss.item()
+
+
+def start(model: Model, corpus: Corpus, tokenizer: Tokenizer, tokens: int, rounds: int) -> float:
+    return fit(model, count(corpus, tokenizer, model.c.vocab_size, tokens), rounds)

@@ -7,6 +7,7 @@ epoch never repeats exactly; all randomness comes from the given generator.
 import bisect
 import collections
 import json
+import lzma
 import random
 import re
 
@@ -35,16 +36,16 @@ class Project:
 
 
 class Corpus:
-    def __init__(self, path: str, split: str, only: str = ""):
+    def __init__(self, path: str, split: str, only: str = "", most: int = kProjectFiles):
         projects: dict[tuple[str, str], Project] = {}
-        for line in open(path):
+        for line in (lzma.open if path.endswith(".xz") else open)(path, "rt"):
             d = json.loads(line)
             if d["split"] == split and (not only or d["language"] == only):
                 key = (d["language"], d["project"])
                 projects.setdefault(key, Project(d["project"])).files.append((d["path"], d["text"]))
         for project in projects.values():  # a few hundred files of one project teach enough
             random.Random(len(project.name)).shuffle(project.files)
-            del project.files[kProjectFiles:]
+            del project.files[most:]
         self.projects: dict[str, list[tuple[float, Project]]] = collections.defaultdict(list)
         for (language, _), project in projects.items():
             # A project counts by the square root of its size, so that none drowns the others.
@@ -128,7 +129,8 @@ class Documents:
     def repeats(self, length: int) -> tuple[list[int], list[float]]:
         """Runs of ids that no rule but copying predicts, again and again: only repeats are weighted."""
         rng, tok = self.rng, self.tok
-        runs, ids, weights = [], [self.bos], [0.0]
+        runs, ids = [], [self.bos] + tok.encode(f"### {rng.choice(self.corpus.draw(rng)[0].files)[0]}\n")
+        weights = [0.0] * len(ids)
         while len(ids) <= length:
             if not runs or rng.random() < 0.35:
                 project, index = self.corpus.draw(rng)

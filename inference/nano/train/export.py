@@ -1,10 +1,11 @@
 """Writes a trained model as a released checkpoint, and logits to test an engine with.
 
-    python3 export.py FINAL.pt CONFIG.json MODEL_FOLDER GOLDEN_FOLDER
+    python3 export.py FINAL.pt CONFIG.json MODEL_FOLDER GOLDEN_FOLDER [TEMPERATURE]
 
 MODEL_FOLDER gets model.safetensors, config.json and ambit.json (tokenizer.json is there already).
 GOLDEN_FOLDER gets ids.json and logits.f32 (fp32 little-endian, one row of the vocabulary for each of `rows`): the file's
-weights, read back and dequantised, in this program's graph.
+weights, read back and dequantised, in this program's graph. TEMPERATURE (1) divides the head: a model that has read
+its text several times is surer on unseen text than it is right.
 """
 
 import json
@@ -49,10 +50,13 @@ def load_released(folder: str) -> Model:
 
 def main() -> int:
     final, config, folder, golden = sys.argv[1:5]
+    temperature = float(sys.argv[5]) if len(sys.argv) > 5 else 1.0
     os.makedirs(golden, exist_ok=True)
     tensors: dict[str, tuple[str, np.ndarray]] = {}
     for name, value in torch.load(final)["model"].items():
-        tensors.update(stored(released_name(name), value))
+        if name == "head.weight":
+            value = value.float() / temperature
+        tensors.update(stored(released_name(name), value.float() if value.is_floating_point() else value))
     safetensors.write(folder + "/model.safetensors", tensors)
     shutil.copyfile(config, folder + "/config.json")
     json.dump({"name": "ambit-nano", "fim": "spm", "prompt_tokens": LENGTH}, open(folder + "/ambit.json", "w"))
