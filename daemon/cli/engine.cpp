@@ -54,6 +54,9 @@ class EngineProcess {
       for (auto& [id, source] : running_) running.push_back(source);
     }
     for (auto& source : running) source.request_stop();
+    // The backend's threads still call us back.
+    std::unique_lock lock(mutex_);
+    (void)ended_.wait_for(lock, std::chrono::seconds(5), [this] { return running_.empty(); });
   }
 
  private:
@@ -107,15 +110,15 @@ class EngineProcess {
       send(wire::Kind::kTokens, out.data());
     };
     events.on_done = [this, id](const inference::GenerateResult& result) {
-      {
-        std::lock_guard lock(mutex_);
-        running_.erase(id);
-      }
       report_changes();
       ByteWriter out;
       out.write(id);
       wire::put(out, result);
       send(wire::Kind::kDone, out.data());
+      // Last: when none is left, this object may go.
+      std::lock_guard lock(mutex_);
+      running_.erase(id);
+      ended_.notify_all();
     };
     backend_->submit(std::move(request), std::move(events), source.get_token());
   }
@@ -141,6 +144,7 @@ class EngineProcess {
   const std::shared_ptr<inference::Backend> backend_;
   std::mutex mutex_;
   std::map<std::uint64_t, std::stop_source> running_;
+  std::condition_variable ended_;  // one of them
   std::mutex write_mutex_;
   std::mutex info_mutex_;
   std::string last_info_;
