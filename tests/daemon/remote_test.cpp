@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "tests/inference/remote/fault_server.h"
@@ -26,14 +27,18 @@ class Remote : public ::testing::Test {
     fs::permissions(base_ / "run", fs::perms::owner_all);
     std::ofstream(base_ / "repo/a.c") << kText;
     ASSERT_EQ(std::system(("git -C '" + (base_ / "repo").string() + "' init -q").c_str()), 0);
-    server_ =
-        std::make_unique<FaultServer>(like_vllm([this](const auto&, auto& r) { answer_(r); }));
-    answer_ = [](FaultServer::Reply& r) {
+    server_ = std::make_unique<FaultServer>(like_vllm([this](const auto&, auto& r) {
+      std::unique_lock lock(mutex_);
+      const auto answer = answer_;
+      lock.unlock();
+      answer(r);
+    }));
+    answer_with([](FaultServer::Reply& r) {
       r.begin_stream();
       r.event(R"({"choices":[{"text":"width * height;","finish_reason":null}]})");
       r.event(R"({"choices":[{"text":"","finish_reason":"stop"}]})");
       r.end_stream();
-    };
+    });
     const std::string root = base_.string();
     environment_ = {
         "AMBIT_MODEL=remote:vllm@" + server_->url(), "HOME=" + root + "/home",
@@ -70,7 +75,12 @@ class Remote : public ::testing::Test {
   static constexpr const char* kText = "int area_of(int width, int height) {\n  return \n}\n";
   fs::path base_;
   std::vector<std::string> environment_;
-  std::function<void(FaultServer::Reply&)> answer_;
+  void answer_with(std::function<void(FaultServer::Reply&)> answer) {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  std::mutex mutex_;
+  std::function<void(FaultServer::Reply&)> answer_;  // under mutex_: the server has threads
   std::unique_ptr<FaultServer> server_;
 };
 
@@ -93,11 +103,11 @@ TEST_F(Remote, ARepositoryIsSentOnlyAfterItsUserAgreed) {
 
 TEST_F(Remote, ACutConnectionLeavesNothingOnTheScreen) {
   run("remote allow");
-  answer_ = [](FaultServer::Reply& r) {
+  answer_with([](FaultServer::Reply& r) {
     r.begin_stream();
     r.event(R"({"choices":[{"text":"width * he","finish_reason":null}]})");
     r.hang_up = true;
-  };
+  });
   LspClient editor({AMBIT_PROGRAM, "lsp", "--stdio"}, environment_, nullptr);
   editor.start("file://" + (base_ / "repo").string());
   const std::string uri = "file://" + (base_ / "repo/a.c").string();
