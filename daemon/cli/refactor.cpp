@@ -17,6 +17,7 @@
 #include "daemon/cli/open_index.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
+#include "daemon/config.h"
 #include "daemon/paths.h"
 #include "daemon/session/documents.h"
 #include "daemon/support/file.h"
@@ -270,10 +271,17 @@ int preview_verb(const Arguments& arguments) {
   return kExitDone;
 }
 
-// The command that was given, else the one that is remembered; none with "".
+// The command that was given, else the one that is remembered of this repository, else the
+// setting's; none with "".
 Result<std::vector<std::string>> verify_words(const Home& home, const Options& options,
                                               const std::string& given) {
-  if (!options.given("--verify")) return home.store.verify_command();
+  if (!options.given("--verify")) {
+    if (auto remembered = home.store.verify_command(); !remembered.empty()) return remembered;
+    AMBIT_TRY(config, Config::load());
+    const auto setting = config.text("refactor.verify");
+    if (setting.empty()) return std::vector<std::string>();
+    return split_command(setting);
+  }
   if (given.empty()) return std::vector<std::string>();
   AMBIT_TRY(words, split_command(given));
   AMBIT_CHECK_OK(home.store.remember_verify_command(words));

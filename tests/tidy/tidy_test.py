@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import docs
 import layers
 import scripts
+import settings
 import words
 
 
@@ -30,7 +31,7 @@ class Tree(unittest.TestCase):
         file.write_text(text)
 
     def test_a_clean_tree_passes(self):
-        for module in (layers, words, scripts, docs):
+        for module in (layers, words, scripts, docs, settings):
             self.assertEqual(module.check(self.root), [], module.__name__)
 
     def finds(self, module, path, text, expected):
@@ -54,6 +55,10 @@ class Tree(unittest.TestCase):
 
     def test_a_foreign_header_outside_of_its_home(self):
         self.finds(layers, "indexer/store/a.cpp", "#include <git2.h>\n", "belongs in indexer/git")
+
+    def test_a_setting_that_nobody_reads(self):
+        self.write("daemon/a.cpp", 'config.flag("a.read");\n')
+        self.finds(settings, "daemon/config_table.cpp", 'Setting{"a.read", true}, Setting{"a.dead", true}\n', "nobody reads a.dead")
 
     def test_an_unfinished_mark(self):
         self.finds(words, "lsp/b.h", "// TO" + "DO later\n", "unfinished")

@@ -241,8 +241,8 @@ __device__ inline void await_copies() {
 }
 
 // Few tokens: a block of 8 warps owns 8 / parts tiles of 16 rows and 8 tokens; a warp one run of
-// one tile. At 64 registers 32 warps fit a multiprocessor, each with two steps of weights on their
-// way: 64 KiB. A block's first weights are on their way before it waits for x. Two barriers.
+// one tile. At 80 registers 24 warps fit a multiprocessor, each with two steps of weights on their
+// way: 48 KiB. A block's first weights are on their way before it waits for x. Two barriers.
 inline constexpr int kFewWarps = 8;
 using Sums = float[kFewWarps][128];
 
