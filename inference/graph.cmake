@@ -57,6 +57,8 @@ target_sources(ambit_inference PRIVATE
   engine/grammar.cpp
   engine/sampler.cpp
   engine/speculative.cpp
+  engine/token_chooser.cpp
+  engine/warm_state.cpp
   engine/local_backend.cpp
   engine/prefill_pace.cpp
   engine/commands.cpp

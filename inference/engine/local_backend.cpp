@@ -1,24 +1,17 @@
 #include "inference/engine/local_backend.h"
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
-#include <unordered_set>
 
 #include "daemon/support/clock.h"
-#include "daemon/support/file.h"
-#include "daemon/support/trace.h"
-#include "inference/engine/grammar.h"
+#include "inference/engine/job.h"
 #include "inference/engine/prefill_pace.h"
-#include "inference/engine/sampler.h"
-#include "inference/engine/speculative.h"
-#include "inference/kv/disk_store.h"
-#include "inference/kv/prefix_tree.h"
+#include "inference/engine/token_chooser.h"
+#include "inference/engine/warm_state.h"
 #include "inference/plan_machine.h"
 #include "inference/tokenizer/tokenizer.h"
 
@@ -27,45 +20,18 @@ namespace {
 
 using TimePoint = Clock::time_point;
 
-// A request from submission to on_done. The model thread's, once taken from the queue.
-struct Job {
-  GenerateRequest request;
-  GenerateEvents events;
-  std::stop_token stop;
-  TimePoint submitted;
-  TimePoint started;
-  TimePoint decoding_since;
-  GenerateResult result;
-  std::optional<KvCache> cache;           // set when first scheduled
-  std::optional<LookupDrafter> lookup;    // set when decoding
-  std::optional<GrammarMatcher> grammar;  // set when the request has one
-  bool decoding = false;
-  TokenId next = 0;               // decided, not yet in the cache
-  std::int64_t generated = 0;     // tokens decided
-  std::vector<TokenId> step_ids;  // of the step being built: `next` and its drafts
-  std::size_t lookup_drafts = 0;  // of step_ids
-  double mtp_success = 0.75;      // running share of accepted MTP drafts
-  std::size_t pages = 0;          // of the cache, when memory was last looked at
-};
-using JobPtr = std::unique_ptr<Job>;
-
-constexpr std::size_t kWarmPages = 16;  // behind the end of a live sequence: 2048 tokens
-
 class LocalBackend final : public Backend {
  public:
   LocalBackend(std::unique_ptr<StepModel> model, const LocalOptions& options)
-      : model_(std::move(model)), options_(options), tree_(model_->pages(), options.state_bytes) {
+      : model_(std::move(model)),
+        options_(options),
+        state_(model_->pages(), model_->fingerprint(),
+               {.bytes = options.state_bytes,
+                .directory = options.state_directory,
+                .disk_bytes = options.state_disk_bytes}),
+        chooser_(options.tokenizer, model_->config().vocab_size) {
     context_ = model_->config().max_position_embeddings;
     if (options_.context > 0) context_ = std::min(context_, options_.context);
-    if (!options_.state_directory.empty()) {
-      auto store = DiskStore::open(options_.state_directory, model_->fingerprint(),
-                                   options_.state_disk_bytes, file_system());
-      if (store) {
-        disk_.emplace(std::move(*store));
-      } else {
-        log(LogLevel::kWarning, "engine", "no state on disk: " + store.error().message);
-      }
-    }
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
 
@@ -90,7 +56,7 @@ class LocalBackend final : public Backend {
       info.problem = problem_;
     }
     info.weights_bytes = model_->weights_bytes();
-    info.kv_bytes = kv_bytes_.load(std::memory_order_relaxed);
+    info.kv_bytes = state_.bytes();
     info.context = context_;
     info.vocab_size = static_cast<std::int32_t>(model_->config().vocab_size);
     return info;
@@ -170,7 +136,7 @@ class LocalBackend final : public Backend {
     while (!stop.stop_requested()) {
       {
         std::unique_lock lock(mutex_);
-        if (active_.empty() && writes_.empty()) {
+        if (active_.empty() && !state_.has_writes()) {
           wake_.wait(lock, [&] { return !queue_.empty() || stop.stop_requested(); });
         }
         for (JobPtr& job : queue_) active_.push_back(std::move(job));
@@ -178,13 +144,13 @@ class LocalBackend final : public Backend {
       }
       if (stop.stop_requested()) break;
       if (active_.empty()) {
-        write_one();
+        state_.write_one();
         continue;
       }
       reap();
       step();
     }
-    flush_before_the_end();
+    state_.flush();
     std::deque<JobPtr> rest;
     {
       const std::lock_guard lock(mutex_);
@@ -250,46 +216,24 @@ class LocalBackend final : public Backend {
     bound_memory();
   }
 
-  // Live sequences that grew: beyond the budget, what lies far behind their ends is packed, then
-  // kept as rows alone. An edit there then costs the tokens behind it, but memory stays bounded.
   void bound_memory() {
     bool grew = false;
+    std::vector<KvCache*> live;
     for (const JobPtr& job : active_) {
-      if (!job->cache || job->cache->pages().size() == job->pages) continue;
+      if (!job->cache) continue;
+      live.push_back(&*job->cache);
+      grew = grew || job->cache->pages().size() != job->pages;
       job->pages = job->cache->pages().size();
-      grew = true;
     }
-    if (!grew) return;
-    const auto is_over = [&] {
-      std::uint64_t sum = tree_.bytes();
-      for (const JobPtr& job : active_) {
-        if (!job->cache) continue;
-        for (const PagePtr& p : job->cache->pages()) sum += p.use_count() == 1 ? p->bytes() : 0;
-      }
-      kv_bytes_.store(sum, std::memory_order_relaxed);
-      return sum > options_.state_bytes;
-    };
-    if (is_over()) trim_tree();
-    for (const auto free : {&KvCache::cool, &KvCache::strip}) {
-      for (const JobPtr& job : active_) {
-        if (job->cache && is_over()) ((*job->cache).*free)(kWarmPages);
-      }
-    }
+    if (grew) state_.bound(live);
   }
 
-  // What live sequences can go back to, and what is still to be written, keeps all its parts.
-  void trim_tree() {
-    std::unordered_set<const Page*> needed;
+  void trim_memory() {
+    std::vector<const KvCache*> live;
     for (const JobPtr& job : active_) {
-      if (!job || !job->cache) continue;
-      const auto& pages = job->cache->pages();
-      for (std::size_t i = pages.size() - std::min(pages.size(), kWarmPages); i < pages.size();
-           ++i) {
-        needed.insert(pages[i].get());
-      }
+      if (job && job->cache) live.push_back(&*job->cache);
     }
-    for (const Write& w : writes_) needed.insert(w.page.get());
-    tree_.trim(needed);
+    state_.trim(live);
   }
 
   // A step could not be computed: its members end, their state goes, and when the device is gone so
@@ -306,103 +250,23 @@ class LocalBackend final : public Backend {
       done(*job, Finish::kError);
     }
     std::erase(active_, nullptr);
-    trim_tree();
+    trim_memory();
   }
 
   void start(Job& job) {
     job.started = std::chrono::steady_clock::now();
     job.result.usage.queue_ms = elapsed_ms(job.submitted, job.started);
     for (const JobPtr& other : active_) {
-      if (other && other->cache && other->request.keep) tree_.insert(*other->cache);
+      if (other && other->cache && other->request.keep) state_.insert(*other->cache);
     }
     const auto n = static_cast<std::int64_t>(job.request.prompt.size());
     // The last token is computed in any case when its logits are needed.
     const std::int64_t limit = job.request.max_new_tokens > 0 ? n - 1 : n;
-    job.cache = tree_.find(job.request.prompt, limit);
-    restore(*job.cache, job.request.prompt, limit);
+    job.cache = state_.find(job.request.prompt, limit);
     Usage& u = job.result.usage;
     u.prompt_tokens = n;
     u.reused_tokens = job.cache->length();
     u.computed_tokens = n - u.reused_tokens;
-  }
-
-  // Takes up the state on disk when it reaches further than what is warm in memory.
-  void restore(KvCache& warm, std::span<const TokenId> prompt, std::int64_t limit) {
-    if (!disk_) return;
-    const auto page_tokens = static_cast<std::size_t>(kPageTokens);
-    const std::size_t windows = model_->pages().shape().window_pages();
-    const auto most = static_cast<std::size_t>(limit) / page_tokens;
-    std::vector<PageKey> keys;
-    PageKey key = disk_->root();
-    std::size_t reach = 0;     // pages after which one can go on
-    std::size_t in_a_row = 0;  // checkpoints
-    while (keys.size() < most) {
-      key = DiskStore::key_of(key, prompt.subspan(keys.size() * page_tokens, page_tokens));
-      if (!disk_->has_rows(key)) break;
-      keys.push_back(key);
-      in_a_row = disk_->has_checkpoint(key) ? in_a_row + 1 : 0;
-      if (in_a_row >= std::min(windows, keys.size())) reach = keys.size();
-    }
-    if (static_cast<std::int64_t>(reach * page_tokens) <= warm.length()) return;
-    KvCache cache(model_->pages());
-    for (std::size_t i = 0; i < reach; ++i) {
-      const bool needs_window = i + windows >= reach;
-      const auto whole = static_cast<std::size_t>(warm.length()) / page_tokens;
-      const bool enough =
-          i < whole &&
-          (!needs_window || (warm.pages()[i]->has_window() && warm.pages()[i]->has_edge()));
-      if (enough) {
-        cache.adopt(warm.pages()[i], static_cast<std::int32_t>(kPageTokens));
-        continue;
-      }
-      auto page =
-          disk_->get(model_->pages(), keys[i], prompt.subspan(i * page_tokens, page_tokens));
-      if (!page || (needs_window && !(*page)->has_window())) return;  // damaged: compute it again
-      cache.adopt(std::move(*page), static_cast<std::int32_t>(kPageTokens));
-    }
-    cache.thaw();
-    tree_.insert(cache);
-    warm = std::move(cache);
-  }
-
-  // Queues what of a sequence is not on disk yet.
-  void persist(const KvCache& cache) {
-    if (!disk_) return;
-    constexpr std::size_t kCheckpointEvery = 128;  // pages
-    const std::size_t full = static_cast<std::size_t>(cache.length() / kPageTokens);
-    const std::size_t windows = model_->pages().shape().window_pages();
-    PageKey key = disk_->root();
-    for (std::size_t i = 0; i < full; ++i) {
-      const PagePtr& page = cache.pages()[i];
-      const PageKey parent = key;
-      key = DiskStore::key_of(parent, page->ids);
-      const bool checkpoint =
-          i + windows >= full || i % kCheckpointEvery + windows >= kCheckpointEvery;
-      if (disk_->has_rows(key) && (!checkpoint || disk_->has_checkpoint(key))) continue;
-      if (writes_.size() < kMostWrites) writes_.push_back({key, parent, page, checkpoint});
-    }
-  }
-
-  void write_one() {
-    if (writes_.empty()) return;
-    const Write w = std::move(writes_.front());
-    writes_.pop_front();
-    auto done = disk_->put(model_->pages(), w.key, w.parent, *w.page, w.checkpoint);
-    if (done && writes_.empty()) done = disk_->sync();
-    if (!done) {
-      log(LogLevel::kWarning, "engine", "state is no longer kept on disk: " + done.error().message);
-      disk_.reset();
-      writes_.clear();
-    }
-  }
-
-  void flush_before_the_end() {
-    const TimePoint since = std::chrono::steady_clock::now();
-    constexpr double kPatienceMs = 2000;
-    while (!writes_.empty() && elapsed_ms(since, std::chrono::steady_clock::now()) < kPatienceMs) {
-      write_one();
-    }
-    if (disk_) (void)disk_->sync();
   }
 
   std::size_t plan_prefill(Job& job, bool shared) {
@@ -484,26 +348,17 @@ class LocalBackend final : public Backend {
       const auto of_row = logits.subspan(row * vocab, vocab);
       const auto& answer = job.request.answer;
       const auto& stops = job.request.stop_ids;
-      const bool bound = job.grammar && answer.empty();
-      if (bound && !allow(*job.grammar, stops)) {
+      const auto index = static_cast<std::uint64_t>(job.generated);
+      const auto chosen = answer.empty() ? chooser_.choose(of_row, job.request, index, job.grammar)
+                                         : std::optional(answer[index]);
+      if (!chosen ||
+          (answer.empty() && std::find(stops.begin(), stops.end(), *chosen) != stops.end())) {
         end = Finish::kStop;
         break;
       }
-      const TokenId id = answer.empty()
-                             ? sampler_.sample(of_row, job.request.sampling,
-                                               static_cast<std::uint64_t>(job.generated),
-                                               bound ? std::span<const std::uint8_t>(allowed_)
-                                                     : std::span<const std::uint8_t>())
-                             : answer[static_cast<std::size_t>(job.generated)];
-      if (answer.empty() && std::find(stops.begin(), stops.end(), id) != stops.end()) {
-        end = Finish::kStop;
-        break;
-      }
-      if (bound) {
-        (void)job.grammar->accept(options_.tokenizer->token_bytes(id));
-        if (job.grammar->allows_anything()) job.grammar.reset();
-      }
-      tokens_.push_back(sampler_.describe(of_row, id, job.request.logprobs));
+      const TokenId id = *chosen;
+      if (answer.empty()) chooser_.accept(job.grammar, id);
+      tokens_.push_back(chooser_.describe(of_row, id, job.request.logprobs));
       accepted_.push_back(id);
       ++job.generated;
       job.next = id;
@@ -529,43 +384,16 @@ class LocalBackend final : public Backend {
     if (end) finish(slot, *end);
   }
 
-  // Fills allowed_ with what the grammar lets come next; a stop where the answer may end. False
-  // when nothing may.
-  bool allow(GrammarMatcher& grammar, std::span<const TokenId> stops) {
-    if (!vocabulary_) vocabulary_.emplace(*options_.tokenizer);
-    bool any = grammar.allowed(*vocabulary_, allowed_);
-    allowed_.resize(model_->config().vocab_size);
-    keep_whole_words(grammar.forced(kForcedBytes));
-    for (const TokenId id : stops) {
-      if (id < 0 || static_cast<std::size_t>(id) >= allowed_.size()) continue;
-      allowed_[static_cast<std::size_t>(id)] = grammar.can_end() ? 1 : 0;
-      any = any || grammar.can_end();
-    }
-    return any;
-  }
-
-  // Text that must come is written in the tokens that it has in any text, not in shorter ones that
-  // the model has never seen there: of the tokens within it, only its first stays allowed.
-  void keep_whole_words(const std::string& forced) {
-    if (forced.size() < 2) return;
-    const auto ids = options_.tokenizer->encode(forced);
-    for (std::size_t n = 1; n < forced.size(); ++n) {
-      const auto id = options_.tokenizer->find(std::string_view(forced).substr(0, n));
-      if (id && *id != ids.front()) allowed_[static_cast<std::size_t>(*id)] = 0;
-    }
-  }
-
   void finish(JobPtr& slot, Finish how) {
     Job& job = *slot;
     if (job.cache && !job.decoding) {
       job.result.usage.computed_tokens = job.cache->length() - job.result.usage.reused_tokens;
     }
     if (job.cache && job.request.keep) {
-      tree_.insert(*job.cache);
-      if (job.request.on_disk) persist(*job.cache);
+      state_.insert(*job.cache);
+      if (job.request.on_disk) state_.persist(*job.cache);
       job.cache.reset();
-      trim_tree();
-      kv_bytes_.store(tree_.bytes(), std::memory_order_relaxed);
+      trim_memory();
     }
     const JobPtr last = std::move(slot);
     done(*last, how);
@@ -585,7 +413,6 @@ class LocalBackend final : public Backend {
   std::unique_ptr<StepModel> model_;
   LocalOptions options_;
   std::int64_t context_ = 0;
-  std::atomic<std::uint64_t> kv_bytes_ = 0;
 
   // Guarded by mutex_: requests that the model thread has not taken yet. Full: refused.
   mutable std::mutex mutex_;
@@ -595,25 +422,13 @@ class LocalBackend final : public Backend {
   std::size_t pending_ = 0;  // queued and active
 
   // The model thread's.
-  struct Write {
-    PageKey key;
-    PageKey parent;
-    PagePtr page;
-    bool checkpoint;
-  };
-  static constexpr std::size_t kMostWrites = 16384;  // more are dropped: they cost time, later
-  std::optional<DiskStore> disk_;
-  std::deque<Write> writes_;
-  PrefixTree tree_;
+  WarmState state_;
   std::vector<JobPtr> active_;
   std::vector<StepInput> inputs_;
   std::vector<JobPtr*> members_;  // of active_, in the order of inputs_
   std::vector<GeneratedToken> tokens_;
   std::vector<TokenId> accepted_;
-  Sampler sampler_;
-  static constexpr std::size_t kForcedBytes = 64;
-  std::optional<GrammarVocabulary> vocabulary_;  // made for the first grammar
-  std::vector<std::uint8_t> allowed_;
+  TokenChooser chooser_;
   PrefillPace pace_;
   const std::size_t max_chunk_ = options_.max_chunk != 0       ? options_.max_chunk
                                  : model_->backend() == "cuda" ? 2048
@@ -628,28 +443,6 @@ std::unique_ptr<Backend> make_local_backend(std::unique_ptr<StepModel> model,
                                             const LocalOptions& options) {
   return std::make_unique<LocalBackend>(std::move(model), options);
 }
-
-namespace {
-
-// What "name" in ambit.json beside the checkpoint says, in printable ASCII; else the folder's name.
-std::string model_name(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto folder = std::filesystem::is_directory(path, error) ? path : path.parent_path();
-  if (const auto text = read_file(folder / "ambit.json", 1U << 16)) {
-    const auto parsed = nlohmann::json::parse(*text, nullptr, false);
-    const auto found = parsed.is_object() ? parsed.find("name") : parsed.end();
-    if (found != parsed.end() && found->is_string()) {
-      const auto& name = found->get_ref<const std::string&>();
-      const bool fit =
-          !name.empty() && name.size() <= 64 &&
-          std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127; });
-      if (fit) return name;
-    }
-  }
-  return (path.has_filename() ? path : path.parent_path()).filename().string();
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path& path,
                                                     const LocalOptions& options) {

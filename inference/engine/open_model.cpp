@@ -1,7 +1,10 @@
 #include "inference/engine/open_model.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
+#include "daemon/support/file.h"
 #include "inference/device/device_model.h"
 #include "inference/plan_machine.h"
 
@@ -37,6 +40,23 @@ Result<OpenedModel> open_step_model(const std::filesystem::path& path, const Mod
   AMBIT_TRY(model, Model::open(path, options));
   out.model = std::move(model);
   return out;
+}
+
+std::string model_name(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto folder = std::filesystem::is_directory(path, error) ? path : path.parent_path();
+  if (const auto text = read_file(folder / "ambit.json", 1U << 16)) {
+    const auto parsed = nlohmann::json::parse(*text, nullptr, false);
+    const auto found = parsed.is_object() ? parsed.find("name") : parsed.end();
+    if (found != parsed.end() && found->is_string()) {
+      const auto& name = found->get_ref<const std::string&>();
+      const bool fit =
+          !name.empty() && name.size() <= 64 &&
+          std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127; });
+      if (fit) return name;
+    }
+  }
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
 }  // namespace ambit::inference

@@ -29,4 +29,7 @@ struct OpenedModel {
                                                   const ModelOptions& options, DeviceChoice device,
                                                   std::uint64_t state_bytes);
 
+// What "name" in ambit.json beside the checkpoint says, in printable ASCII; else the folder's name.
+[[nodiscard]] std::string model_name(const std::filesystem::path& path);
+
 }  // namespace ambit::inference
