@@ -272,6 +272,7 @@ Result<lsp::Json> refactor_undo(FeatureRun& run, const json& arguments) {
     ApplyRequest request;
     request.title = "undo " + entry.title;
     request.undoes = entry.id;
+    request.part = !hunks.empty();
     request.folders = entry.folders;
     AMBIT_TRY(applied, carry_out(run, view, tools, undo.changes, std::move(request)));
     id = applied.id;

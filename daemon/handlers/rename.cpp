@@ -1,6 +1,6 @@
 // Renames in the editor's own way: of a symbol (textDocument/rename, when features.navigation is
 // on), and of files (workspace/willRenameFiles), whose imports follow.
-#include "daemon/assists/refactor/imports.h"
+#include "daemon/assists/refactor/move_files.h"
 #include "daemon/assists/refactor/plan.h"
 #include "daemon/assists/refactor/refactor.h"
 #include "daemon/handlers/convert.h"

@@ -1,5 +1,6 @@
 #include "daemon/assists/refactor/c_variables.h"
 
+#include "daemon/assists/refactor/refusal.h"
 #include "daemon/assists/refactor/site_text.h"
 
 namespace ambit::daemon {
@@ -7,14 +8,6 @@ namespace ambit::daemon {
 using indexer::ByteSpan;
 using indexer::kNoNode;
 using indexer::Local;
-
-namespace {
-
-Error no(std::string why) {
-  return make_error(Code::kInvalidArgument, std::move(why));
-}
-
-}  // namespace
 
 bool is_c_loop(std::string_view type) {
   return type == "for_statement" || type == "while_statement" || type == "do_statement" ||

@@ -8,6 +8,7 @@
 #include "daemon/assists/refactor/c_variables.h"
 #include "daemon/assists/refactor/extract.h"
 #include "daemon/assists/refactor/site_text.h"
+#include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/tree.h"
 
@@ -21,23 +22,15 @@ using indexer::SyntaxTree;
 
 namespace {
 
-Error no(std::string why) {
-  return make_error(Code::kInvalidArgument, std::move(why));
-}
-
-class CExtractor {
+class CExtractor : Statements {
  public:
-  CExtractor(const SyntaxTree& tree, std::string_view text, bool cpp, const indexer::Facts& facts,
-             ByteSpan selection)
-      : tree_(tree),
-        text_(text),
+  CExtractor(Statements statements, bool cpp, const indexer::Facts& facts)
+      : Statements(std::move(statements)),
         cpp_(cpp),
         facts_(facts),
-        variables_(tree, text, facts, cpp),
-        span_(selection) {}
+        variables_(tree_, text_, facts, cpp) {}
 
   Result<Extraction> run() {
-    AMBIT_CHECK_OK(find_statements());
     AMBIT_CHECK_OK(find_function());
     AMBIT_CHECK_OK(check());
     AMBIT_CHECK_OK(collect());
@@ -45,36 +38,6 @@ class CExtractor {
   }
 
  private:
-  [[nodiscard]] std::string_view slice(std::uint32_t i) const {
-    return text_.substr(tree_[i].span.begin, tree_[i].span.size());
-  }
-  [[nodiscard]] bool is(std::uint32_t i, std::string_view type) const {
-    return i != kNoNode && tree_[i].type == type;
-  }
-  [[nodiscard]] bool selected(ByteSpan s) const {
-    return span_.begin <= s.begin && s.end <= span_.end;
-  }
-  Result<void> find_statements() {
-    block_ = tree_.around(span_);
-    while (block_ != kNoNode && tree_[block_].type != "compound_statement") {
-      block_ = tree_[block_].parent;
-    }
-    if (block_ == kNoNode) return no("select whole statements");
-    bool begun = false, ended = false;
-    for (const auto c : tree_.children(block_)) {
-      if (tree_[c].span.begin == span_.begin && tree_[c].named) {
-        first_ = c;
-        begun = true;
-      }
-      if (begun && tree_[c].span.end == span_.end && tree_[c].named) {
-        last_ = c;
-        ended = true;
-      }
-    }
-    if (!begun || !ended) return no("select whole statements");
-    return {};
-  }
-
   Result<void> find_function() {
     for (auto at = block_; at != kNoNode; at = tree_[at].parent) {
       if (is(at, "lambda_expression")) return no("the selection is inside of a lambda");
@@ -139,22 +102,15 @@ class CExtractor {
         "return_statement",         "goto_statement",     "labeled_statement",   "case_statement",
         "co_await_expression",      "co_yield_statement", "co_return_statement", "this",
         "static_assert_declaration"};
+    AMBIT_CHECK_OK(check_nodes(kNever, {"string_literal", "raw_string_literal", "comment"}));
     for (auto i = first_; i < tree_[last_].after; ++i) {
       const auto& n = tree_[i];
-      if (n.broken) return no("the selection does not parse");
       if (n.type.starts_with("preproc_"))
         return no("the selection holds a line that begins with #");
-      if (kNever.contains(n.type)) {
-        std::string words(n.type);
-        std::replace(words.begin(), words.end(), '_', ' ');
-        return no("the selection holds a " + words);
-      }
       if (n.type == "break_statement" || n.type == "continue_statement") {
-        bool inside = false;
-        for (auto at = tree_[i].parent; at != kNoNode && at >= first_; at = tree_[at].parent) {
-          inside = inside || is_c_loop(tree_[at].type) ||
-                   (n.type == "break_statement" && is(at, "switch_statement"));
-        }
+        const bool inside =
+            within(i, {"for_statement", "while_statement", "do_statement", "for_range_loop"}) ||
+            (n.type == "break_statement" && within(i, {"switch_statement"}));
         if (!inside) return no("the selection jumps out of itself");
       }
       if (n.type == "function_declarator") {
@@ -175,10 +131,6 @@ class CExtractor {
             std::none_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
           return no(std::string(name) + " looks like a macro, which could return");
         }
-      }
-      if ((n.type == "string_literal" || n.type == "raw_string_literal" || n.type == "comment") &&
-          words.find('\n') != std::string_view::npos) {
-        return no("the selection holds text over several lines, which would be indented");
       }
     }
     return {};
@@ -313,27 +265,24 @@ class CExtractor {
   }
 
   Result<Extraction> write() const {
-    const auto indent = indent_before(text_, span_.begin);
+    AMBIT_TRY(indent, Statements::indent());
     const auto outer = indent_before(text_, tree_[function_].span.begin);
-    const auto line_end = std::min(text_.find('\n', span_.end), text_.size());
-    const auto behind = text_.substr(span_.end, line_end - span_.end);
-    if (!indent || !outer || behind.find_first_not_of(" \t\r") != std::string_view::npos) {
-      return no("the selection must begin and end with its lines");
-    }
+    if (!outer) return no("the function must begin with its line");
     Extraction out;
     out.name = unused_name(text_, "extracted");
     const auto end = std::string(line_end_of(text_));
     const auto body = tree_.child(function_, "body");
     const auto inner = indent_before(text_, tree_[tree_.children(body)[1]].span.begin);
     const auto body_indent = inner ? *inner : *outer + "  ";
-    auto code = indented_lines(text_, span_, *indent, body_indent);
+    auto code = indented_lines(text_, span_, indent, body_indent);
     if (!returned_.empty()) code += body_indent + "return " + returned_ + ";" + end;
     const bool own_line = indent_before(text_, tree_[body].span.begin).has_value();
     const auto head = *outer + "static " + (returned_.empty() ? "void " : return_type_) + out.name +
                       "(" + (parameters_.empty() && !cpp_ ? "void" : parameters_) + ")";
     const auto definition =
         head + (own_line ? end + *outer + "{" : " {") + end + code + *outer + "}" + end + end;
-    const auto place = place_before();
+    auto place = place_before(function_);
+    while (place > 0 && text_[place - 1] != '\n') --place;
     const auto front = text_.find_last_not_of(" \t\r\n", place == 0 ? 0 : place - 1);
     const auto line =
         front == std::string_view::npos || front >= place
@@ -355,31 +304,10 @@ class CExtractor {
     return out;
   }
 
-  // The line where the function begins, with the comment that belongs to it.
-  [[nodiscard]] std::uint32_t place_before() const {
-    auto place = tree_[function_].span.begin;
-    const auto siblings = tree_.children(tree_[function_].parent);
-    auto at = static_cast<std::size_t>(std::find(siblings.begin(), siblings.end(), function_) -
-                                       siblings.begin());
-    while (at > 0 && is(siblings[at - 1], "comment")) {
-      const auto& n = tree_[siblings[at - 1]];
-      const auto between = text_.substr(n.span.end, place - n.span.end);
-      if (std::count(between.begin(), between.end(), '\n') != 1) break;
-      if (!indent_before(text_, n.span.begin)) break;
-      place = n.span.begin;
-      --at;
-    }
-    while (place > 0 && text_[place - 1] != '\n') --place;
-    return place;
-  }
-
-  const SyntaxTree& tree_;
-  const std::string_view text_;
   const bool cpp_;
   const indexer::Facts& facts_;
   const CVariables variables_;
-  const ByteSpan span_;
-  std::uint32_t block_ = kNoNode, first_ = 0, last_ = 0, function_ = kNoNode;
+  std::uint32_t function_ = kNoNode;
   std::string parameters_, arguments_;
   std::string returned_, return_type_, declared_type_;
   bool declares_ = false;
@@ -392,7 +320,8 @@ Result<Extraction> extract_c_function(Language language, std::string_view text,
   AMBIT_TRY(tree, SyntaxTree::parse(language, text));
   indexer::Extractor extractor;
   AMBIT_TRY(facts, extractor.extract(language, text));
-  return CExtractor(tree, text, language != Language::kC, facts, selection).run();
+  AMBIT_TRY(statements, Statements::find(tree, text, selection, {"compound_statement"}));
+  return CExtractor(std::move(statements), language != Language::kC, facts).run();
 }
 
 }  // namespace ambit::daemon

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "daemon/assists/refactor/extract.h"
+#include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/tree.h"
 
@@ -16,54 +17,28 @@ namespace {
 
 using Names = std::set<std::string_view>;
 
-Error no(std::string why) {
-  return make_error(Code::kInvalidArgument, std::move(why));
-}
-
-// The statements that are taken out, and what is known around them.
-struct Part {
-  std::uint32_t block = 0, first = 0, last = 0;  // nodes
-  std::uint32_t function = 0;                    // the innermost around them
-  std::uint32_t top = 0;                         // the statement of the file around that
-  ByteSpan span;
-};
-
-class Taker {
+class Taker : Statements {
  public:
-  Taker(const SyntaxTree& tree, std::string_view text, bool python, const indexer::Facts& facts)
-      : tree_(tree), text_(text), python_(python), facts_(facts) {}
+  Taker(Statements statements, Language language, const indexer::Facts& facts)
+      : Statements(std::move(statements)),
+        python_(language == Language::kPython),
+        typed_(language == Language::kTypeScript || language == Language::kTsx),
+        facts_(facts) {}
 
-  Result<Part> part(ByteSpan selection) const {
-    Part out;
-    out.span = selection;
-    auto block = tree_.around(selection);
-    while (!is_block(block)) {
-      block = tree_[block].parent;
-      if (block == kNoNode) return no("select whole statements");
+  Result<Extraction> run() {
+    for (auto at = block_; at != kNoNode; at = tree_[at].parent) {
+      if (function_ == 0 && is_function(at)) function_ = at;
+      if (tree_[at].parent == 0) top_ = at;
     }
-    out.block = block;
-    bool begun = false, ended = false;
-    for (const auto c : tree_.children(block)) {
-      if (tree_[c].span.begin == selection.begin && tree_[c].named) {
-        out.first = c;
-        begun = true;
-      }
-      if (begun && tree_[c].span.end == selection.end && tree_[c].named) {
-        out.last = c;
-        ended = true;
-      }
-    }
-    if (!begun || !ended) return no("select whole statements");
-    for (auto at = block; at != kNoNode; at = tree_[at].parent) {
-      if (out.function == 0 && is_function(at)) out.function = at;
-      if (tree_[at].parent == 0) out.top = at;
-    }
-    if (out.function == 0) return no("the selection is in no function");
-    return out;
+    if (function_ == 0) return no("the selection is in no function");
+    AMBIT_CHECK_OK(check());
+    AMBIT_TRY(shared, variables());
+    return write(shared);
   }
 
+ private:
   // Jumps, and words that mean something else in another function.
-  Result<void> check(const Part& p) const {
+  Result<void> check() const {
     static const Names kPython{"return_statement",
                                "yield",
                                "await",
@@ -88,22 +63,14 @@ class Taker {
                                "labeled_statement",
                                "object_pattern",
                                "array_pattern"};
-    for (auto i = p.first; i < tree_[p.last].after; ++i) {
+    AMBIT_CHECK_OK(
+        check_nodes(python_ ? kPython : kScript, {"string", "template_string", "comment"}));
+    for (auto i = first_; i < tree_[last_].after; ++i) {
       const auto& n = tree_[i];
-      if (n.broken) return no("the selection does not parse");
-      if (!n.named && n.type != "this") continue;
-      if ((python_ ? kPython : kScript).contains(n.type)) {
-        return no("the selection holds " + article(n.type));
-      }
-      if ((n.type == "break_statement" || n.type == "continue_statement") && !loop_inside(i, p)) {
+      if ((n.type == "break_statement" || n.type == "continue_statement") && !loop_inside(i)) {
         return no("the selection jumps out of itself");
       }
       const auto words = slice(i);
-      if (n.type == "string" || n.type == "template_string" || n.type == "comment") {
-        if (words.find('\n') != std::string_view::npos) {
-          return no("the selection holds text over several lines, which would be indented");
-        }
-      }
       if (n.type == "identifier" && (words == "arguments" || words == "super" ||
                                      words == "locals" || words == "eval" || words == "exec")) {
         return no(std::string(words) + " means something else in another function");
@@ -122,49 +89,49 @@ class Taker {
     std::string keyword;               // with this word
   };
 
-  Result<Variables> variables(const Part& p) const {
+  Result<Variables> variables() const {
     Names local;
-    const auto function = tree_[p.function].span;
+    const auto function = tree_[function_].span;
     for (const auto& l : facts_.locals) {
-      if (l.within.begin <= p.span.begin && p.span.end <= l.within.end &&
+      if (l.within.begin <= span_.begin && span_.end <= l.within.end &&
           (function.begin <= l.name.begin && l.name.end <= function.end)) {
         local.insert(text_.substr(l.name.begin, l.name.size()));
       }
     }
     Names before, outside, assigned, used, whole;
     std::vector<std::string_view> order;
-    for (auto i = p.function + 1; i < tree_[p.function].after; ++i) {
+    for (auto i = function_ + 1; i < tree_[function_].after; ++i) {
       const auto& n = tree_[i];
       const bool name = n.type == "identifier" || n.type == "shorthand_property_identifier" ||
                         n.type == "shorthand_property_identifier_pattern";
       if (!name || is_member(i)) continue;
       const auto word = slice(i);
-      if (n.span.begin < p.span.begin || n.span.begin >= p.span.end) {
+      if (n.span.begin < span_.begin || n.span.begin >= span_.end) {
         outside.insert(word);
-        if (n.span.begin < p.span.begin) before.insert(word);
+        if (n.span.begin < span_.begin) before.insert(word);
         continue;
       }
       if (used.insert(word).second) order.push_back(word);
       if (const auto at = assignment_of(i); at != kNoNode) {
         assigned.insert(word);
-        if (tree_[at].parent == p.block ||
-            (tree_[at].parent != kNoNode && tree_[tree_[at].parent].parent == p.block)) {
+        if (tree_[at].parent == block_ ||
+            (tree_[at].parent != kNoNode && tree_[tree_[at].parent].parent == block_)) {
           whole.insert(word);
         }
       }
     }
     // In a loop what stands before may run after.
-    const bool again = in_loop(p);
+    const bool again = in_loop();
     Variables out;
     for (const auto word : order) {
       const bool known = local.contains(word) || (assigned.contains(word) && python_);
       if (!known) {
-        if (assigned.contains(word) && !declared_inside(p, word)) {
+        if (assigned.contains(word) && !declared_inside(word)) {
           return no(std::string(word) + " belongs to another function or to the file");
         }
         if (!assigned.contains(word)) continue;
       }
-      const bool declared = !python_ && declared_inside(p, word);
+      const bool declared = !python_ && declared_inside(word);
       if (before.contains(word) && !declared) out.in.emplace_back(word);
       if (!assigned.contains(word) || !outside.contains(word)) continue;
       if (declared && again) return no(std::string(word) + " is declared in a loop");
@@ -174,7 +141,7 @@ class Taker {
       out.out.emplace_back(word);
       if (declared) {
         out.declares = true;
-        out.keyword = keyword_of(p, word);
+        out.keyword = keyword_of(word);
       }
     }
     if (!python_ && out.out.size() > 1) {
@@ -185,9 +152,9 @@ class Taker {
 
   // TypeScript: what is written behind the name where the function declares it, or what a plain
   // value makes it.
-  Result<std::string> type_of(const Part& p, const std::string& name) const {
+  Result<std::string> type_of(const std::string& name) const {
     std::string out;
-    for (auto i = p.function + 1; i < tree_[p.function].after; ++i) {
+    for (auto i = function_ + 1; i < tree_[function_].after; ++i) {
       const auto& n = tree_[i];
       const bool parameter = n.type == "required_parameter" || n.type == "optional_parameter";
       if (!parameter && n.type != "variable_declarator") continue;
@@ -212,20 +179,6 @@ class Taker {
     return out;
   }
 
-  [[nodiscard]] std::string_view slice(std::uint32_t i) const {
-    return text_.substr(tree_[i].span.begin, tree_[i].span.size());
-  }
-
- private:
-  static std::string article(std::string_view type) {
-    std::string words(type);
-    std::replace(words.begin(), words.end(), '_', ' ');
-    return (std::string_view("aeiou").find(words[0]) != std::string_view::npos ? "an " : "a ") +
-           words;
-  }
-  [[nodiscard]] bool is_block(std::uint32_t i) const {
-    return tree_[i].type == (python_ ? "block" : "statement_block");
-  }
   [[nodiscard]] bool is_function(std::uint32_t i) const {
     static const Names kAll{"function_definition", "function_declaration", "method_definition",
                             "function_expression", "arrow_function"};
@@ -235,14 +188,14 @@ class Taker {
     static const Names kAll{"for_statement", "while_statement", "for_in_statement", "do_statement"};
     return kAll.contains(tree_[i].type) || (!python_ && tree_[i].type == "switch_statement");
   }
-  [[nodiscard]] bool loop_inside(std::uint32_t i, const Part& p) const {
-    for (auto at = tree_[i].parent; at != kNoNode && at >= p.first; at = tree_[at].parent) {
+  [[nodiscard]] bool loop_inside(std::uint32_t i) const {
+    for (auto at = tree_[i].parent; at != kNoNode && at >= first_; at = tree_[at].parent) {
       if (is_loop(at)) return true;
     }
     return false;
   }
-  [[nodiscard]] bool in_loop(const Part& p) const {
-    for (auto at = p.block; at != p.function; at = tree_[at].parent) {
+  [[nodiscard]] bool in_loop() const {
+    for (auto at = block_; at != function_; at = tree_[at].parent) {
       if (is_loop(at)) return true;
     }
     return false;
@@ -279,33 +232,67 @@ class Taker {
     }
     return kNoNode;
   }
-  [[nodiscard]] std::uint32_t declarator(const Part& p, std::string_view word) const {
-    for (auto i = p.first; i < tree_[p.last].after; ++i) {
+  [[nodiscard]] std::uint32_t declarator(std::string_view word) const {
+    for (auto i = first_; i < tree_[last_].after; ++i) {
       if (tree_[i].type != "variable_declarator") continue;
       const auto name = tree_.child(i, "name");
       if (name != kNoNode && slice(name) == word) return i;
     }
     return kNoNode;
   }
-  [[nodiscard]] bool declared_inside(const Part& p, std::string_view word) const {
-    return !python_ && declarator(p, word) != kNoNode;
+  [[nodiscard]] bool declared_inside(std::string_view word) const {
+    return !python_ && declarator(word) != kNoNode;
   }
-  [[nodiscard]] std::string keyword_of(const Part& p, std::string_view word) const {
-    const auto parent = tree_[declarator(p, word)].parent;
+  [[nodiscard]] std::string keyword_of(std::string_view word) const {
+    const auto parent = tree_[declarator(word)].parent;
     return std::string(slice(parent + 1));
   }
 
-  const SyntaxTree& tree_;
-  std::string_view text_;
-  bool python_;
-  const indexer::Facts& facts_;
-};
+  Result<Extraction> write(const Variables& shared) const {
+    AMBIT_TRY(indent, Statements::indent());
+    const auto outer = indent_before(text_, tree_[top_].span.begin);
+    if (!outer) return no("the function must begin with its line");
+    Extraction out;
+    out.name = unused_name(text_, "extracted");
+    const auto end = std::string(line_end_of(text_));
+    const auto body_indent = *outer + (indent.starts_with('\t') ? "\t" : python_ ? "    " : "  ");
+    auto body = indented_lines(text_, span_, indent, body_indent);
+    const auto returned = joined(shared.out);
+    const std::string stop = python_ ? "" : ";";
+    if (!returned.empty()) body += body_indent + "return " + returned + stop + end;
+    const auto call = out.name + "(" + joined(shared.in) + ")";
+    auto parameters = shared.in;
+    if (typed_) {
+      for (auto& name : parameters) {
+        AMBIT_TRY(type, type_of(name));
+        name += ": " + type;
+      }
+    }
+    const auto definition = python_ ? "def " + call + ":" + end + body + end + end
+                                    : "function " + out.name + "(" + joined(parameters) + ") {" +
+                                          end + body + *outer + "}" + end + end;
+    // In front of what stands around it.
+    const auto place = place_before(top_);
+    out.edits.push_back({{place, place}, definition, 0});
+    std::string use = call + stop;
+    if (!returned.empty()) {
+      use = (shared.declares ? shared.keyword + " " : "") + returned + " = " + use;
+    }
+    out.edits.push_back({span_, use, 0});
+    return out;
+  }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& w : words) out += (out.empty() ? "" : ", ") + w;
-  return out;
-}
+  static std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const auto& w : words) out += (out.empty() ? "" : ", ") + w;
+    return out;
+  }
+
+  const bool python_, typed_;
+  const indexer::Facts& facts_;
+  std::uint32_t function_ = 0;  // the innermost around the selection
+  std::uint32_t top_ = 0;       // the statement of the file around that
+};
 
 }  // namespace
 
@@ -327,57 +314,8 @@ Result<Extraction> extract_function(Language language, std::string_view text, By
   AMBIT_TRY(tree, SyntaxTree::parse(language, text));
   indexer::Extractor extractor;
   AMBIT_TRY(facts, extractor.extract(language, text));
-  const Taker taker(tree, text, python, facts);
-  AMBIT_TRY(part, taker.part(selection));
-  AMBIT_CHECK_OK(taker.check(part));
-  AMBIT_TRY(variables, taker.variables(part));
-  const auto indent = indent_before(text, selection.begin);
-  const auto outer = indent_before(text, tree[part.top].span.begin);
-  const auto line_end = std::min(text.find('\n', selection.end), text.size());
-  const auto behind = text.substr(selection.end, line_end - selection.end);
-  if (!indent || !outer || behind.find_first_not_of(" \t\r") != std::string_view::npos) {
-    return no("the selection must begin and end with its lines");
-  }
-
-  Extraction out;
-  out.name = unused_name(text, "extracted");
-  const auto end = std::string(line_end_of(text));
-  const auto body_indent = *outer + (indent->starts_with('\t') ? "\t" : python ? "    " : "  ");
-  auto body = indented_lines(text, selection, *indent, body_indent);
-  const auto returned = joined(variables.out);
-  const std::string stop = python ? "" : ";";
-  if (!returned.empty()) body += body_indent + "return " + returned + stop + end;
-  const auto call = out.name + "(" + joined(variables.in) + ")";
-  auto parameters = variables.in;
-  if (typed) {
-    for (auto& name : parameters) {
-      AMBIT_TRY(type, taker.type_of(part, name));
-      name += ": " + type;
-    }
-  }
-  const auto definition = python ? "def " + call + ":" + end + body + end + end
-                                 : "function " + out.name + "(" + joined(parameters) + ") {" + end +
-                                       body + *outer + "}" + end + end;
-  // In front of what stands around it, with the comment that belongs to that.
-  auto place = tree[part.top].span.begin;
-  for (auto i = part.top; i > 1;) {
-    // The sibling before.
-    std::uint32_t before = kNoNode;
-    for (auto c = std::uint32_t{1}; c < i; c = tree[c].after) before = c;
-    if (before == kNoNode || tree[before].type != "comment") break;
-    const auto between = text.substr(tree[before].span.end, place - tree[before].span.end);
-    if (std::count(between.begin(), between.end(), '\n') != 1) break;
-    if (!indent_before(text, tree[before].span.begin)) break;
-    place = tree[before].span.begin;
-    i = before;
-  }
-  out.edits.push_back({{place, place}, definition, 0});
-  std::string use = call + stop;
-  if (!returned.empty()) {
-    use = (variables.declares ? variables.keyword + " " : "") + returned + " = " + use;
-  }
-  out.edits.push_back({selection, use, 0});
-  return out;
+  AMBIT_TRY(statements, Statements::find(tree, text, selection, {"block", "statement_block"}));
+  return Taker(std::move(statements), language, facts).run();
 }
 
 }  // namespace ambit::daemon

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "daemon/assists/refactor/extract.h"
-#include "daemon/assists/refactor/site_text.h"
+#include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/tree.h"
 
 namespace ambit::daemon {
@@ -20,17 +20,11 @@ namespace {
 
 using Names = std::set<std::string_view>;
 
-Error no(std::string why) {
-  return make_error(Code::kInvalidArgument, std::move(why));
-}
-
-class GoExtractor {
+class GoExtractor : Statements {
  public:
-  GoExtractor(const SyntaxTree& tree, std::string_view text, ByteSpan selection)
-      : tree_(tree), text_(text), span_(selection) {}
+  explicit GoExtractor(Statements statements) : Statements(std::move(statements)) {}
 
   Result<Extraction> run() {
-    AMBIT_CHECK_OK(find_statements());
     AMBIT_CHECK_OK(find_function());
     AMBIT_CHECK_OK(check());
     AMBIT_CHECK_OK(collect());
@@ -43,41 +37,6 @@ class GoExtractor {
     std::uint32_t site = kNoNode, type = kNoNode;
     bool variadic = false, parameter = false;
   };
-
-  [[nodiscard]] std::string_view slice(std::uint32_t i) const {
-    return text_.substr(tree_[i].span.begin, tree_[i].span.size());
-  }
-  [[nodiscard]] bool is(std::uint32_t i, std::string_view type) const {
-    return i != kNoNode && tree_[i].type == type;
-  }
-  [[nodiscard]] bool selected(ByteSpan s) const {
-    return span_.begin <= s.begin && s.end <= span_.end;
-  }
-
-  Result<void> find_statements() {
-    block_ = tree_.around(span_);
-    while (block_ != kNoNode && tree_[block_].type != "block" &&
-           tree_[block_].type != "statement_list") {
-      block_ = tree_[block_].parent;
-    }
-    if (block_ == kNoNode) return no("select whole statements");
-    if (is(block_, "block") && is(block_ + 2, "statement_list")) block_ += 2;
-    bool begun = false, ended = false;
-    for (const auto c : tree_.children(block_)) {
-      if (!tree_[c].named) continue;
-      if (ended && tree_[c].type != "comment") is_last_ = false;
-      if (tree_[c].span.begin == span_.begin) {
-        first_ = c;
-        begun = true;
-      }
-      if (begun && tree_[c].span.end == span_.end) {
-        last_ = c;
-        ended = true;
-      }
-    }
-    if (!begun || !ended) return no("select whole statements");
-    return {};
-  }
 
   Result<void> find_function() {
     for (auto at = block_; at != kNoNode; at = tree_[at].parent) {
@@ -105,30 +64,16 @@ class GoExtractor {
   Result<void> check() const {
     static const Names kNever{"return_statement", "goto_statement",        "labeled_statement",
                               "defer_statement",  "fallthrough_statement", "func_literal"};
+    AMBIT_CHECK_OK(check_nodes(kNever, {"raw_string_literal", "comment"}));
     for (auto i = first_; i < tree_[last_].after; ++i) {
-      const auto& n = tree_[i];
-      if (n.broken) return no("the selection does not parse");
-      if (kNever.contains(n.type)) {
-        std::string words(n.type);
-        std::replace(words.begin(), words.end(), '_', ' ');
-        return no("the selection holds a " + words);
+      if (is(i, "break_statement")
+              ? !within(i, {"for_statement", "select_statement", "expression_switch_statement",
+                            "type_switch_statement"})
+              : is(i, "continue_statement") && !within(i, {"for_statement"})) {
+        return no("the selection jumps out of itself");
       }
-      if (n.type == "break_statement" || n.type == "continue_statement") {
-        bool inside = false;
-        for (auto at = n.parent; at != kNoNode && at >= first_; at = tree_[at].parent) {
-          const auto& type = tree_[at].type;
-          inside = inside || type == "for_statement" ||
-                   (n.type == "break_statement" &&
-                    (type == "select_statement" || type.ends_with("switch_statement")));
-        }
-        if (!inside) return no("the selection jumps out of itself");
-      }
-      if (n.type == "identifier" && slice(i) == "recover") {
+      if (is(i, "identifier") && slice(i) == "recover") {
         return no("recover means something else in another function");
-      }
-      if ((n.type == "raw_string_literal" || n.type == "comment") &&
-          slice(i).find('\n') != std::string_view::npos) {
-        return no("the selection holds text over several lines, which would be indented");
       }
     }
     // A function with results may have to end in such a statement.
@@ -294,29 +239,21 @@ class GoExtractor {
   }
 
   Result<Extraction> write() const {
-    const auto indent = indent_before(text_, span_.begin);
-    const auto line_end = std::min(text_.find('\n', span_.end), text_.size());
-    const auto behind = text_.substr(span_.end, line_end - span_.end);
-    if (!indent || behind.find_first_not_of(" \t\r") != std::string_view::npos) {
-      return no("the selection must begin and end with its lines");
-    }
+    AMBIT_TRY(indent, Statements::indent());
     Extraction out;
     out.name = unused_name(text_, "extracted");
     const auto end = std::string(line_end_of(text_));
     const auto place = tree_[function_].span.end;
     out.edits.push_back({{place, place},
                          end + end + "func " + out.name + "(" + parameters_ + ") {" + end +
-                             indented_lines(text_, span_, *indent, "\t") + "}",
+                             indented_lines(text_, span_, indent, "\t") + "}",
                          0});
     out.edits.push_back({span_, out.name + "(" + arguments_ + ")", 0});
     return out;
   }
 
-  const SyntaxTree& tree_;
-  const std::string_view text_;
-  const ByteSpan span_;
-  std::uint32_t block_ = kNoNode, first_ = 0, last_ = 0, function_ = kNoNode;
-  bool is_last_ = true, in_loop_ = false;
+  std::uint32_t function_ = kNoNode;
+  bool in_loop_ = false;
   std::map<std::string_view, Variable> variables_;
   std::string parameters_, arguments_;
 };
@@ -325,7 +262,8 @@ class GoExtractor {
 
 Result<Extraction> extract_go_function(std::string_view text, ByteSpan selection) {
   AMBIT_TRY(tree, SyntaxTree::parse(Language::kGo, text));
-  return GoExtractor(tree, text, selection).run();
+  AMBIT_TRY(statements, Statements::find(tree, text, selection, {"block", "statement_list"}));
+  return GoExtractor(std::move(statements)).run();
 }
 
 }  // namespace ambit::daemon

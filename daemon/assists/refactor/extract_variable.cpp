@@ -2,6 +2,7 @@
 #include <set>
 
 #include "daemon/assists/refactor/extract.h"
+#include "daemon/assists/refactor/refusal.h"
 #include "indexer/syntax/tree.h"
 
 namespace ambit::daemon {
@@ -14,10 +15,6 @@ using indexer::SyntaxTree;
 namespace {
 
 using Names = std::set<std::string_view>;
-
-Error no(std::string why) {
-  return make_error(Code::kInvalidArgument, std::move(why));
-}
 
 // What one language's grammar calls things.
 struct Shape {

@@ -15,9 +15,6 @@
 
 namespace ambit::daemon {
 
-// Old path -> new path, files only.
-using Moves = std::map<std::string, std::string>;
-
 class Imports {
  public:
   explicit Imports(const indexer::Snapshot& snapshot);
@@ -47,19 +44,6 @@ class Imports {
   std::set<std::string> paths_, folders_;
   std::multimap<std::string, std::string> by_base_;  // "b.h" -> "a/b.h"
 };
-
-// The edits that keep every import meaning what it means when the files move, per file by its old
-// path. `notes` says what else names the files (build files, documents). kUnsupported for files of
-// other languages, kInvalidArgument where it cannot be exact, each with the place.
-[[nodiscard]] Result<std::vector<PlanFile>> import_edits(const indexer::Snapshot& snapshot,
-                                                         const Moves& moves,
-                                                         std::vector<std::string>& notes,
-                                                         std::stop_token stop = {});
-
-// "move FILE to FILE": the files move, with import_edits().
-[[nodiscard]] Result<PlanStep> plan_file_moves(const indexer::Snapshot& snapshot,
-                                               const Moves& moves, std::vector<std::string>& notes,
-                                               std::stop_token stop = {});
 
 // "a/b/../c" -> "a/c"; nullopt above the root.
 [[nodiscard]] std::optional<std::string> normal_path(std::string_view path);

@@ -67,10 +67,12 @@ Result<std::string> Journal::apply(const ChangeSet& changes, const ApplyRequest&
   AMBIT_TRY(lock, JournalLock::take(folder_));
   AMBIT_TRY(recovered, recover_locked());
   JournalEntry e;
-  e.id = new_entry_id();
+  const auto known = ids();
+  e.id = new_entry_id(known.empty() ? "" : known.front());
   e.plan = request.plan;
   e.title = request.title;
   e.undoes = request.undoes;
+  e.part = request.part;
   e.created = static_cast<std::int64_t>(std::time(nullptr));
   std::vector<FileState> expected;
   std::vector<FileChange> editor_changes;
@@ -202,15 +204,19 @@ Result<void> Journal::finish(JournalEntry& e, const std::vector<FileState>* expe
   return save(e);
 }
 
-Result<std::vector<JournalEntry>> Journal::list(std::size_t limit) const {
-  std::vector<std::string> ids;
+std::vector<std::string> Journal::ids() const {
+  std::vector<std::string> out;
   std::error_code ec;
   for (fs::directory_iterator it(folder_, ec), end; !ec && it != end; it.increment(ec)) {
-    if (is_entry_id(it->path().filename().string())) ids.push_back(it->path().filename().string());
+    if (is_entry_id(it->path().filename().string())) out.push_back(it->path().filename().string());
   }
-  std::sort(ids.rbegin(), ids.rend());
+  std::sort(out.rbegin(), out.rend());
+  return out;
+}
+
+Result<std::vector<JournalEntry>> Journal::list(std::size_t limit) const {
   std::vector<JournalEntry> out;
-  for (const auto& id : ids) {
+  for (const auto& id : ids()) {
     if (out.size() >= limit) break;
     if (auto e = load(id, false)) out.push_back(std::move(*e));
   }
@@ -227,7 +233,7 @@ Result<JournalEntry> Journal::entry(const std::string& id) const {
     if (e.state != EntryState::kApplied) continue;
     if (id.empty()) {
       if (!e.undoes.empty()) {
-        undone.insert(e.undoes);
+        if (!e.part) undone.insert(e.undoes);
         continue;
       }
       if (!undone.contains(e.id)) return load(e.id, true);

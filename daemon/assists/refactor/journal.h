@@ -49,6 +49,7 @@ struct JournalEntry {
   std::string plan;          // the plan that it carried out, "" when none
   std::string title;         // the instruction
   std::string undoes;        // the entry that it takes back, "" when none
+  bool part = false;         // only some hunks of that
   std::int64_t created = 0;  // seconds since 1970
   EntryState state = EntryState::kPrepared;
   std::vector<JournalFile> files;    // contents only from Journal::entry()
@@ -57,6 +58,7 @@ struct JournalEntry {
 
 struct ApplyRequest {
   std::string title, plan, undoes;
+  bool part = false;  // of what it undoes, some hunks only
   // These paths are open in the editor: `editor` changes them, and the disk stays as it is. Called
   // once, when everything else that can fail has been done; an error takes all back.
   std::set<std::string> in_editor;
@@ -84,8 +86,8 @@ class Journal {
 
   // Newest first, without contents; at most `limit`.
   [[nodiscard]] Result<std::vector<JournalEntry>> list(std::size_t limit = 100) const;
-  // By its id, or the newest applied one of that plan; "": the newest applied that was not taken
-  // back. kNotFound; kCorrupt when the bytes on disk are not those that were written.
+  // By its id, or the newest applied one of that plan; "": the newest applied of which something
+  // was not taken back. kNotFound; kCorrupt when the bytes on disk are not those that were written.
   [[nodiscard]] Result<JournalEntry> entry(const std::string& id) const;
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -94,6 +96,7 @@ class Journal {
  private:
   Journal(WorkTree tree, std::filesystem::path folder, DiskPoint point)
       : tree_(std::move(tree)), folder_(std::move(folder)), point_(std::move(point)) {}
+  [[nodiscard]] std::vector<std::string> ids() const;  // newest first
   [[nodiscard]] Result<void> save(const JournalEntry& entry);
   [[nodiscard]] Result<JournalEntry> load(const std::string& id, bool contents) const;
   [[nodiscard]] Result<void> finish(JournalEntry& entry, const std::vector<FileState>* expected);
@@ -133,7 +136,7 @@ struct EntryHunk {
 };
 [[nodiscard]] Result<std::vector<EntryHunk>> hunks_of(const JournalEntry& entry);
 // current: the text of a path as the user has it now (buffer before disk), nullopt when there is no
-// such file. hunks: only these numbers; empty: all.
+// such file. hunks: only these numbers; empty: all. kInvalidArgument for a number too high.
 [[nodiscard]] Result<Undo> plan_undo(
     const JournalEntry& entry,
     const std::function<Result<std::optional<std::string>>(const std::string&)>& current,

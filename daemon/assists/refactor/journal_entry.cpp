@@ -77,7 +77,7 @@ std::string bytes_of(const json& value) {
 
 }  // namespace
 
-std::string new_entry_id() {
+std::string new_entry_id(const std::string& newest) {
   const auto now = std::chrono::system_clock::now();
   const auto seconds = std::chrono::system_clock::to_time_t(now);
   const auto ms =
@@ -89,7 +89,15 @@ std::string new_entry_id() {
   std::random_device random;
   std::snprintf(text.data() + n, text.size() - n, "%03d-%04x", static_cast<int>(ms),
                 random() & 0xFFFFU);
-  return text.data();
+  if (newest < text.data()) return text.data();
+  // Two of one millisecond, or a clock that was set back: one more than the newest, digit by digit.
+  auto next = newest;
+  for (auto i = next.rfind('-'); i-- > 0;) {
+    if (next[i] == '-') continue;
+    if (next[i]++ != '9') break;
+    next[i] = '0';
+  }
+  return next;
 }
 
 bool is_entry_id(std::string_view id) {
@@ -120,6 +128,7 @@ std::string entry_text(const JournalEntry& e, const fs::path& root) {
                  {"plan", e.plan},
                  {"title", bytes_json(e.title)},
                  {"undoes", e.undoes},
+                 {"part", e.part},
                  {"created", e.created},
                  {"state", state->second},
                  {"files", std::move(files)},
@@ -146,6 +155,7 @@ Result<JournalEntry> parse_entry(const std::string& id, const std::string& text,
     out.plan = all.at("plan");
     out.title = bytes_of(all.at("title"));
     out.undoes = all.at("undoes");
+    out.part = all.value("part", false);
     out.created = all.at("created");
     const auto name = all.at("state").get<std::string>();
     const auto state = std::find_if(kStates.begin(), kStates.end(),

@@ -10,7 +10,8 @@
 
 namespace ambit::daemon {
 
-[[nodiscard]] std::string new_entry_id();  // sorts by time
+// Sorts by time, and behind `newest` whatever the clock says.
+[[nodiscard]] std::string new_entry_id(const std::string& newest);
 [[nodiscard]] bool is_entry_id(std::string_view id);
 
 // entry.json of an entry in the journal of `root`.

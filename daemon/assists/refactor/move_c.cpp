@@ -25,10 +25,6 @@ using indexer::SyntaxTree;
 
 namespace {
 
-Error no(const std::string& why) {
-  return make_error(Code::kInvalidArgument, why);
-}
-
 class CMover {
  public:
   CMover(const Snapshot& snapshot, const Symbol& symbol, const std::string& to)

@@ -5,11 +5,11 @@
 
 #include "daemon/assists/refactor/imports.h"
 #include "daemon/assists/refactor/module_imports.h"
+#include "daemon/assists/refactor/module_text.h"
 #include "daemon/assists/refactor/move.h"
 #include "daemon/assists/refactor/rename.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "daemon/assists/refactor/source_file.h"
-#include "indexer/syntax/tree.h"
 
 namespace ambit::daemon {
 
@@ -18,7 +18,6 @@ using indexer::Language;
 using indexer::Snapshot;
 using indexer::Symbol;
 using indexer::SymbolKind;
-using indexer::SyntaxTree;
 
 namespace {
 
@@ -29,6 +28,7 @@ class Mover {
         imports_(snapshot),
         symbol_(std::move(symbol)),
         to_(std::move(to)),
+        writer_(imports_, from_),
         order_(snapshot, imports_) {}
 
   Result<PlanStep> plan(std::stop_token stop) {
@@ -126,18 +126,6 @@ class Mover {
     return {};
   }
 
-  [[nodiscard]] std::string import_line(const std::string& importer, const std::string& target,
-                                        const std::string& name, const std::string& local) const {
-    const auto as = name == local ? name : name + " as " + local;
-    if (python_) return "from " + imports_.python_module(target) + " import " + as;
-    const auto quote = from_.text.find("from \"") != std::string::npos ? "\"" : "'";
-    const auto end = from_.text.find(std::string(quote) + ";") != std::string::npos ? ";" : "";
-    // In the style of an import without an extension.
-    const auto words = imports_.words_for(importer, "x/none.ts", "'./none'", importer, target);
-    auto module = words ? words->substr(1, words->size() - 2) : std::string();
-    return "import { " + as + " } from " + quote + module + quote + end;
-  }
-
   // Lines that the new home needs: what the definition uses of its file, and of that file's
   // imports.
   Result<std::vector<std::string>> needed_imports() {
@@ -191,7 +179,7 @@ class Mover {
       }
       needs_source_ = true;
       needed_files_.insert(symbol_.path);
-      out.push_back(import_line(to_, symbol_.path, name, name));
+      out.push_back(writer_.line(to_, symbol_.path, name, name));
     }
     for (const auto& i : from_.facts.imports) {
       if (inside(i.statement, span_)) continue;
@@ -228,30 +216,21 @@ class Mover {
                               symbol_.path + " imports " + local +
                                   " in a way that cannot be moved: " + std::string(words));
           }
-          out.push_back(plain ? std::string(words) : single(words, module, name, local));
+          out.push_back(plain ? std::string(words)
+                              : writer_.same_module(words, module, name, local));
         } else if (target->ends_with('/')) {
           out.push_back("from " +
                         imports_.python_module(*target + "x.py")
                             .substr(0, imports_.python_module(*target + "x.py").size() - 2) +
                         " import " + (name == local ? name : name + " as " + local));
         } else {
-          out.push_back(import_line(to_, *target, name, local));
+          out.push_back(writer_.line(to_, *target, name, local));
         }
       }
     }
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
-  }
-
-  // One name of an import of something outside of the repository.
-  [[nodiscard]] std::string single(std::string_view words, const std::string& module,
-                                   const std::string& name, const std::string& local) const {
-    const auto as = name == local ? name : name + " as " + local;
-    if (python_) return "from " + module + " import " + as;
-    const bool types = words.starts_with("import type");
-    return std::string(types ? "import type { " : "import { ") + as + " } from " + module +
-           (words.ends_with(';') ? ";" : "");
   }
 
   [[nodiscard]] bool target_imports(const std::string& local, const std::string& path) const {
@@ -313,61 +292,10 @@ class Mover {
         if (words.starts_with("export")) return refusal(f.path, line, "exports it again");
         if (place_of(f, i) == ImportPlace::kTop) users_.insert(f.path);
         const bool types = !python_ && words.starts_with("import type");
-        auto added = f.path == to_ ? std::string() : import_line(f.path, to_, name, local);
+        auto added = f.path == to_ ? std::string() : writer_.line(f.path, to_, name, local);
         if (types && !added.empty()) added.replace(0, 6, "import type");
-        AMBIT_CHECK_OK(replace_import(f, i, bound, name, local, added, line));
+        AMBIT_CHECK_OK(replace_imported_name(f, bound, local, added, edits_));
       }
-    }
-    return {};
-  }
-
-  // Takes one name out of an import, and puts a statement beside it.
-  Result<void> replace_import(const SourceFile& f, const indexer::Import& i, const Bound& bound,
-                              const std::string& name, const std::string& local,
-                              const std::string& added, std::uint32_t line) {
-    if (bound.names.size() == 1) {
-      auto span = i.statement;
-      if (added.empty()) {
-        while (span.end < f.text.size() && f.text[span.end] != '\n') ++span.end;
-        if (span.end < f.text.size()) ++span.end;
-      }
-      edit(f, span, added);
-      return {};
-    }
-    const auto words = f.slice(i.statement);
-    const auto as = name == local ? name : name + " as " + local;
-    auto at = words.find(as);
-    for (; at != std::string_view::npos; at = words.find(as, at + 1)) {
-      const bool begins = !word_byte(words[at - 1]);
-      const bool ends = at + as.size() >= words.size() || !word_byte(words[at + as.size()]);
-      // Behind the module in Python, in front of it elsewhere.
-      const bool behind = at > i.module.end - i.statement.begin;
-      if (begins && ends && behind == python_) break;
-    }
-    if (at == std::string_view::npos) return refusal(f.path, line, "is written in an unusual way");
-    auto begin = at, end = at + as.size();
-    while (end < words.size() && (words[end] == ' ' || words[end] == '\n')) ++end;
-    if (end < words.size() && words[end] == ',') {
-      ++end;
-      while (end < words.size() && words[end] == ' ') ++end;
-    } else {
-      end = at + as.size();
-      while (begin > 0 && (words[begin - 1] == ' ' || words[begin - 1] == '\n')) --begin;
-      if (begin == 0 || words[begin - 1] != ',')
-        return refusal(f.path, line, "is written in an unusual way");
-      --begin;
-    }
-    const auto from = i.statement.begin;
-    edit(f, {from + static_cast<std::uint32_t>(begin), from + static_cast<std::uint32_t>(end)}, "");
-    if (!added.empty()) {
-      auto begin_of_line = i.statement.begin;
-      while (begin_of_line > 0 && f.text[begin_of_line - 1] != '\n') --begin_of_line;
-      const auto indent = f.text.substr(begin_of_line, i.statement.begin - begin_of_line);
-      if (indent.find_first_not_of(" \t") != std::string::npos) {
-        return refusal(f.path, line, "has an import behind something else on its line");
-      }
-      edit(f, {i.statement.end, i.statement.end},
-           std::string(line_end_of(f.text)) + indent + added);
     }
     return {};
   }
@@ -395,10 +323,10 @@ class Mover {
     }
     edit(from_, with_gap(from_, span_), "");
     if (used) {
-      const auto line = import_line(symbol_.path, to_, symbol_.name, symbol_.name);
+      const auto line = writer_.line(symbol_.path, to_, symbol_.name, symbol_.name);
       const auto end = std::string(line_end_of(text));
       users_.insert(symbol_.path);
-      if (const auto* last = last_import(from_)) {
+      if (const auto* last = last_top_import(from_)) {
         const auto at =
             static_cast<std::uint32_t>(std::min(text.find('\n', last->statement.end), text.size()));
         edit(from_, {at, at}, end + line);
@@ -408,46 +336,6 @@ class Mover {
       }
     }
     return {};
-  }
-
-  // The last one in front of all functions and classes.
-  static const indexer::Import* last_import(const SourceFile& f) {
-    const indexer::Import* out = nullptr;
-    for (const auto& i : f.facts.imports) {
-      const bool behind =
-          std::any_of(f.facts.definitions.begin(), f.facts.definitions.end(),
-                      [&](const indexer::Definition& d) {
-                        return d.span.begin < i.statement.begin &&
-                               (d.kind == SymbolKind::kFunction || d.kind == SymbolKind::kClass);
-                      });
-      if (place_of(f, i) == ImportPlace::kTop && !behind) out = &i;
-    }
-    return out;
-  }
-
-  // Behind the line "from __future__ import …", which stays the first; 0 without one.
-  static std::uint32_t behind_future(const SourceFile& f) {
-    for (std::size_t at = f.text.find("from __future__"); at != std::string::npos;
-         at = f.text.find("from __future__", at + 1)) {
-      if (at > 0 && f.text[at - 1] != '\n') continue;
-      const auto end = f.text.find('\n', at);
-      return static_cast<std::uint32_t>(end == std::string::npos ? f.text.size() : end + 1);
-    }
-    return 0;
-  }
-
-  // Behind the comment and doc string that a file begins with.
-  [[nodiscard]] std::uint32_t first_line(const SourceFile& f) const {
-    if (const auto at = behind_future(f); python_ && at > 0) return at;
-    const auto tree = SyntaxTree::parse(indexer::language_of(f.path), f.text);
-    if (!tree) return 0;
-    for (const auto c : tree->children(0)) {
-      const auto& n = (*tree)[c];
-      const bool doc = python_ && n.type == "expression_statement" && c + 1 < n.after &&
-                       (*tree)[c + 1].type == "string" && (*tree)[c + 1].after == n.after;
-      if (n.type != "comment" && n.type != "hash_bang_line" && !doc) return n.span.begin;
-    }
-    return 0;
   }
 
   void change_target(const std::vector<std::string>& head) {
@@ -494,6 +382,7 @@ class Mover {
   std::optional<SourceFile> target_;
   ByteSpan span_;
   std::set<std::string> needed_files_, users_;  // that the target, and who imports the target
+  ImportWriter writer_;
   ReadOrder order_;
   FileEdits edits_;
 };

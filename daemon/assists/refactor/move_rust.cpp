@@ -4,11 +4,11 @@
 // field or method is out of its reach; and traits that its method calls need are brought along.
 // Rust refuses to build what was missed, so this asks for what would change a meaning first.
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "daemon/assists/refactor/move.h"
 #include "daemon/assists/refactor/rust_module.h"
+#include "daemon/assists/refactor/rust_traits.h"
 #include "daemon/assists/refactor/site_text.h"
 
 namespace ambit::daemon {
@@ -21,45 +21,7 @@ using indexer::SymbolKind;
 
 namespace {
 
-using Names = std::set<std::string, std::less<>>;
-
-Error no(const std::string& why) {
-  return make_error(Code::kInvalidArgument, why);
-}
-
-// Traits of the standard library that are imported for their methods.
-struct KnownTrait {
-  std::string_view name, methods;  // separated by spaces
-};
-constexpr std::array kTraits{
-    KnownTrait{"Read",
-               "read read_to_end read_to_string read_exact bytes chain take by_ref read_buf"},
-    KnownTrait{"Write", "write write_all flush write_fmt write_str write_char by_ref"},
-    KnownTrait{"BufRead", "read_line lines read_until split fill_buf consume has_data_left"},
-    KnownTrait{"Seek", "seek rewind stream_position"},
-    KnownTrait{"FromStr", "from_str"},
-    KnownTrait{"Hash", "hash hash_slice"},
-    KnownTrait{"Hasher", "finish write write_u8 write_u16 write_u32 write_u64 write_usize"},
-    KnownTrait{"BuildHasher", "build_hasher hash_one"},
-    KnownTrait{"Borrow", "borrow"},
-    KnownTrait{"BorrowMut", "borrow_mut"},
-    KnownTrait{"Deref", "deref"},
-    KnownTrait{"DerefMut", "deref_mut"},
-    KnownTrait{"Display", "fmt"},
-    KnownTrait{"Debug", "fmt"},
-    KnownTrait{"Any", "type_id"},
-    KnownTrait{"Error", "source description"},
-    KnownTrait{"ToSocketAddrs", "to_socket_addrs"},
-    KnownTrait{"Future", "poll"},
-    KnownTrait{"Index", "index"},
-    KnownTrait{"IndexMut", "index_mut"},
-    KnownTrait{"Add", "add"},
-    KnownTrait{"Sub", "sub"},
-    KnownTrait{"Mul", "mul"},
-    KnownTrait{"Div", "div"},
-    KnownTrait{"Not", "not"},
-    KnownTrait{"Neg", "neg"},
-};
+using Names = RustNames;
 
 class RustMover {
  public:
@@ -297,7 +259,7 @@ class RustMover {
     }
     const bool same = path.ends_with("::" + name) || path == name;
     if (path == name) return {};  // a crate: its name is known everywhere
-    for (const auto& method : methods_of(path)) {
+    for (const auto& method : rust_trait_methods(snapshot_, path)) {
       if (target_.source.text.find("." + method + "(") != std::string::npos) {
         return no(to_ + " calls a method " + method + ", and " + path + " would bring another");
       }
@@ -324,7 +286,7 @@ class RustMover {
           (use.name != "_" && (last[0] < 'A' || last[0] > 'Z'))) {
         continue;
       }
-      if (!may_need(use, last)) continue;
+      if (!may_need_trait(snapshot_, use, members_)) continue;
       const bool there = std::any_of(target_.uses.begin(), target_.uses.end(),
                                      [&](const RustUse& u) { return u.path == use.path; });
       if (there) continue;
@@ -337,42 +299,6 @@ class RustMover {
     return {};
   }
 
-  // Of a trait that is known, else none.
-  [[nodiscard]] Names methods_of(const std::string& path) const {
-    const auto last = path.substr(path.rfind(':') + 1);
-    Names out;
-    if (!path.starts_with("crate")) {
-      for (const auto& t : kTraits) {
-        if (t.name != last) continue;
-        for (std::size_t at = 0; at < t.methods.size();) {
-          const auto end = std::min(t.methods.find(' ', at), t.methods.size());
-          out.emplace(t.methods.substr(at, end - at));
-          at = end + 1;
-        }
-      }
-      return out;
-    }
-    for (const auto& s : snapshot_.definitions(last, 100)) {
-      if (s.kind != SymbolKind::kTrait) continue;
-      for (const auto& inner : snapshot_.symbols_in(s.path)) {
-        if (inside(inner.span, s.span) && inner.name != last) out.insert(inner.name);
-      }
-    }
-    return out;
-  }
-
-  [[nodiscard]] bool may_need(const RustUse& use, const std::string& last) const {
-    const auto methods = methods_of(use.path);
-    if (!methods.empty()) {
-      return std::any_of(members_.begin(), members_.end(),
-                         [&](const auto& m) { return methods.contains(m); });
-    }
-    if (use.path.starts_with("crate")) return snapshot_.definitions(last, 1).empty();
-    const bool own = use.path.starts_with("std::") || use.path.starts_with("core::") ||
-                     use.path.starts_with("alloc::");
-    return !own || use.name == "_" || last.ends_with("Ext");
-  }
-
   // A use of the old module, if anybody there or outside may look for it.
   void leave() {
     const auto& f = from_.source;
@@ -380,7 +306,7 @@ class RustMover {
     if (!is_looked_for()) return;
     const auto line = (visibility_.empty() ? "" : visibility_ + " ") + "use " + target_.path +
                       "::" + symbol_.name;
-    add_lines(from_, {line});
+    add_rust_uses(from_, {line}, edits_);
   }
 
   // Private things are found by the module itself and those in it.
@@ -398,33 +324,6 @@ class RustMover {
     return false;
   }
 
-  // Behind the imports of a module, else behind what it begins with.
-  void add_lines(const RustModule& m, const std::set<std::string>& lines) {
-    if (lines.empty()) return;
-    const auto& f = m.source;
-    std::optional<std::uint32_t> use;
-    std::uint32_t head = 0;
-    bool begun = false;
-    for (const auto c : f.tree->children(0)) {
-      const auto& n = (*f.tree)[c];
-      const auto words = f.slice(c);
-      if (n.type == "use_declaration") use = n.span.end;
-      begun = begun || (n.type != "inner_attribute_item" && n.type != "extern_crate_declaration" &&
-                        !words.starts_with("//!") && !words.starts_with("/*!"));
-      if (!begun) head = n.span.end;
-    }
-    const auto& text = f.text;
-    auto at = use.value_or(head);
-    if (at > 0 && text[at - 1] != '\n') {
-      at = static_cast<std::uint32_t>(std::min(text.find('\n', at), text.size() - 1) + 1);
-    }
-    const auto end = std::string(line_end_of(text));
-    std::string out;
-    for (const auto& line : lines) out += line + ";" + end;
-    if (!use) out = (at > 0 ? end : "") + out + (text.substr(at).starts_with("\n") ? "" : end);
-    edits_.edit(f, {at, at}, out);
-  }
-
   void arrive() {
     const auto& f = target_.source;
     const auto& n = tree()[node_];
@@ -434,7 +333,7 @@ class RustMover {
     } else if (visibility_ == "pub(super)" || visibility_ == "pub(self)") {
       body.replace(n.span.begin - span_.begin, visibility_.size(), "pub(crate)");
     }
-    add_lines(target_, lines_);
+    add_rust_uses(target_, lines_, edits_);
     // In front of the module of its tests.
     const auto size = static_cast<std::uint32_t>(f.text.size());
     auto at = size, attribute = size;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "daemon/assists/refactor/imports.h"
 #include "daemon/assists/refactor/move.h"
+#include "daemon/assists/refactor/move_files.h"
 #include "daemon/assists/refactor/signature.h"
 
 namespace ambit::daemon {

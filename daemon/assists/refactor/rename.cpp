@@ -5,6 +5,7 @@
 
 #include "daemon/assists/refactor/edits.h"
 #include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/rename_target.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "daemon/assists/refactor/visibility.h"
 #include "indexer/git/repository.h"
@@ -14,87 +15,6 @@ namespace ambit::daemon {
 using indexer::Language;
 using indexer::Symbol;
 using indexer::SymbolKind;
-
-namespace {
-
-constexpr std::size_t kMaxDefinitions = 4000;
-
-bool is_type(SymbolKind k) {
-  return k == SymbolKind::kClass || k == SymbolKind::kStruct || k == SymbolKind::kInterface ||
-         k == SymbolKind::kEnum || k == SymbolKind::kTypeAlias || k == SymbolKind::kTrait ||
-         k == SymbolKind::kUnion;
-}
-bool is_member(const Symbol& s) {
-  return !s.scope.empty() && (s.kind == SymbolKind::kMethod || s.kind == SymbolKind::kField ||
-                              s.kind == SymbolKind::kProperty);
-}
-
-std::string shown(const Symbol& s) {
-  return s.path + ":" + std::to_string(s.line + 1) + ":" + std::to_string(s.column + 1) + " (" +
-         std::string(to_string(s.kind)) + " " +
-         (s.scope.empty()
-              ? ""
-              : s.scope +
-                    std::string(indexer::language_info(indexer::language_of(s.path)).separator)) +
-         s.name + ")";
-}
-
-std::string qualified(const Symbol& s) {
-  if (s.scope.empty()) return s.name;
-  return s.scope + std::string(indexer::language_info(indexer::language_of(s.path)).separator) +
-         s.name;
-}
-
-// Two definitions are one symbol: declared and defined, overloads, re-opened namespaces.
-bool same_symbol(const Symbol& a, const Symbol& b) {
-  if (!same_family(indexer::language_of(a.path), indexer::language_of(b.path))) return false;
-  if (a.path != b.path && (!a.exported || !b.exported)) return false;
-  if (a.scope == b.scope) return is_member(a) == is_member(b);
-  // A C++ definition outside its class names the class, and leaves out the namespaces around it.
-  const auto ends = [](const std::string& longer, const std::string& shorter) {
-    return !shorter.empty() && longer.size() > shorter.size() && longer.ends_with(shorter) &&
-           longer[longer.size() - shorter.size() - 1] == ':';
-  };
-  return ends(a.scope, b.scope) || ends(b.scope, a.scope);
-}
-
-std::vector<Symbol> named(const indexer::Snapshot& snapshot, const std::string& name) {
-  return snapshot.definitions(name, kMaxDefinitions);
-}
-
-// Names of the classes that this class inherits from, or that inherit from it, to any depth.
-void add_relatives(const indexer::Snapshot& snapshot, std::set<std::string>& classes,
-                   const std::vector<Symbol>& methods) {
-  const auto bases_of = [&](const std::string& name) {
-    std::set<std::string> out;
-    for (const auto& d : snapshot.definitions(name, 50)) {
-      if (!is_type(d.kind)) continue;
-      for (const auto& r : snapshot.references_in(d.path)) {
-        if (r.kind == indexer::ReferenceKind::kInherit && d.name_span.end <= r.span.begin &&
-            r.span.end <= std::min(d.span.end, d.name_span.end + 400)) {
-          out.insert(r.name);
-        }
-      }
-    }
-    return out;
-  };
-  std::set<std::string> candidates;
-  for (const auto& m : methods) candidates.insert(last_name(m.scope));
-  std::map<std::string, std::set<std::string>> bases;
-  for (const auto& c : candidates) bases[c] = bases_of(c);
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (const auto& [c, above] : bases) {
-      const bool in = classes.contains(c);
-      for (const auto& b : above) {
-        if (in && candidates.contains(b) && classes.insert(b).second) grown = true;
-        if (!in && classes.contains(b) && classes.insert(c).second) grown = true;
-      }
-    }
-  }
-}
-
-}  // namespace
 
 std::string_view to_string(Place place) {
   switch (place) {
@@ -113,88 +33,6 @@ bool same_family(Language a, Language b) {
 }
 
 namespace {
-
-Result<std::vector<Symbol>> choose(const indexer::Snapshot& snapshot, const RenameTarget& target,
-                                   std::vector<Symbol>& all) {
-  std::string name = target.name, scope;
-  if (const auto at = name.find_last_of(":."); at != std::string::npos) {
-    scope = name.substr(0, at);
-    while (scope.ends_with(':')) scope.pop_back();
-    name = name.substr(at + 1);
-  }
-  std::vector<Symbol> chosen;
-  if (!target.path.empty()) {
-    const auto found = snapshot.resolve(target.path, target.offset);
-    if (found.empty()) {
-      return make_error(Code::kNotFound, "there is no symbol at this place of " + target.path);
-    }
-    const auto& best = found[0].symbol;
-    if (!name.empty() && best.name != name) {
-      return make_error(Code::kNotFound,
-                        "the name at this place is " + best.name + ", not " + name);
-    }
-    all = named(snapshot, best.name);
-    chosen.push_back(best);
-  } else {
-    all = named(snapshot, name);
-    for (const auto& s : all) {
-      const bool in_scope = scope.empty() || s.scope == scope ||
-                            (s.scope.size() > scope.size() && s.scope.ends_with(scope) &&
-                             !word_byte(s.scope[s.scope.size() - scope.size() - 1]));
-      if (in_scope) chosen.push_back(s);
-    }
-    // A bare name is first of all a function, type or variable, and only then somebody's member.
-    if (scope.empty() &&
-        std::any_of(chosen.begin(), chosen.end(), [](const Symbol& s) { return !is_member(s); })) {
-      std::erase_if(chosen, [](const Symbol& s) { return is_member(s); });
-    }
-    // A constructor goes with its class.
-    std::erase_if(chosen, [&](const Symbol& s) {
-      return last_name(s.scope) == s.name && chosen.size() > 1 &&
-             std::any_of(chosen.begin(), chosen.end(), [&](const Symbol& c) {
-               return is_type(c.kind) && qualified(c) == s.scope;
-             });
-    });
-    if (chosen.empty()) {
-      return make_error(Code::kNotFound,
-                        "the index knows no symbol " + target.name +
-                            "; `ambit index search` looks for text, `ambit index symbols` lists");
-    }
-  }
-  // Bodies speak for the symbol; a file may only announce it.
-  std::stable_sort(chosen.begin(), chosen.end(), [](const Symbol& a, const Symbol& b) {
-    return a.declaration_only < b.declaration_only;
-  });
-  std::vector<Symbol> group{chosen[0]};
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (const auto& s : all) {
-      const auto is = [&](const Symbol& g) {
-        return g.path == s.path && g.name_span == s.name_span;
-      };
-      if (std::any_of(group.begin(), group.end(), is)) continue;
-      if (std::any_of(group.begin(), group.end(),
-                      [&](const Symbol& g) { return same_symbol(g, s); })) {
-        group.push_back(s);
-        grown = true;
-      }
-    }
-  }
-  std::string others;
-  std::size_t count = 0;
-  for (const auto& s : chosen) {
-    const auto is = [&](const Symbol& g) { return g.path == s.path && g.name_span == s.name_span; };
-    if (std::any_of(group.begin(), group.end(), is)) continue;
-    if (++count <= 8) others += "; " + shown(s);
-  }
-  if (count > 0) {
-    return make_error(
-        Code::kInvalidArgument,
-        std::to_string(count + 1) + " symbols are called " + target.name +
-            ": say which by its scope or with --at FILE:LINE:COL: " + shown(group[0]) + others);
-  }
-  return group;
-}
 
 Result<ParsedFile> parse(const indexer::Snapshot& snapshot, indexer::Extractor& extractor,
                          const indexer::FileInfo& info) {
@@ -282,14 +120,14 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
                            const std::string& new_name, const std::vector<std::string>& paths,
                            std::stop_token stop) {
   std::vector<Symbol> all;
-  AMBIT_TRY(chosen, choose(snapshot, target, all));
+  AMBIT_TRY(chosen, choose_symbol(snapshot, target, all));
   RenameGroup g;
   g.definitions = std::move(chosen);
   const auto first = g.definitions[0];
   g.name = first.name.starts_with('~') ? first.name.substr(1) : first.name;
   const auto info = snapshot.file(first.path);
   g.language = info ? info->language : indexer::language_of(first.path);
-  g.type = is_type(first.kind);
+  g.type = is_type_kind(first.kind);
   g.member = is_member(first) || (first.kind == SymbolKind::kConstructor);
   g.file_local = !first.exported && !g.member && !first.declaration_only;
   if (first.name == new_name) {
@@ -328,7 +166,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
   if (g.type) {
     // Constructors and destructors carry the name of their class.
     const auto with = [&](const std::string& name) {
-      for (const auto& s : named(snapshot, name)) {
+      for (const auto& s : definitions_of(snapshot, name)) {
         if (!in_group(s) && last_name(s.scope) == g.name &&
             same_family(indexer::language_of(s.path), g.language)) {
           g.definitions.push_back(s);
@@ -340,7 +178,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
   }
   // The index of the new name: is it taken where the symbol lives?
   if (!local) {
-    for (const auto& s : named(snapshot, new_name)) {
+    for (const auto& s : definitions_of(snapshot, new_name)) {
       if (!same_family(indexer::language_of(s.path), g.language)) continue;
       for (const auto& d : g.definitions) {
         const bool apart = s.path != d.path && (!s.exported || !d.exported);
@@ -355,7 +193,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
                             ? folder(s.path) != folder(d.path)
                             : s.path != d.path);
         if (s.scope == d.scope && !apart && !elsewhere) {
-          return make_error(Code::kInvalidArgument, new_name + " is taken: " + shown(s));
+          return make_error(Code::kInvalidArgument, new_name + " is taken: " + shown_place(s));
         }
       }
     }
@@ -368,7 +206,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
   }
   out.old_name = g.name;
   out.new_name = new_name;
-  out.symbol = local ? g.name : qualified(first);
+  out.symbol = local ? g.name : qualified_name(first);
   indexer::Extractor extractor;
   Visibility visibility(snapshot, g);
   const auto below = [&](const std::string& path) {

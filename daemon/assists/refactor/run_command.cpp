@@ -65,21 +65,32 @@ Result<CommandRun> run_command(const std::vector<std::string>& words,
   bool cancelled = false, ended = false;
   int status = 0;
   char buffer[1 << 14];
+  // Takes what is there; false at the end of the output.
+  const auto read_some = [&] {
+    const auto n = ::read(ends[0], buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) return true;
+    if (n <= 0) return false;
+    out.output.append(buffer, static_cast<std::size_t>(n));
+    if (out.output.size() > 2 * kKeepOutput) {
+      out.output.erase(0, out.output.size() - kKeepOutput);
+    }
+    return true;
+  };
+  const auto readable = [&](int wait_ms) {
+    pollfd p{ends[0], POLLIN, 0};
+    return ::poll(&p, 1, wait_ms) > 0;
+  };
   for (;;) {
     if (stop.stop_requested()) cancelled = true;
     if (seconds() > static_cast<double>(timeout_s)) out.timed_out = true;
     if (cancelled || out.timed_out) break;
-    pollfd p{ends[0], POLLIN, 0};
-    if (::poll(&p, 1, 100) > 0) {
-      const auto n = ::read(ends[0], buffer, sizeof buffer);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      out.output.append(buffer, static_cast<std::size_t>(n));
-      if (out.output.size() > 2 * kKeepOutput) {
-        out.output.erase(0, out.output.size() - kKeepOutput);
-      }
+    if (readable(100)) {
+      if (!read_some()) break;
     } else if (::waitpid(child, &status, WNOHANG) == child) {
       ended = true;  // something that it left behind still holds the pipe
+      // Its last words may have come since the wait for them was over.
+      for (int i = 0; i < 8 && readable(0) && read_some(); ++i) {
+      }
       break;
     }
   }

@@ -11,10 +11,6 @@ using indexer::Snapshot;
 
 namespace {
 
-Error no(const std::string& why) {
-  return make_error(Code::kInvalidArgument, why);
-}
-
 // src/ of the crate and the words of the module's path below it.
 struct Place {
   std::string folder;              // "x/src/"
@@ -305,6 +301,32 @@ bool rust_visible(const Snapshot& snapshot, const RustModule& from, const std::s
 bool rust_module_visible(const Snapshot& snapshot, const RustModule& from, const std::string& path,
                          const std::string& module) {
   return visible(snapshot, from, path, module, true);
+}
+
+void add_rust_uses(const RustModule& m, const std::set<std::string>& lines, FileEdits& edits) {
+  if (lines.empty()) return;
+  const auto& f = m.source;
+  std::optional<std::uint32_t> use;
+  std::uint32_t head = 0;
+  bool begun = false;
+  for (const auto c : f.tree->children(0)) {
+    const auto& n = (*f.tree)[c];
+    const auto words = f.slice(c);
+    if (n.type == "use_declaration") use = n.span.end;
+    begun = begun || (n.type != "inner_attribute_item" && n.type != "extern_crate_declaration" &&
+                      !words.starts_with("//!") && !words.starts_with("/*!"));
+    if (!begun) head = n.span.end;
+  }
+  const auto& text = f.text;
+  auto at = use.value_or(head);
+  if (at > 0 && text[at - 1] != '\n') {
+    at = static_cast<std::uint32_t>(std::min(text.find('\n', at), text.size() - 1) + 1);
+  }
+  const auto end = std::string(line_end_of(text));
+  std::string out;
+  for (const auto& line : lines) out += line + ";" + end;
+  if (!use) out = (at > 0 ? end : "") + out + (text.substr(at).starts_with("\n") ? "" : end);
+  edits.edit(f, {at, at}, out);
 }
 
 }  // namespace ambit::daemon

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,5 +53,8 @@ struct RustModule {
                                        const std::string& path, const std::string& module);
 // The module that something of this visibility in `module` may be named in: "crate" for all.
 [[nodiscard]] std::string rust_reach(std::string_view visibility, const std::string& module);
+
+// Adds "use a::b" and its like behind the imports of a module, else behind what it begins with.
+void add_rust_uses(const RustModule& module, const std::set<std::string>& lines, FileEdits& edits);
 
 }  // namespace ambit::daemon

@@ -46,10 +46,6 @@ bool inside(ByteSpan inner, ByteSpan outer) {
   return outer.begin <= inner.begin && inner.end <= outer.end;
 }
 
-Error refusal(const std::string& path, std::uint32_t line, const std::string& why) {
-  return make_error(Code::kInvalidArgument, path + ":" + std::to_string(line + 1) + " " + why);
-}
-
 Result<ByteSpan> whole_lines(const SourceFile& file, const indexer::Symbol& symbol, ByteSpan span) {
   const auto& text = file.text;
   while (span.begin > 0 && text[span.begin - 1] != '\n') {

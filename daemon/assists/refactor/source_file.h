@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "daemon/assists/refactor/plan.h"
+#include "daemon/assists/refactor/refusal.h"
 #include "indexer/index.h"
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/tree.h"
@@ -31,8 +32,6 @@ struct SourceFile {
 [[nodiscard]] Result<SourceFile> load_source(const indexer::Snapshot& snapshot,
                                              const std::string& path);
 
-// kInvalidArgument at a line (0-based) of a file.
-[[nodiscard]] Error refusal(const std::string& path, std::uint32_t line, const std::string& why);
 [[nodiscard]] bool inside(indexer::ByteSpan inner, indexer::ByteSpan outer);
 
 // The symbol's lines from the first to behind the last, when nothing else stands on them.

@@ -82,6 +82,11 @@ Result<Undo> plan_undo(
     }
     if (change.after != change.before) out.changes.emplace(f.path, std::move(change));
   }
+  if (!hunks.empty() && *hunks.rbegin() >= first) {
+    return make_error(Code::kInvalidArgument, "there is no hunk " +
+                                                  std::to_string(*hunks.rbegin()) + "; " +
+                                                  entry.id + " has " + std::to_string(first - 1));
+  }
   return out;
 }
 

@@ -55,6 +55,11 @@ class Texts {
 [[nodiscard]] bool same_family(indexer::Language a, indexer::Language b);
 [[nodiscard]] std::vector<Use> uses_of(Texts& texts, const Subject& subject, std::size_t limit,
                                        std::stop_token stop = {});
+// "a.h:3" for people; the line is 0-based.
+[[nodiscard]] std::string place(const std::string& path, std::uint32_t line);
+// Names the uses, up to ten, as places that have to do with a finding.
+void add_related(Finding& finding, const std::vector<Use>& uses, std::string_view what);
+
 // Does this import of `importer` name the file `target`?
 [[nodiscard]] bool import_names(std::string_view module, indexer::Language language,
                                 std::string_view importer, std::string_view target);

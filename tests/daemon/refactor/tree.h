@@ -89,6 +89,7 @@ inline Undo undo(const Tree& tree, Journal& journal, const std::string& id = "",
     ApplyRequest request;
     request.title = "undo " + entry.title;
     request.undoes = entry.id;
+    request.part = !hunks.empty();
     request.folders = entry.folders;
     static_cast<void>(journal.apply(out.changes, request).value());
   }

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "daemon/assists/refactor/journal_entry.h"
 #include "daemon/assists/refactor/merge.h"
 #include "tests/daemon/refactor/tree.h"
 
@@ -166,11 +167,35 @@ TEST(Undo, TakesOneHunkAndLaterTheRest) {
   EXPECT_EQ(hunks[1].line, 3U);
   EXPECT_EQ(hunks[1].removed, "4\n");
   EXPECT_EQ(hunks[1].added, "IV\n");
+  const auto beyond = plan_undo(journal.entry(id).value(), t.current(), {4});
+  ASSERT_FALSE(beyond);
+  EXPECT_EQ(beyond.error().message, "there is no hunk 4; " + id + " has 3");
   undo(t, journal, id, {2});
   EXPECT_EQ(t.read("a"), "1\nII\n3\n4\n5\n");
   EXPECT_EQ(t.read("b"), "y\n");
-  undo(t, journal, id);
+  EXPECT_EQ(journal.entry("").value().id, id) << "two hunks of it are left";
+  undo(t, journal);
   EXPECT_EQ(t.picture(), before);
+  EXPECT_FALSE(journal.entry("")) << "nothing is left";
+}
+
+TEST(Undo, ChangesOfOneMillisecondKeepTheirOrder) {
+  const Tree t;
+  t.write("a", "0\n");
+  auto journal = t.journal();
+  std::vector<std::string> made;
+  for (int i = 0; i < 60; ++i) {
+    ChangeSet set;
+    add(set, "a", std::to_string(i) + "\n", std::to_string(i + 1) + "\n");
+    ApplyRequest request;
+    request.title = "x";
+    made.insert(made.begin(), journal.apply(set, request).value());
+  }
+  std::vector<std::string> listed;
+  for (const auto& e : journal.list(60).value()) listed.push_back(e.id);
+  EXPECT_EQ(listed, made);
+  // A clock that was set back.
+  EXPECT_EQ(new_entry_id("29991231-235959999-ffff"), "29991231-235960000-ffff");
 }
 
 }  // namespace

@@ -1,0 +1,135 @@
+#include "daemon/assists/refactor/module_text.h"
+
+#include <algorithm>
+
+#include "daemon/assists/refactor/site_text.h"
+#include "indexer/syntax/tree.h"
+
+namespace ambit::daemon {
+
+using indexer::Language;
+using indexer::SymbolKind;
+using indexer::SyntaxTree;
+
+namespace {
+
+bool is_python(const SourceFile& f) {
+  return indexer::language_of(f.path) == Language::kPython;
+}
+
+}  // namespace
+
+std::string ImportWriter::line(const std::string& importer, const std::string& target,
+                               const std::string& name, const std::string& local) const {
+  const auto as = name == local ? name : name + " as " + local;
+  if (is_python(like_)) return "from " + imports_.python_module(target) + " import " + as;
+  const auto quote = like_.text.find("from \"") != std::string::npos ? "\"" : "'";
+  const auto end = like_.text.find(std::string(quote) + ";") != std::string::npos ? ";" : "";
+  // In the style of an import without an extension.
+  const auto words = imports_.words_for(importer, "x/none.ts", "'./none'", importer, target);
+  auto module = words ? words->substr(1, words->size() - 2) : std::string();
+  return "import { " + as + " } from " + quote + module + quote + end;
+}
+
+std::string ImportWriter::same_module(std::string_view words, const std::string& module,
+                                      const std::string& name, const std::string& local) const {
+  const auto as = name == local ? name : name + " as " + local;
+  if (is_python(like_)) return "from " + module + " import " + as;
+  const bool types = words.starts_with("import type");
+  return std::string(types ? "import type { " : "import { ") + as + " } from " + module +
+         (words.ends_with(';') ? ";" : "");
+}
+
+Result<void> replace_imported_name(const SourceFile& f, const Bound& bound,
+                                   const std::string& local, const std::string& added,
+                                   FileEdits& edits) {
+  const auto& i = *bound.import;
+  const auto& name = bound.names.at(local);
+  const auto unusual = [&](const char* why) {
+    return refusal(f.path, f.line_of(i.statement.begin), why);
+  };
+  if (bound.names.size() == 1) {
+    auto span = i.statement;
+    if (added.empty()) {
+      while (span.end < f.text.size() && f.text[span.end] != '\n') ++span.end;
+      if (span.end < f.text.size()) ++span.end;
+    }
+    edits.edit(f, span, added);
+    return {};
+  }
+  const auto words = f.slice(i.statement);
+  const auto as = name == local ? name : name + " as " + local;
+  auto at = words.find(as);
+  for (; at != std::string_view::npos; at = words.find(as, at + 1)) {
+    const bool begins = !word_byte(words[at - 1]);
+    const bool ends = at + as.size() >= words.size() || !word_byte(words[at + as.size()]);
+    // Behind the module in Python, in front of it elsewhere.
+    const bool behind = at > i.module.end - i.statement.begin;
+    if (begins && ends && behind == is_python(f)) break;
+  }
+  if (at == std::string_view::npos) return unusual("is written in an unusual way");
+  auto begin = at, end = at + as.size();
+  while (end < words.size() && (words[end] == ' ' || words[end] == '\n')) ++end;
+  if (end < words.size() && words[end] == ',') {
+    ++end;
+    while (end < words.size() && words[end] == ' ') ++end;
+  } else {
+    end = at + as.size();
+    while (begin > 0 && (words[begin - 1] == ' ' || words[begin - 1] == '\n')) --begin;
+    if (begin == 0 || words[begin - 1] != ',') return unusual("is written in an unusual way");
+    --begin;
+  }
+  const auto from = i.statement.begin;
+  edits.edit(f, {from + static_cast<std::uint32_t>(begin), from + static_cast<std::uint32_t>(end)},
+             "");
+  if (!added.empty()) {
+    auto begin_of_line = i.statement.begin;
+    while (begin_of_line > 0 && f.text[begin_of_line - 1] != '\n') --begin_of_line;
+    const auto indent = f.text.substr(begin_of_line, i.statement.begin - begin_of_line);
+    if (indent.find_first_not_of(" \t") != std::string::npos) {
+      return unusual("has an import behind something else on its line");
+    }
+    edits.edit(f, {i.statement.end, i.statement.end},
+               std::string(line_end_of(f.text)) + indent + added);
+  }
+  return {};
+}
+
+const indexer::Import* last_top_import(const SourceFile& f) {
+  const indexer::Import* out = nullptr;
+  for (const auto& i : f.facts.imports) {
+    const bool behind = std::any_of(
+        f.facts.definitions.begin(), f.facts.definitions.end(), [&](const indexer::Definition& d) {
+          return d.span.begin < i.statement.begin &&
+                 (d.kind == SymbolKind::kFunction || d.kind == SymbolKind::kClass);
+        });
+    if (place_of(f, i) == ImportPlace::kTop && !behind) out = &i;
+  }
+  return out;
+}
+
+std::uint32_t behind_future(const SourceFile& f) {
+  for (std::size_t at = f.text.find("from __future__"); at != std::string::npos;
+       at = f.text.find("from __future__", at + 1)) {
+    if (at > 0 && f.text[at - 1] != '\n') continue;
+    const auto end = f.text.find('\n', at);
+    return static_cast<std::uint32_t>(end == std::string::npos ? f.text.size() : end + 1);
+  }
+  return 0;
+}
+
+std::uint32_t first_line(const SourceFile& f) {
+  const bool python = is_python(f);
+  if (const auto at = behind_future(f); python && at > 0) return at;
+  const auto tree = SyntaxTree::parse(indexer::language_of(f.path), f.text);
+  if (!tree) return 0;
+  for (const auto c : tree->children(0)) {
+    const auto& n = (*tree)[c];
+    const bool doc = python && n.type == "expression_statement" && c + 1 < n.after &&
+                     (*tree)[c + 1].type == "string" && (*tree)[c + 1].after == n.after;
+    if (n.type != "comment" && n.type != "hash_bang_line" && !doc) return n.span.begin;
+  }
+  return 0;
+}
+
+}  // namespace ambit::daemon
