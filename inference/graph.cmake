@@ -46,6 +46,7 @@ target_sources(ambit_inference PRIVATE
   model/block.cpp
   model/head.cpp
   model/mtp.cpp
+  model/dspark.cpp
   model/model.cpp
   device/library.cpp
   device/memory.cpp

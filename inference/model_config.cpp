@@ -60,6 +60,25 @@ class Reader {
 
 constexpr std::int64_t kWide = 1 << 20;
 
+void read_dspark(const Json& json, Reader& r, ModelConfig& c) {
+  r.integer("dspark_block_size", c.dspark_block_size, 0, 64, false);
+  if (c.dspark_block_size == 0) return;
+  r.integer("dspark_noise_token_id", c.dspark_noise_token_id, 0,
+            static_cast<std::int64_t>(c.vocab_size) - 1);
+  r.integer("dspark_markov_rank", c.dspark_markov_rank, 1, kWide);
+  const auto taps = json.find("dspark_target_layer_ids");
+  if (taps == json.end() || !taps->is_array() || taps->empty() || taps->size() > 16) {
+    return r.fail("dspark_target_layer_ids", "is missing or no list of 1 to 16 layers");
+  }
+  for (const Json& v : *taps) {
+    const std::int64_t layer = v.is_number_integer() ? v.get<std::int64_t>() : -1;
+    if (layer < 0 || layer >= static_cast<std::int64_t>(c.num_hidden_layers)) {
+      return r.fail("dspark_target_layer_ids", "names a layer that does not exist");
+    }
+    c.dspark_target_layer_ids.push_back(static_cast<std::int32_t>(layer));
+  }
+}
+
 }  // namespace
 
 Result<ModelConfig> ModelConfig::load(const std::filesystem::path& path) {
@@ -126,10 +145,14 @@ Result<ModelConfig> ModelConfig::parse(std::string_view text) {
   } else {
     r.fail("compress_ratios", "is missing");
   }
+  read_dspark(json, r, c);
   if (r.error()) return *r.error();
   if (c.compress_ratios.size() < c.num_hidden_layers ||
       c.compress_ratios.size() > c.num_hidden_layers + 16) {
     return bad("compress_ratios", "does not have one entry a layer");
+  }
+  if (c.dspark_block_size != 0 && c.draft_blocks() == 0) {
+    return bad("compress_ratios", "has no entries for the DSpark blocks");
   }
   for (std::size_t l = 0; l < c.num_hidden_layers; ++l) {
     if (c.ratio(l) == 4 && (c.index_n_heads == 0 || c.index_head_dim == 0 || c.index_topk == 0)) {

@@ -51,6 +51,13 @@ struct ModelConfig {
   std::int32_t eos_token_id = 1;
   // Tokens per compressed row of each backbone layer (0: none), then of the draft blocks (all 0).
   std::vector<std::int32_t> compress_ratios;
+  // DSpark, the draft blocks of later releases: tokens that one pass drafts (0: no DSpark), the id
+  // that stands for a token that is not known yet, the backbone layers whose outputs feed it, and
+  // the width of its Markov head.
+  std::size_t dspark_block_size = 0;
+  std::int32_t dspark_noise_token_id = 0;
+  std::size_t dspark_markov_rank = 0;
+  std::vector<std::int32_t> dspark_target_layer_ids;
 
   [[nodiscard]] std::int32_t ratio(std::size_t layer) const { return compress_ratios[layer]; }
   [[nodiscard]] std::size_t draft_blocks() const {

@@ -69,8 +69,10 @@ class Sizes {
       block(0, false, draft);
       out_.draft += draft.total();
     }
-    // The first release's one draft block carries its own projections, norms and stream head.
-    if (c_.draft_blocks() == 1) {
+    if (c_.dspark_block_size != 0) {
+      out_.draft += dspark();
+    } else if (c_.draft_blocks() == 1) {
+      // The first release's one draft block carries its own projections, norms and stream head.
       out_.draft += 2 * matrix(f_.linear, c_.hidden_size, c_.hidden_size) + 6 * c_.hidden_size +
                     head_streams();
     }
@@ -85,6 +87,14 @@ class Sizes {
   std::uint64_t head_streams() const {
     const std::uint64_t n = c_.hc_mult;
     return (n * n * c_.hidden_size + n + 1) * 4;
+  }
+  // Beside the blocks of DSpark: the taps' projection, two norms, the stream head, the Markov and
+  // the confidence head.
+  std::uint64_t dspark() const {
+    const std::uint64_t d = c_.hidden_size, rank = c_.dspark_markov_rank;
+    return matrix(f_.linear, d, c_.dspark_target_layer_ids.size() * d) + 2 * 2 * d +
+           head_streams() + 2 * matrix(Format::kBf16, c_.vocab_size, rank) +
+           matrix(Format::kBf16, 1, d + rank);
   }
   // Values and gates of a compressor that pools `ratio` tokens into rows of `width`.
   std::uint64_t compressor(std::uint64_t ratio, std::uint64_t width) {

@@ -58,6 +58,16 @@ std::string as_lines(const Json& info) {
   return out;
 }
 
+// The blocks that draft tokens, if their weights are there.
+std::string drafts(const inference::Checkpoint& checkpoint) {
+  const auto& c = checkpoint.config;
+  if (checkpoint.tensors.contains("mtp.0.main_proj.weight")) {
+    return "DSpark, " + std::to_string(c.draft_blocks()) + " blocks, up to " +
+           std::to_string(c.dspark_block_size) + " tokens a pass";
+  }
+  return checkpoint.tensors.contains("mtp.0.enorm.weight") ? "MTP, 1 block" : "none";
+}
+
 }  // namespace
 
 Result<std::string> model_info(const fs::path& path, bool json) {
@@ -86,6 +96,7 @@ Result<std::string> model_info(const fs::path& path, bool json) {
                      {"by_dtype", by_dtype},
                      {"quantisation", quantisation(dtypes, config)},
                      {"draft_blocks", checkpoint.config.draft_blocks()},
+                     {"drafts", drafts(checkpoint)},
                      {"tokenizer", tokenizer},
                      {"config", config}};
   return json ? info.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n" : as_lines(info);

@@ -33,7 +33,7 @@ struct Job {
   std::int64_t generated = 0;     // tokens decided
   std::vector<TokenId> step_ids;  // of the step being built: `next` and its drafts
   std::size_t lookup_drafts = 0;  // of step_ids
-  double mtp_success = 0.75;      // running share of accepted MTP drafts
+  DraftPace pace;                 // of the model's drafts
   std::size_t pages = 0;          // of the cache, when memory was last looked at
 };
 using JobPtr = std::unique_ptr<Job>;

@@ -305,9 +305,11 @@ class LocalBackend final : public Backend {
     } else if (options_.speculate && left > 1) {
       job.lookup->propose(static_cast<std::size_t>(left - 1), job.step_ids);
       job.lookup_drafts = job.step_ids.size() - 1;
-      if (job.lookup_drafts == 0 && model_->has_mtp() && job.mtp_success > 0.4) {
+      const auto most = std::min(model_->draft_length(), static_cast<std::size_t>(left - 1));
+      if (job.lookup_drafts == 0 && most > 0 && job.pace.pays()) {
         // Without a draft the step goes on; what broke shows there.
-        (void)model_->propose(*job.cache, job.next, 1, job.step_ids);
+        (void)model_->propose(*job.cache, job.next, most, job.step_ids);
+        if (job.step_ids.size() == 1) job.pace.report(0);
       }
     }
     add_input(job, job.step_ids, 0);
@@ -377,8 +379,7 @@ class LocalBackend final : public Backend {
     if (job.lookup) {
       job.lookup->push(accepted_);
       job.lookup->report(job.lookup_drafts, kept);
-      if (drafts > job.lookup_drafts)
-        job.mtp_success += 0.1 * ((kept > 0 ? 1.0 : 0.0) - job.mtp_success);
+      if (drafts > job.lookup_drafts) job.pace.report(kept);
     }
     if (!tokens_.empty() && job.events.on_tokens) job.events.on_tokens(tokens_);
     if (end) finish(slot, *end);

@@ -39,7 +39,7 @@ struct LocalOptions {
   double most_chunk_ms = 300;
   double quiet_after_ms = 3000;
   std::size_t max_queue = 64;  // requests waiting or running; more are refused
-  bool speculate = true;       // verify drafts (look-up and MTP); never changes an answer
+  bool speculate = true;       // verify drafts (look-up, MTP, DSpark); never changes an answer
   // Null: tokenizer.json beside the checkpoint.
   std::shared_ptr<const Tokenizer> tokenizer{};
 };

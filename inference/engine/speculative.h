@@ -34,4 +34,17 @@ class LookupDrafter {
   std::size_t length_ = 4;  // of the next proposal
 };
 
+// Whether the model's own draft blocks are worth their time: for an answer whose drafts keep being
+// wrong they are not.
+class DraftPace {
+ public:
+  [[nodiscard]] bool pays() const { return accepted_ > 0.4; }
+  void report(std::size_t accepted) {
+    accepted_ += 0.1 * (static_cast<double>(accepted) - accepted_);
+  }
+
+ private:
+  double accepted_ = 0.75;  // running mean over drafts
+};
+
 }  // namespace ambit::inference

@@ -49,7 +49,7 @@ class RowLists {
   void rows(std::size_t i, std::size_t from, std::size_t to, std::size_t worker,
             const float** out) const {
     const std::size_t window = window_size(i);
-    const std::int64_t first = position(i) + 1 - static_cast<std::int64_t>(window);
+    const std::int64_t first = window_end(i) - static_cast<std::int64_t>(window);
     for (; from < to && from < window; ++from) {
       *out++ = cache_.window_row(layer_, first + static_cast<std::int64_t>(from));
     }
@@ -75,9 +75,18 @@ class RowLists {
   [[nodiscard]] std::int64_t position(std::size_t i) const {
     return segment_.start + static_cast<std::int64_t>(i);
   }
+  // Behind the last window row.
+  [[nodiscard]] std::int64_t window_end(std::size_t i) const {
+    return segment_.mutual ? segment_.start + static_cast<std::int64_t>(segment_.count)
+                           : position(i) + 1;
+  }
   [[nodiscard]] std::size_t window_size(std::size_t i) const {
-    return static_cast<std::size_t>(
-        std::min(position(i) + 1 - segment_.first_position, cache_.shape().window));
+    const std::int64_t window = cache_.shape().window;
+    if (segment_.mutual) {
+      return static_cast<std::size_t>(std::min(segment_.start - segment_.first_position, window)) +
+             segment_.count;
+    }
+    return static_cast<std::size_t>(std::min(position(i) + 1 - segment_.first_position, window));
   }
   [[nodiscard]] std::size_t compressed_size(std::size_t i) const {
     if (ratio_ == 0) return 0;

@@ -10,7 +10,31 @@
 namespace ambit::inference {
 namespace {
 
-// kv rows of all tokens: projected, normed, roped, rounded, and put into the state.
+// q: [rows, heads, head_dim], normed per head and roped, in place.
+void prepare_queries(const StepContext& step, float* q, const RopeAngles& rope) {
+  const ModelConfig& c = *step.config;
+  const std::size_t heads = c.num_attention_heads;
+  const std::size_t dim = c.head_dim;
+  const std::size_t half = c.qk_rope_head_dim / 2;
+  parallel_rows(step, step.rows, [&](std::size_t from, std::size_t to) {
+    for (std::size_t r = from; r < to; ++r) {
+      float* row = q + r * heads * dim;
+      step.ops.rms_norm({.x = row,
+                         .x_stride = dim,
+                         .weight = nullptr,
+                         .out = row,
+                         .out_stride = dim,
+                         .rows = heads,
+                         .dim = dim,
+                         .eps = c.rms_norm_eps});
+      ops::rope_apply(row, heads, dim, dim, c.qk_rope_head_dim, rope.cos + r * half,
+                      rope.sin + r * half, ops::RopeDirection::kForward);
+    }
+  });
+}
+
+}  // namespace
+
 void write_window(const StepContext& step, const AttentionWeights& w, std::size_t layer,
                   const float* x, const RopeAngles& rope) {
   const ModelConfig& c = *step.config;
@@ -40,31 +64,6 @@ void write_window(const StepContext& step, const AttentionWeights& w, std::size_
     });
   }
 }
-
-// q: [rows, heads, head_dim], normed per head and roped, in place.
-void prepare_queries(const StepContext& step, float* q, const RopeAngles& rope) {
-  const ModelConfig& c = *step.config;
-  const std::size_t heads = c.num_attention_heads;
-  const std::size_t dim = c.head_dim;
-  const std::size_t half = c.qk_rope_head_dim / 2;
-  parallel_rows(step, step.rows, [&](std::size_t from, std::size_t to) {
-    for (std::size_t r = from; r < to; ++r) {
-      float* row = q + r * heads * dim;
-      step.ops.rms_norm({.x = row,
-                         .x_stride = dim,
-                         .weight = nullptr,
-                         .out = row,
-                         .out_stride = dim,
-                         .rows = heads,
-                         .dim = dim,
-                         .eps = c.rms_norm_eps});
-      ops::rope_apply(row, heads, dim, dim, c.qk_rope_head_dim, rope.cos + r * half,
-                      rope.sin + r * half, ops::RopeDirection::kForward);
-    }
-  });
-}
-
-}  // namespace
 
 void attention(const StepContext& step, const AttentionWeights& w, std::size_t layer,
                const float* x, float* out) {

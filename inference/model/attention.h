@@ -10,4 +10,8 @@ namespace ambit::inference {
 void attention(const StepContext& step, const AttentionWeights& w, std::size_t layer,
                const float* x, float* out);
 
+// The window rows alone: x through wkv, normed, roped, rounded, for all rows of the step.
+void write_window(const StepContext& step, const AttentionWeights& w, std::size_t layer,
+                  const float* x, const RopeAngles& rope);
+
 }  // namespace ambit::inference

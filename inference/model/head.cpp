@@ -7,13 +7,21 @@ namespace ambit::inference {
 
 void head(const StepContext& step, const HcWeights& hc, const float* norm,
           const ops::Matrix& vocabulary, const float* streams, std::size_t rows, float* logits) {
+  const std::size_t dim = step.config->hidden_size;
+  const Scratch::Frame frame(*step.scratch);
+  float* mixed = step.scratch->take(rows * dim);
+  hc_head(step, hc, streams, rows, mixed);
+  step.note("head_mixed", 0, mixed, rows, dim);
+  head_of_mixed(step, norm, vocabulary, mixed, rows, logits);
+}
+
+void head_of_mixed(const StepContext& step, const float* norm, const ops::Matrix& vocabulary,
+                   const float* mixed, std::size_t rows, float* logits) {
   const ModelConfig& c = *step.config;
   const std::size_t dim = c.hidden_size;
   const Scratch::Frame frame(*step.scratch);
   float* x = step.scratch->take(rows * dim);
-  hc_head(step, hc, streams, rows, x);
-  step.note("head_mixed", 0, x, rows, dim);
-  step.ops.rms_norm({.x = x,
+  step.ops.rms_norm({.x = mixed,
                      .x_stride = dim,
                      .weight = norm,
                      .out = x,

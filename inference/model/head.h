@@ -11,4 +11,8 @@ namespace ambit::inference {
 void head(const StepContext& step, const HcWeights& hc, const float* norm,
           const ops::Matrix& vocabulary, const float* streams, std::size_t rows, float* logits);
 
+// The same from collapsed rows, [rows, D].
+void head_of_mixed(const StepContext& step, const float* norm, const ops::Matrix& vocabulary,
+                   const float* mixed, std::size_t rows, float* logits);
+
 }  // namespace ambit::inference

@@ -6,18 +6,21 @@
 #include <string>
 
 #include "inference/model/block.h"
+#include "inference/model/dspark.h"
 #include "inference/model/head.h"
 #include "inference/model/mtp.h"
 #include "inference/ops/rope.h"
 
 namespace ambit::inference {
 
-StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool mtp, RowForm form) {
+StateShape state_shape(const ModelConfig& c, const ModelWeights& w, bool drafts, RowForm form) {
   std::vector<LayerKind> kinds;
   for (std::size_t l = 0; l < w.layers.size(); ++l) {
     kinds.push_back({static_cast<std::int32_t>(c.ratio(l)), w.layers[l].attn.indexer.has_value()});
   }
+  const bool mtp = drafts && !w.mtp.empty();
   if (mtp) kinds.push_back({});
+  if (drafts && w.dspark) kinds.resize(kinds.size() + w.dspark->stages.size());
   return StateShape::make(kinds,
                           {.head_dim = c.head_dim,
                            .rope = c.qk_rope_head_dim,
@@ -48,9 +51,10 @@ Result<std::unique_ptr<Model>> Model::open(const std::filesystem::path& path,
 Model::Model(ModelConfig config, ModelWeights weights, const ModelOptions& options)
     : config_(std::move(config)), weights_(std::move(weights)), options_(options) {
   mtp_ = options.mtp && !weights_.mtp.empty();
+  dspark_ = options.mtp && weights_.dspark.has_value();
   const bool rounded = options.numerics != Numerics::kPlain;
   pages_ = std::make_unique<PageMaker>(
-      state_shape(config_, weights_, mtp_, {.rounded = rounded, .packed = rounded}));
+      state_shape(config_, weights_, options.mtp, {.rounded = rounded, .packed = rounded}));
   pool_ = std::make_unique<ops::ThreadPool>(options.threads);
   main_frequencies_ = rope_frequencies(config_, false);
   compress_frequencies_ = rope_frequencies(config_, true);
@@ -63,11 +67,11 @@ std::string Model::device() const {
 
 std::uint64_t Model::fingerprint() const {
   const std::string isa = options_.reference_ops ? "reference" : ops::simd_name();
-  return model_fingerprint(weights_, isa, options_.numerics, mtp_);
+  return model_fingerprint(weights_, isa, options_.numerics, mtp_ || dspark_);
 }
 
 std::uint64_t model_fingerprint(const ModelWeights& weights, std::string_view arithmetic,
-                                Numerics numerics, bool mtp) {
+                                Numerics numerics, bool drafts) {
   // The shapes, the arithmetic, and a sample of every matrix: a retrained checkpoint differs in
   // all.
   constexpr std::uint32_t kStateVersion = 4;
@@ -78,7 +82,7 @@ std::uint64_t model_fingerprint(const ModelWeights& weights, std::string_view ar
   add(arithmetic.data(), arithmetic.size());
   number(kStateVersion);
   number(static_cast<std::uint64_t>(numerics));
-  number(mtp ? 1 : 0);
+  number(drafts ? 1 : 0);
   number(weights.bytes);
   const auto matrix = [&](const ops::Matrix& m) {
     number(m.rows);
@@ -94,6 +98,10 @@ std::uint64_t model_fingerprint(const ModelWeights& weights, std::string_view ar
       matrix(*m);
     }
     for (const ExpertWeights& e : b.ffn.experts) matrix(e.w1);
+  }
+  if (drafts && weights.dspark) {
+    matrix(weights.dspark->main_proj);
+    for (const BlockWeights& b : weights.dspark->stages) matrix(b.attn.wkv);
   }
   const std::uint64_t hash = XXH3_64bits_digest(state);
   XXH3_freeState(state);
@@ -166,9 +174,12 @@ StepOutput Model::forward(std::span<const StepInput> inputs) {
   step.ids = ids_;
   float* streams = scratch_.take(rows * wide);
   embed(ids_, streams, config_.hc_mult);
+  float* taps = dspark_ ? scratch_.take(rows * weights_.dspark->main_proj.cols) : nullptr;
   for (std::size_t l = 0; l < weights_.layers.size(); ++l) {
     block(step, weights_.layers[l], l, streams);
+    if (dspark_) tap(step, l, streams, taps);
   }
+  if (dspark_) dspark_rows(step, *weights_.dspark, weights_.layers.size(), taps);
   // Rows with logits, moved together.
   float* picked = scratch_.take(logit_rows * wide);
   std::size_t n = 0;
@@ -262,6 +273,34 @@ void Model::run_mtp(std::span<const Segment> segments, std::size_t rows, float* 
 }
 
 void Model::draft(KvCache& cache, TokenId next, std::size_t count, std::vector<TokenId>& out) {
+  if (dspark_) {
+    draft_by_dspark(cache, next, count, out);
+  } else {
+    draft_by_mtp(cache, next, count, out);
+  }
+}
+
+void Model::draft_by_dspark(KvCache& cache, TokenId next, std::size_t count,
+                            std::vector<TokenId>& out) {
+  const ops::ThreadPool::Hold hold(*pool_);
+  scratch_.reset();
+  const std::int64_t before = cache.length();
+  ids_.assign(config_.dspark_block_size, config_.dspark_noise_token_id);
+  ids_[0] = next;
+  const Segment segment{&cache, before, ids_.size(), 0, 0, /*mutual=*/true};
+  cache.extend(ids_);
+  float* streams = scratch_.take(ids_.size() * config_.hc_mult * config_.hidden_size);
+  embed(ids_, streams, config_.hc_mult);
+  StepContext step;
+  begin_step(step, {&segment, 1}, ids_.size(), 0);
+  step.ids = ids_;
+  dspark_draft(step, *weights_.dspark, weights_.layers.size(), weights_.head, streams, count,
+               options_.least_confidence, out);
+  cache.truncate(before);
+}
+
+void Model::draft_by_mtp(KvCache& cache, TokenId next, std::size_t count,
+                         std::vector<TokenId>& out) {
   const std::int64_t before = cache.length();
   const std::size_t wide = config_.hc_mult * config_.hidden_size;
   const auto vocab = static_cast<std::size_t>(config_.vocab_size);

@@ -37,6 +37,8 @@ struct Segment {
   // First position whose state exists: 1 in an MTP block, whose row for the pair (q, q+1) is kept
   // with token q+1 so that a page's state follows from the tokens up to its own end.
   std::int64_t first_position = 0;
+  // Every row attends to all rows of the segment (a DSpark block), not only to those before it.
+  bool mutual = false;
 };
 
 // Bump allocation for one step; memory is kept between steps, so a warm step allocates nothing.

@@ -39,6 +39,8 @@ class StepModel {
   [[nodiscard]] virtual const ModelConfig& config() const = 0;
   [[nodiscard]] virtual const PageMaker& pages() const = 0;
   [[nodiscard]] virtual bool has_mtp() const = 0;
+  // How many tokens are worth asking propose() for at once; 0: no draft blocks.
+  [[nodiscard]] virtual std::size_t draft_length() const { return has_mtp() ? 1 : 0; }
   // Names the checkpoint and the arithmetic: state computed under one fingerprint is valid under it
   // alone.
   [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;
@@ -53,8 +55,8 @@ class StepModel {
   // failed.
   [[nodiscard]] virtual Result<StepOutput> step(std::span<const StepInput> inputs) = 0;
 
-  // Up to `count` tokens that the MTP block expects behind `next`, the token that follows the
-  // sequence. The cache is as before when it returns. Needs has_mtp() and a non-empty cache.
+  // Up to `count` tokens that the draft blocks expect behind `next`, the token that follows the
+  // sequence. The cache is as before when it returns. Needs draft_length() and a non-empty cache.
   [[nodiscard]] virtual Result<void> propose(KvCache& cache, TokenId next, std::size_t count,
                                              std::vector<TokenId>& out) = 0;
 };

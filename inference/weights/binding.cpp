@@ -239,6 +239,38 @@ BlockWeights bind_block(Binder& b, const std::string& at, const ModelConfig& c, 
   return w;
 }
 
+MtpWeights bind_mtp(Binder& b, const ModelConfig& c) {
+  MtpWeights m;
+  m.block = bind_block(b, "mtp.0.", c, 0, false);
+  m.e_proj = b.matrix("mtp.0.e_proj", c.hidden_size, c.hidden_size);
+  m.h_proj = b.matrix("mtp.0.h_proj", c.hidden_size, c.hidden_size);
+  m.enorm = b.vector("mtp.0.enorm.weight", {c.hidden_size});
+  m.hnorm = b.vector("mtp.0.hnorm.weight", {c.hidden_size});
+  m.norm = b.vector("mtp.0.norm.weight", {c.hidden_size});
+  m.hc_head = bind_hc(b, "mtp.0.hc_head", c.hc_mult, 1, c.hc_mult * c.hidden_size);
+  return m;
+}
+
+DsparkWeights bind_dspark(Binder& b, const ModelConfig& c) {
+  DsparkWeights w;
+  w.main_proj =
+      b.matrix("mtp.0.main_proj", c.hidden_size, c.dspark_target_layer_ids.size() * c.hidden_size);
+  w.main_norm = b.vector("mtp.0.main_norm.weight", {c.hidden_size});
+  std::string at;
+  for (size_t s = 0; s < c.draft_blocks() && !b.error(); ++s) {
+    at = "mtp." + std::to_string(s) + ".";
+    w.stages.push_back(bind_block(b, at, c, 0, false));
+  }
+  // The last stage holds the head.
+  w.hc_head = bind_hc(b, at + "hc_head", c.hc_mult, 1, c.hc_mult * c.hidden_size);
+  w.norm = b.vector(at + "norm.weight", {c.hidden_size});
+  w.markov_in = b.matrix(at + "markov_head.markov_w1", c.vocab_size, c.dspark_markov_rank);
+  w.markov_out = b.matrix(at + "markov_head.markov_w2", c.vocab_size, c.dspark_markov_rank);
+  w.confidence =
+      b.vector(at + "confidence_head.proj.weight", {1, c.hidden_size + c.dspark_markov_rank});
+  return w;
+}
+
 }  // namespace
 
 Result<ModelWeights> bind_weights(const Checkpoint& checkpoint) {
@@ -257,16 +289,16 @@ Result<ModelWeights> bind_weights(const Checkpoint& checkpoint) {
     w.layers.push_back(bind_block(b, "layers." + std::to_string(l) + ".", c,
                                   static_cast<size_t>(c.ratio(l)), c.hash_routed(l)));
   }
-  if (!b.error() && b.has("mtp.0.enorm.weight")) {
-    MtpWeights m;
-    m.block = bind_block(b, "mtp.0.", c, 0, false);
-    m.e_proj = b.matrix("mtp.0.e_proj", c.hidden_size, c.hidden_size);
-    m.h_proj = b.matrix("mtp.0.h_proj", c.hidden_size, c.hidden_size);
-    m.enorm = b.vector("mtp.0.enorm.weight", {c.hidden_size});
-    m.hnorm = b.vector("mtp.0.hnorm.weight", {c.hidden_size});
-    m.norm = b.vector("mtp.0.norm.weight", {c.hidden_size});
-    m.hc_head = bind_hc(b, "mtp.0.hc_head", n, 1, wide);
-    w.mtp.push_back(std::move(m));
+  if (!b.error() && b.has("mtp.0.main_proj.weight")) {
+    if (c.dspark_block_size == 0) {
+      return make_error(
+          Code::kCorrupt,
+          "the checkpoint has DSpark blocks (mtp.0.main_proj), but its config.json "
+          "has no dspark_block_size; take the config.json that came with the weights");
+    }
+    w.dspark = bind_dspark(b, c);
+  } else if (!b.error() && b.has("mtp.0.enorm.weight")) {
+    w.mtp.push_back(bind_mtp(b, c));
   }
   if (b.error()) return *b.error();
   return w;

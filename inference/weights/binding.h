@@ -72,12 +72,24 @@ struct MtpWeights {
   HcWeights hc_head;
 };
 
+// The draft blocks of later releases (model/dspark.h).
+struct DsparkWeights {
+  ops::Matrix main_proj;  // [D, taps · D]
+  const float* main_norm = nullptr;
+  std::vector<BlockWeights> stages;
+  HcWeights hc_head;
+  const float* norm = nullptr;
+  ops::Matrix markov_in, markov_out;  // [vocab, rank]
+  const float* confidence = nullptr;  // [D + rank]
+};
+
 struct ModelWeights {
   ops::Matrix embed, head;  // [vocab, D]
   const float* norm = nullptr;
   HcWeights hc_head;
   std::vector<BlockWeights> layers;
   std::vector<MtpWeights> mtp;  // at most one: the preview checkpoints' block
+  std::optional<DsparkWeights> dspark;
   std::uint64_t bytes = 0;
   // What the views point into: mapped files and converted vectors.
   std::shared_ptr<const void> files;

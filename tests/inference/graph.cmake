@@ -14,8 +14,12 @@ ambit_test(inference_graph_tests SOURCES
   engine/commands_test.cpp
   LIBS ambit_inference nlohmann_json::nlohmann_json)
 
-# The golden data's table of mistakes, planted in the source.
+# DSpark against plain Python, on a checkpoint that a script makes.
 find_package(Python3 COMPONENTS Interpreter)
+ambit_test(inference_dspark_tests SOURCES model/dspark_test.cpp LIBS ambit_inference nlohmann_json::nlohmann_json)
+target_compile_definitions(inference_dspark_tests PRIVATE AMBIT_PYTHON="${Python3_EXECUTABLE}")
+
+# The golden data's table of mistakes, planted in the source.
 if(Python3_FOUND)
   add_executable(golden_probe model/golden_probe.cpp model/golden.cpp model/golden_difference.cpp)
   target_link_libraries(golden_probe PRIVATE ambit_flags ambit_inference GTest::gtest)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes a DeepSeek-V4 checkpoint with random weights: random_checkpoint.py SHAPE f32|bf16|native FOLDER. For timing; its text means nothing.
+"""Writes a DeepSeek-V4 checkpoint with random weights: random_checkpoint.py SHAPE f32|bf16|native FOLDER [dspark]. Its text means nothing.
 native: formats as released, FP8 with 128x128 scales, FP4 experts, BF16 for what stays BF16.
 SHAPE flash:N is Flash to the number, but N of its 43 layers: 3.6 GB a layer. Folders FOLDER-M beside it, for M = 4 … N - 2 in steps of 4,
-are the first M layers of the same file: the difference of two is what a pair of layers costs."""
+are the first M layers of the same file: the difference of two is what a pair of layers costs.
+dspark: with three draft blocks, as later releases have them."""
 import array, json, math, os, random, struct, sys
 
 # Flash's schedule, compression ratios and top-k everywhere; the widths differ. "mid" reads 150 MB of BF16 a token.
@@ -13,6 +14,9 @@ COMMON = dict(
     compress_rope_theta=160000, max_position_embeddings=1 << 20, tie_word_embeddings=False, hidden_act="silu", bos_token_id=0, eos_token_id=1,
     rope_scaling=dict(type="yarn", factor=16, original_max_position_embeddings=65536, beta_fast=32, beta_slow=1))
 SHAPES = {
+    "micro": dict(num_hidden_layers=4, hidden_size=64, num_attention_heads=4, head_dim=32, qk_rope_head_dim=16, q_lora_rank=32, o_groups=2,
+                  o_lora_rank=16, index_n_heads=2, index_head_dim=32, n_routed_experts=8, moe_intermediate_size=32, vocab_size=24,
+                  sliding_window=24, dspark_markov_rank=8),
     "tiny": dict(num_hidden_layers=6, hidden_size=128, num_attention_heads=4, head_dim=128, qk_rope_head_dim=32, q_lora_rank=64, o_groups=2,
                  o_lora_rank=64, index_n_heads=4, index_head_dim=64, n_routed_experts=16, moe_intermediate_size=64, vocab_size=512),
     "mid": dict(num_hidden_layers=8, hidden_size=1024, num_attention_heads=16, head_dim=128, qk_rope_head_dim=32, q_lora_rank=256, o_groups=4,
@@ -21,6 +25,12 @@ SHAPES = {
                   o_lora_rank=1024, index_n_heads=64, index_head_dim=128, n_routed_experts=256, moe_intermediate_size=2048, vocab_size=129280),
 }
 PIECE = 1 << 22  # large tensors are this many bytes again and again
+
+
+def with_dspark(c):
+    layers = c["num_hidden_layers"]
+    return dict({"dspark_markov_rank": 256, **c}, dspark_block_size=5, dspark_noise_token_id=c["vocab_size"] - 2,
+                dspark_target_layer_ids=[layers - 3, layers - 2, layers - 1], compress_ratios=c["compress_ratios"] + [0, 0, 0])
 
 
 def ratios(layers):
@@ -38,8 +48,19 @@ def tensors(c):
         yield at + "_fn", [rows, n * D], "f32"
         yield at + "_base", [rows], "f32"
         yield at + "_scale", [scales], "f32"
-    for l, r in enumerate(c["compress_ratios"]):
-        p = f"layers.{l}."
+    blocks = [(f"layers.{l}.", c["compress_ratios"][l], l < c["num_hash_layers"]) for l in range(c["num_hidden_layers"])]
+    if "dspark_block_size" in c:
+        yield "mtp.0.main_proj.weight", [D, len(c["dspark_target_layer_ids"]) * D], "matrix"
+        yield "mtp.0.main_norm.weight", [D], "one"
+        yield "mtp.2.norm.weight", [D], "one"
+        yield "mtp.2.hc_head_fn", [n, n * D], "f32"
+        yield "mtp.2.hc_head_base", [n], "f32"
+        yield "mtp.2.hc_head_scale", [1], "f32"
+        yield "mtp.2.markov_head.markov_w1.weight", [V, c["dspark_markov_rank"]], "matrix"
+        yield "mtp.2.markov_head.markov_w2.weight", [V, c["dspark_markov_rank"]], "matrix"
+        yield "mtp.2.confidence_head.proj.weight", [1, D + c["dspark_markov_rank"]], "matrix"
+        blocks += [(f"mtp.{s}.", 0, False) for s in range(3)]
+    for p, r, hashed in blocks:
         yield p + "attn_norm.weight", [D], "one"
         yield p + "ffn_norm.weight", [D], "one"
         for at in ("hc_attn", "hc_ffn"):
@@ -67,7 +88,7 @@ def tensors(c):
             yield a + "indexer.weights_proj.weight", [c["index_n_heads"], D], "matrix"
         f = p + "ffn."
         yield f + "gate.weight", [E, D], "matrix"
-        if l < c["num_hash_layers"]:
+        if hashed:
             yield f + "gate.tid2eid", [V, c["num_experts_per_tok"]], "table"
         else:
             yield f + "gate.bias", [E], "f32"
@@ -83,6 +104,8 @@ def main():
     c = dict(COMMON, **SHAPES[shape])
     c["num_hidden_layers"] = int(layers or c["num_hidden_layers"])
     c["compress_ratios"] = ratios(c["num_hidden_layers"])
+    if "dspark" in sys.argv[4:]:
+        c = with_dspark(c)
     os.makedirs(folder, exist_ok=True)
     rng = random.Random(1)
     pool = array.array("f", [rng.gauss(0, 1) for _ in range(1 << 18)])
@@ -107,7 +130,7 @@ def main():
         parts.append((at, size, piece))
         at += size
 
-    wide = ("embed.", "head.", ".compressor.", "weights_proj", "ffn.gate.")
+    wide = ("embed.", "head.", ".compressor.", "weights_proj", "ffn.gate.", "markov_head.", "confidence_head.")
     for name, dims, kind in tensors(c):
         if dtype == "native" and kind == "matrix" and not any(part in name for part in wide):
             fp4 = ".experts." in name
