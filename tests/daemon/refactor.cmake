@@ -5,6 +5,7 @@ ambit_test(refactor_tests SOURCES
   refactor/journal_test.cpp
   refactor/model_plan_test.cpp
   refactor/verify_test.cpp
+  refactor/move_java_test.cpp
   refactor/move_test.cpp
   refactor/rename_test.cpp
   refactor/undo_test.cpp

@@ -1,5 +1,7 @@
 #include "daemon/assists/refactor/move.h"
 
+#include <algorithm>
+
 #include "daemon/assists/refactor/imports.h"
 #include "daemon/assists/refactor/rename.h"
 #include "daemon/assists/refactor/site_text.h"
@@ -18,9 +20,10 @@ namespace {
 bool is_meant(const Symbol& s, const std::string& name, const std::string& to) {
   if (s.declaration_only) return false;
   const auto language = indexer::language_of(s.path);
-  const bool c = same_family(language, Language::kC), go = language == Language::kGo;
-  if (!c && !go) return s.scope.empty() && s.name == name;
-  if (s.kind == SymbolKind::kField) return false;
+  const bool c = same_family(language, Language::kC), go = language == Language::kGo,
+             java = language == Language::kJava;
+  if (!c && !go && !java) return s.scope.empty() && s.name == name;
+  if (s.kind == SymbolKind::kField || (java && s.kind == SymbolKind::kConstructor)) return false;
   if (go && folder_of_path(s.path) != folder_of_path(to)) return false;
   const auto separator = std::string(indexer::language_info(language).separator);
   const auto whole = s.scope.empty() ? s.name : s.scope + separator + s.name;
@@ -30,8 +33,27 @@ bool is_meant(const Symbol& s, const std::string& name, const std::string& to) {
 
 }  // namespace
 
+Result<PlanStep> plan_java_file_move(const Snapshot& snapshot, const std::string& from,
+                                     const std::string& to, std::vector<std::string>& notes,
+                                     std::stop_token stop) {
+  AMBIT_CHECK_OK(check_path(to));
+  std::optional<Symbol> type;
+  for (auto& s : snapshot.symbols_in(from)) {
+    const bool is_type = s.kind == SymbolKind::kClass || s.kind == SymbolKind::kInterface ||
+                         s.kind == SymbolKind::kEnum;
+    if (!s.scope.empty() || !is_type) continue;
+    if (type) {
+      return make_error(Code::kInvalidArgument, from + " holds " + type->name + " and " + s.name +
+                                                    "; move them one by one, by their names");
+    }
+    type = std::move(s);
+  }
+  if (!type) return make_error(Code::kInvalidArgument, from + " holds no type that could move");
+  return plan_java_type_move(snapshot, *type, to, notes, stop);
+}
+
 Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, const std::string& to,
-                           std::stop_token stop) {
+                           std::vector<std::string>& notes, std::stop_token stop) {
   AMBIT_CHECK_OK(check_path(to));
   std::vector<Symbol> found;
   bool elsewhere = false;
@@ -42,6 +64,11 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
       elsewhere = elsewhere || (indexer::language_of(s.path) == Language::kGo);
     }
   }
+  // A bare name of Java is first of all a type at the top of a file.
+  const auto nested = [](const Symbol& s) {
+    return indexer::language_of(s.path) == Language::kJava && !s.scope.empty();
+  };
+  if (!std::all_of(found.begin(), found.end(), nested)) std::erase_if(found, nested);
   if (found.empty()) {
     return make_error(
         Code::kNotFound,
@@ -50,6 +77,11 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
                   : "the index knows no function or class " + name + " at the top of a file");
   }
   if (found.size() > 1) {
+    if (found[0].path == found[1].path) {
+      return make_error(
+          Code::kInvalidArgument,
+          found[0].path + " has " + std::to_string(found.size()) + " definitions of " + name);
+    }
     return make_error(Code::kInvalidArgument, std::to_string(found.size()) + " files define " +
                                                   name + ": " + found[0].path + ", " +
                                                   found[1].path);
@@ -57,12 +89,12 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   const auto& symbol = found[0];
   const auto language = indexer::language_of(symbol.path);
   const bool c = same_family(language, Language::kC), go = language == Language::kGo,
-             rust = language == Language::kRust;
-  if (!c && !go && !rust && language != Language::kPython &&
+             rust = language == Language::kRust, java = language == Language::kJava;
+  if (!c && !go && !rust && !java && language != Language::kPython &&
       !same_family(language, Language::kJavaScript)) {
     return make_error(Code::kUnsupported,
-                      "moving a definition is exact in C, C++, Go, Rust, Python, JavaScript "
-                      "and TypeScript only; " +
+                      "moving a definition is exact in C, C++, Go, Rust, Java, Python, "
+                      "JavaScript and TypeScript only; " +
                           symbol.path + " is none of these");
   }
   if (to == symbol.path) return make_error(Code::kInvalidArgument, name + " is there already");
@@ -72,6 +104,10 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   if (c) return plan_c_move(snapshot, symbol, to);
   if (go) return plan_go_move(snapshot, symbol, to);
   if (rust) return plan_rust_move(snapshot, symbol, to);
+  if (java && symbol.kind == SymbolKind::kMethod) {
+    return plan_java_method_move(snapshot, symbol, to, stop);
+  }
+  if (java) return plan_java_type_move(snapshot, symbol, to, notes, stop);
   if (symbol.kind != SymbolKind::kFunction && symbol.kind != SymbolKind::kClass &&
       symbol.kind != SymbolKind::kInterface && symbol.kind != SymbolKind::kTypeAlias) {
     return make_error(Code::kInvalidArgument, name + " is a " +

@@ -8,12 +8,19 @@
 namespace ambit::daemon {
 
 // Python, JavaScript and TypeScript modules, C and C++ (plan_c_move), Go (plan_go_move), Rust
-// (plan_rust_move); `to` may be new, but for source files of C and C++ and modules of Rust.
+// (plan_rust_move), Java; `to` may be new, but for source files of C and C++ and modules of Rust.
+// `notes` get what names it and stays as it is.
 // kInvalidArgument, with the place, wherever it would not be exact: both files would need each
 // other, somebody imports everything or reaches the name through the module, a name is taken.
 // kUnsupported for other languages.
 [[nodiscard]] Result<PlanStep> plan_move(const indexer::Snapshot& snapshot, const std::string& name,
-                                         const std::string& to, std::stop_token stop = {});
+                                         const std::string& to, std::vector<std::string>& notes,
+                                         std::stop_token stop = {});
+// "move FILE to FILE" in Java, where that is its type: kInvalidArgument when it holds several.
+[[nodiscard]] Result<PlanStep> plan_java_file_move(const indexer::Snapshot& snapshot,
+                                                   const std::string& from, const std::string& to,
+                                                   std::vector<std::string>& notes,
+                                                   std::stop_token stop = {});
 
 // Of Python, JavaScript and TypeScript; `symbol` stands at the top of its module.
 [[nodiscard]] Result<PlanStep> plan_module_move(const indexer::Snapshot& snapshot,
@@ -32,5 +39,17 @@ namespace ambit::daemon {
 // Within its crate, to a module that is there; the old module brings it in.
 [[nodiscard]] Result<PlanStep> plan_rust_move(const indexer::Snapshot& snapshot,
                                               const indexer::Symbol& symbol, const std::string& to);
+
+// A type at the top of a file, to a file of its own (`to` is new) in any package of its source
+// folder.
+[[nodiscard]] Result<PlanStep> plan_java_type_move(const indexer::Snapshot& snapshot,
+                                                   const indexer::Symbol& symbol,
+                                                   const std::string& to,
+                                                   std::vector<std::string>& notes,
+                                                   std::stop_token stop);
+// A static method, to the class that the file `to` is named after.
+[[nodiscard]] Result<PlanStep> plan_java_method_move(const indexer::Snapshot& snapshot,
+                                                     const indexer::Symbol& symbol,
+                                                     const std::string& to, std::stop_token stop);
 
 }  // namespace ambit::daemon

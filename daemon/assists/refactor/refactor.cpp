@@ -138,13 +138,20 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
       // A path that exists means the file; "rename a.h to b.h" stays in its folder.
       const bool move = instruction->kind == Instruction::kMove;
       AMBIT_TRY(moves, moves_of(snapshot, instruction->symbol, instruction->to, move));
+      if (moves.size() == 1 &&
+          indexer::language_of(moves.begin()->first) == indexer::Language::kJava) {
+        const auto& [from, to] = *moves.begin();
+        AMBIT_TRY(step, plan_java_file_move(snapshot, from, to, out.notes, stop));
+        out.steps.push_back(std::move(step));
+        break;
+      }
       if (!moves.empty()) {
         AMBIT_TRY(step, plan_file_moves(snapshot, moves, out.notes, stop));
         out.steps.push_back(std::move(step));
         break;
       }
       if (move) {
-        AMBIT_TRY(step, plan_move(snapshot, instruction->symbol, instruction->to, stop));
+        AMBIT_TRY(step, plan_move(snapshot, instruction->symbol, instruction->to, out.notes, stop));
         out.steps.push_back(std::move(step));
         break;
       }

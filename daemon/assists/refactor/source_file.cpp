@@ -88,9 +88,27 @@ void FileEdits::create(const std::string& path, std::string text) {
   out.create = std::move(text);
 }
 
+void FileEdits::rename(const SourceFile& file, const std::string& to) {
+  auto& made = files_[file.path];
+  made.path = file.path;
+  made.blob = indexer::hash_blob(file.text).hex();
+  renamed_[file.path] = to;
+}
+
 PlanStep FileEdits::take(std::string title) {
   PlanStep out;
   out.title = std::move(title);
+  for (const auto& [from, to] : renamed_) {
+    auto made = std::move(files_.at(from));
+    PlanFile gone;
+    gone.path = from;
+    gone.blob = made.blob;
+    gone.remove = true;
+    made.path = to;
+    made.from = from;
+    files_[from] = std::move(gone);
+    files_[to] = std::move(made);
+  }
   for (auto& [path, file] : files_) out.files.push_back(std::move(file));
   return out;
 }

@@ -46,10 +46,13 @@ class FileEdits {
  public:
   void edit(const SourceFile& file, indexer::ByteSpan span, std::string text);
   void create(const std::string& path, std::string text);
+  // The file will be `to`, with its edits.
+  void rename(const SourceFile& file, const std::string& to);
   [[nodiscard]] PlanStep take(std::string title);
 
  private:
   std::map<std::string, PlanFile> files_;
+  std::map<std::string, std::string> renamed_;
 };
 
 }  // namespace ambit::daemon

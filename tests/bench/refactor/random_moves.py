@@ -70,6 +70,11 @@ def main():
             if not targets or rng.random() < asked.new_file:
                 targets = [os.path.join(folder, "moved_here" + asked.ext)]
             to = rng.choice(targets)
+            if asked.ext == ".java" and s["kind"] != "method":
+                # A type has a file of its own, of its name; mostly in another package.
+                to = os.path.join(os.path.dirname(to), s["name"] + ".java")
+                if to == s["path"]:
+                    continue
             separator = "." if asked.ext in (".go", ".py", ".js", ".ts", ".java") else "::"
             name = (s["scope"] + separator if s.get("scope") else "") + s["name"]
             code, out = run(ambit, "refactor", "plan", f"move {name} to {to}")
