@@ -1,12 +1,14 @@
 #include "daemon/assists/refactor/module_text.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "daemon/assists/refactor/site_text.h"
 #include "indexer/syntax/tree.h"
 
 namespace ambit::daemon {
 
+using indexer::ByteSpan;
 using indexer::Language;
 using indexer::SymbolKind;
 using indexer::SyntaxTree;
@@ -23,12 +25,22 @@ std::string ImportWriter::line(const std::string& importer, const std::string& t
                                const std::string& name, const std::string& local) const {
   const auto as = name == local ? name : name + " as " + local;
   if (is_python(like_)) return "from " + imports_.python_module(target) + " import " + as;
-  const auto quote = like_.text.find("from \"") != std::string::npos ? "\"" : "'";
-  const auto end = like_.text.find(std::string(quote) + ";") != std::string::npos ? ";" : "";
-  // In the style of an import without an extension.
-  const auto words = imports_.words_for(importer, "x/none.ts", "'./none'", importer, target);
-  auto module = words ? words->substr(1, words->size() - 2) : std::string();
-  return "import { " + as + " } from " + quote + module + quote + end;
+  // In the style of an import that is there: with an ending or without, its quotes, its semicolon.
+  std::string sample = like_.text.find("from \"") != std::string::npos ? "\"./none\"" : "'./none'";
+  std::string sample_target = folder_of_path(like_.path) + "none.ts";
+  bool semicolon =
+      like_.text.find("\";") != std::string::npos || like_.text.find("';") != std::string::npos;
+  for (const auto& i : like_.facts.imports) {
+    const auto words = like_.slice(i.module);
+    const auto found = imports_.target(like_.path, words);
+    if (!found || stem_of(*found) == "index") continue;
+    sample = words;
+    sample_target = *found;
+    semicolon = like_.slice(i.statement).ends_with(';');
+    break;
+  }
+  const auto words = imports_.words_for(like_.path, sample_target, sample, importer, target);
+  return "import { " + as + " } from " + (words ? *words : sample) + (semicolon ? ";" : "");
 }
 
 std::string ImportWriter::same_module(std::string_view words, const std::string& module,
@@ -93,6 +105,80 @@ Result<void> replace_imported_name(const SourceFile& f, const Bound& bound,
                std::string(line_end_of(f.text)) + indent + added);
   }
   return {};
+}
+
+namespace {
+
+// Takes these names out of an import, or the whole of it with its line.
+void drop_imported_names(const SourceFile& f, const Bound& bound,
+                         const std::set<std::string>& locals, FileEdits& edits) {
+  const auto& i = *bound.import;
+  if (locals.size() == bound.names.size()) {
+    auto span = i.statement;
+    while (span.end < f.text.size() && f.text[span.end] != '\n') ++span.end;
+    if (span.end < f.text.size()) ++span.end;
+    // The only one between empty lines, or at the start.
+    const auto before = std::string_view(f.text).substr(0, span.begin);
+    const bool apart = before.empty() || before.ends_with("\n\n");
+    if (apart && span.end < f.text.size() && f.text[span.end] == '\n') ++span.end;
+    edits.edit(f, span, "");
+    return;
+  }
+  const auto open = f.text.find('{', i.statement.begin);
+  const auto close = f.text.find('}', i.statement.begin);
+  if (open >= i.statement.end || close >= i.statement.end) return;
+  // The entries between the braces, each from its first letter.
+  struct Entry {
+    std::uint32_t begin = 0, end = 0;
+    bool dropped = false;
+  };
+  std::vector<Entry> entries;
+  for (auto at = open + 1; at < close;) {
+    const auto end = std::min(f.text.find(',', at), close);
+    const auto first = f.text.find_first_not_of(" \t\r\n", at);
+    if (first < end) {
+      const auto last = f.text.find_last_not_of(" \t\r\n", end - 1) + 1;
+      auto name = std::string_view(f.text).substr(first, last - first);
+      if (const auto as = name.rfind(' '); as != std::string_view::npos) name.remove_prefix(as + 1);
+      entries.push_back({static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last),
+                         locals.contains(std::string(name))});
+    }
+    at = end + 1;
+  }
+  for (std::size_t k = 0; k < entries.size(); ++k) {
+    if (!entries[k].dropped) continue;
+    auto last = k;
+    while (last + 1 < entries.size() && entries[last + 1].dropped) ++last;
+    if (last + 1 < entries.size()) {
+      edits.edit(f, {entries[k].begin, entries[last + 1].begin}, "");
+    } else if (k > 0) {
+      edits.edit(f, {entries[k - 1].end, entries[last].end}, "");
+    }
+    k = last;
+  }
+}
+
+}  // namespace
+
+void drop_unused_imports(const SourceFile& from, ByteSpan span, FileEdits& edits) {
+  auto rest = from.text;
+  const auto blank = [&](ByteSpan s) {
+    std::fill(rest.begin() + s.begin, rest.begin() + s.end, ' ');
+  };
+  blank(span);
+  for (const auto& i : from.facts.imports) blank(i.statement);
+  for (const auto& i : from.facts.imports) {
+    const auto bound = bound_by(from, i);
+    const auto words = from.slice(i.statement);
+    if (bound.everything || !words.starts_with("import")) continue;
+    std::set<std::string> unused;
+    for (const auto& [local, name] : bound.names) {
+      if (has_word(from.slice(span), local) && !has_word(rest, local)) unused.insert(local);
+    }
+    const bool typed = indexer::language_of(from.path) != Language::kJavaScript;
+    if (unused.empty() || (unused.size() == bound.names.size() && !typed)) continue;
+    drop_imported_names(from, bound, unused, edits);
+  }
 }
 
 const indexer::Import* last_top_import(const SourceFile& f) {

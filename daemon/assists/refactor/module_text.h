@@ -1,6 +1,7 @@
 // How imports of Python, JavaScript and TypeScript are written, and where they go in their file.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,11 @@ class ImportWriter {
 [[nodiscard]] Result<void> replace_imported_name(const SourceFile& file, const Bound& bound,
                                                  const std::string& local, const std::string& added,
                                                  FileEdits& edits);
+
+// Takes imports of JavaScript or TypeScript out that only the text in `span` needs. TypeScript
+// leaves such ones out of what runs; JavaScript runs their modules, so that the last name of one
+// stays.
+void drop_unused_imports(const SourceFile& from, indexer::ByteSpan span, FileEdits& edits);
 
 // The last import in front of all functions and classes; null without one.
 [[nodiscard]] const indexer::Import* last_top_import(const SourceFile& file);

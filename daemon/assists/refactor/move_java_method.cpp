@@ -106,13 +106,13 @@ class JavaMethodMover {
   Result<void> read_body() {
     const auto& f = from();
     const auto& t = f.tree();
-    std::map<std::string, JavaMember> fields, methods, types;
+    std::set<std::string> fields, methods, types;
     for (const auto& m : f.members_of(type_)) {
       if (m.constructor || !is_direct(m.node)) continue;
       auto& all = f.is_type(m.node)                        ? types
                   : t[m.node].type == "method_declaration" ? methods
                                                            : fields;
-      all.emplace(m.name, m);
+      all.insert(m.name);
     }
     for (auto i = part_.node; i < t[part_.node].after; ++i) {
       if (!f.is_simple_name(i)) continue;
@@ -128,11 +128,11 @@ class JavaMethodMover {
           call ? methods.contains(name)
                : types.contains(name) || (t[i].type == "identifier" && fields.contains(name));
       if (found) {
-        const auto& m = call                   ? methods.at(name)
-                        : types.contains(name) ? types.at(name)
-                                               : fields.at(name);
         if (f.declares(name, part_.span) && !call) return here("has another " + name);
-        AMBIT_CHECK_OK(reach(m));
+        // All overloads: one that is out of reach would leave the call to another one.
+        for (const auto& m : f.members_of(type_)) {
+          if (m.name == name && !m.constructor) AMBIT_CHECK_OK(reach(m));
+        }
         qualified_.push_back({t[i].span.begin, t[i].span.begin});
         continue;
       }

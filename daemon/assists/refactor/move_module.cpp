@@ -6,6 +6,7 @@
 #include "daemon/assists/refactor/imports.h"
 #include "daemon/assists/refactor/module_imports.h"
 #include "daemon/assists/refactor/module_text.h"
+#include "daemon/assists/refactor/module_users.h"
 #include "daemon/assists/refactor/move.h"
 #include "daemon/assists/refactor/rename.h"
 #include "daemon/assists/refactor/site_text.h"
@@ -44,7 +45,9 @@ class Mover {
     AMBIT_CHECK_OK(check_target());
     if (python_) AMBIT_CHECK_OK(check_python());
     AMBIT_TRY(head, needed_imports());
-    AMBIT_CHECK_OK(change_users(stop));
+    AMBIT_TRY(users, change_module_users({snapshot_, imports_, symbol_, from_, to_, writer_},
+                                         edits_, stop));
+    users_ = std::move(users);
     AMBIT_CHECK_OK(change_source());
     if (python_) AMBIT_CHECK_OK(check_circles());
     change_target(head);
@@ -241,65 +244,6 @@ class Mover {
                        });
   }
 
-  // Everybody else who imports it.
-  Result<void> change_users(std::stop_token stop) {
-    for (const auto& info : snapshot_.files()) {
-      if (stop.stop_requested()) return make_error(Code::kCancelled, "cancelled");
-      if (info.path == symbol_.path || !same_family(info.language, indexer::language_of(to_))) {
-        continue;
-      }
-      const auto text = snapshot_.text(info.path);
-      if (!text ||
-          (text->find(symbol_.name) == std::string::npos && text->find('*') == std::string::npos)) {
-        continue;
-      }
-      auto loaded = load_facts(snapshot_, info.path);
-      if (!loaded) continue;
-      AMBIT_CHECK_OK(change_user(*loaded));
-    }
-    return {};
-  }
-
-  Result<void> change_user(const SourceFile& f) {
-    for (const auto& i : f.facts.imports) {
-      const auto module = f.slice(i.module);
-      const auto target = imports_.target(f.path, module);
-      const auto line = static_cast<std::uint32_t>(
-          std::count(f.text.begin(), f.text.begin() + i.statement.begin, '\n'));
-      // from package import module: then module.NAME may be meant.
-      const auto stem = symbol_.path.substr(0, symbol_.path.rfind('.'));
-      const auto bound = bound_by(f, i);
-      if (python_ && target && target->ends_with('/')) {
-        for (const auto& [local, name] : bound.names) {
-          if (*target + name == stem &&
-              f.text.find(local + "." + symbol_.name) != std::string::npos) {
-            return refusal(f.path, line, "reaches " + symbol_.name + " through its module");
-          }
-        }
-      }
-      if (target != symbol_.path) continue;
-      const auto words = f.slice(i.statement);
-      const bool named =
-          python_ ? words.starts_with("from") : words.find('{') != std::string_view::npos;
-      if (!named || bound.everything) {
-        if (f.text.find("." + symbol_.name) != std::string::npos || (bound.everything && python_)) {
-          return refusal(f.path, line, "reaches " + symbol_.name + " through its module");
-        }
-        continue;
-      }
-      for (const auto& [local, name] : bound.names) {
-        if (name != symbol_.name) continue;
-        if (words.starts_with("export")) return refusal(f.path, line, "exports it again");
-        if (place_of(f, i) == ImportPlace::kTop) users_.insert(f.path);
-        const bool types = !python_ && words.starts_with("import type");
-        auto added = f.path == to_ ? std::string() : writer_.line(f.path, to_, name, local);
-        if (types && !added.empty()) added.replace(0, 6, "import type");
-        AMBIT_CHECK_OK(replace_imported_name(f, bound, local, added, edits_));
-      }
-    }
-    return {};
-  }
-
   // What is left where it was.
   Result<void> change_source() {
     bool used = false;
@@ -322,6 +266,7 @@ class Mover {
                                                     " uses names of its file, and is used there");
     }
     edit(from_, with_gap(from_, span_), "");
+    if (!python_) drop_unused_imports(from_, span_, edits_);
     if (used) {
       const auto line = writer_.line(symbol_.path, to_, symbol_.name, symbol_.name);
       const auto end = std::string(line_end_of(text));

@@ -59,6 +59,9 @@ def main():
         symbols = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         symbols = [s for s in symbols if s["path"].endswith(asked.ext) and s["path"].startswith(asked.below)
                    and s["kind"] in MOVABLE and not re.search(asked.skip, s["path"])]
+        if asked.ext == ".java":  # what stands at the top, and static methods
+            symbols = [s for s in symbols if ("static " in s["signature"] if s["kind"] == "method"
+                                              else not s.get("scope"))]
         files = sorted({s["path"] for s in symbols})
         rng.shuffle(symbols)
         refused = collections.Counter()

@@ -72,7 +72,8 @@ TEST(MoveJava, RefusesTypesThatWouldNotBeExact) {
   no("public class Box extends A { void f() {} }", a + "public class A { void f() {} }\n", "A.f");
   no("public class Box { String s; }", "//- src/b/String.java\npackage b;\nclass String {}\n",
      "means something of its own by String");
-  no("public class Box {}", "//- src/b/Box2.java\npackage b;\nclass Box {}\n", "2 files define Box");
+  no("public class Box {}", "//- src/b/Box2.java\npackage b;\nclass Box {}\n",
+     "2 files define Box");
   no("public class Box {}", "//- src/b/C.java\npackage b;\nimport x.*;\nclass C { Box b; }\n",
      "which would be hidden");
   no("public class Box {}", a + "class A { String s = \"a.Box\"; }\n", "in a string");
@@ -138,6 +139,10 @@ TEST(MoveJava, RefusesMethodsThatWouldNotBeExact) {
   no(made("private static int n;\npublic static int f() { return n; }"), now, "", "private to Old");
   no(made("static int n;\npublic static int f() { return n; }"), now, "",
      "only the package of Old");
+  no(made("public static int g(Object o) { return 1; }\nprivate static int g(String s) { return 2; "
+          "}\n"
+          "public static int f() { return g(\"\"); }"),
+     now, "", "uses g, which is private to Old");
   no("public class Old extends P {\npublic static int f() { return g(); }\n}", now, "",
      "inherited");
   no(made(f), "public class New { int f; }", "", "has a f already");

@@ -100,10 +100,27 @@ TEST(MoveDefinition, TakesItsImportsAndItsUsersAlong) {
       "export const y = 1;\n"
       "//- b.ts\nexport const b = 1;\n//- z.ts\nexport const z = 1;\n"
       "//- c.ts\nimport { helper, y } from './a';\nhelper();\n",
-      "//- a.ts\nimport { z } from './z';\n\nexport const y = 1;\n"
+      "//- a.ts\nexport const y = 1;\n"
       "//- b.ts\nimport { z } from './z';\n\nexport const b = 1;\n\n"
       "export function helper(): number {\n  return z;\n}\n//- z.ts\nexport const z = 1;\n"
       "//- c.ts\nimport { y } from './a';\nimport { helper } from './b';\nhelper();\n");
+}
+
+TEST(MoveDefinition, ImportsAreWrittenAsTheOthersAreAndGoWhenNobodyNeedsThem) {
+  check("move f to lib/b.js",
+        "//- lib/a.js\nimport { one,\n  two,\n  three } from \"../c.js\"\nimport d from "
+        "\"./d.js\"\n\n"
+        "export const x = two\n\nexport function f() { return one + three + d }\n"
+        "//- lib/b.js\nexport const b = 1\n//- lib/d.js\nexport default 1\n"
+        "//- c.js\nexport const one = 1\nexport const two = 2\nexport const three = 3\n"
+        "//- e.js\nimport { f } from './lib/a.js'\nf()\n",
+        "//- lib/a.js\nimport { two } from \"../c.js\"\nimport d from \"./d.js\"\n\n"
+        "export const x = two\n"
+        "//- lib/b.js\nimport d from \"./d.js\"\nimport { one } from \"../c.js\"\n"
+        "import { three } from \"../c.js\"\n\nexport const b = 1\n\n"
+        "export function f() { return one + three + d }\n//- lib/d.js\nexport default 1\n"
+        "//- c.js\nexport const one = 1\nexport const two = 2\nexport const three = 3\n"
+        "//- e.js\nimport { f } from \"./lib/b.js\"\nf()\n");
 }
 
 TEST(MoveDefinition, ImportsInsideOfFunctionsStayWhereTheyAre) {
@@ -149,6 +166,13 @@ TEST(MoveDefinition, RefusesWhatItCannotDoExactly) {
   refused("move f to b.py",
           "//- a.py\nfrom __future__ import annotations\ndef f(): pass\n//- b.py\ny = 1\n",
           "__future__");
+  const std::string js = "//- a.js\nexport function f() {}\n//- c.js\n";
+  refused("move f to b.js", js + "export * from './a';\n", "exports all of its module again");
+  refused("move f to b.js", js + "import * as a from './a';\nfunction g() { const { f } = a; }\n",
+          "through its module");
+  refused("move f to b.js", js + "import('./a').then(({ f }) => f());\n", "through its module");
+  refused("move f to b.py", "//- a.py\ndef f(): pass\n//- c.py\npatch('a.f')\n", "names a.f");
+  refused("move f to b.py", "//- a.py\ndef f(): pass\n//- setup.cfg\nx = a:f\n", "names a:f");
   refused("move f to b.js", "//- a.js\nconst n = 1;\nexport function f() { return n; }\n",
           "not exported");
 }
