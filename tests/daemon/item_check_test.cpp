@@ -35,16 +35,22 @@ TEST_F(ItemCheckTest, WhatAddsGrammarErrorsIsNotShown) {
   EXPECT_EQ(check("} else {").text, "");
 }
 
-TEST_F(ItemCheckTest, ABlockThatIsBegunIsNoError) {
-  const auto line = [&](const std::string& path, const std::string& before, std::string_view item) {
-    return ItemCheck(snapshot_, path, before, "").check(item, 0).text;
+TEST_F(ItemCheckTest, ABlockThatIsBegunIsClosedOrNotBegun) {
+  const auto line = [&](const std::string& path, const std::string& before, std::string_view item,
+                        const std::string& after = "") {
+    return ItemCheck(snapshot_, path, before, after).check(item, 0).text;
   };
-  const std::string function = "int sum(int n) {\n  int s = 0;\n  for (";
+  const std::string function = "int sum(int n) {\n  int s = 0;\n  ", rest = "\n  return s;\n}\n";
   const std::string_view header = "int i = 0; i < n; ++i) {";
-  EXPECT_EQ(ItemCheck(snapshot_, "a.c", function, "\n  return s;\n}\n").check(header, 0).text,
-            header);
+  EXPECT_EQ(line("a.c", function + "for (", header, "\n    s += i;\n  }" + rest), header)
+      << "its end stands there";
+  EXPECT_EQ(line("a.c", function, "for (;;) {", rest), "") << "it stands nowhere";
+  EXPECT_EQ(line("a.c", function, "for (;;) {\n    ++s;", rest), "for (;;) {\n    ++s;\n  }");
+  EXPECT_EQ(line("a.c", function, "if (n) {\n    do {\n      ++s;", rest), "")
+      << "a do has no while";
+  EXPECT_EQ(line("a.c", function, "if (n) {\n    while (s) {\n      ++s;", rest),
+            "if (n) {\n    while (s) {\n      ++s;\n    }\n  }");
   EXPECT_EQ(line("b.py", "def f(x):\n    if ", "x is None:"), "x is None:");
-  EXPECT_EQ(line("b.py", "y = ", "call("), "call(");
   EXPECT_EQ(line("b.py", "y = 1\n", "call(1"), "") << "cut off between its arguments";
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "daemon/assists/completion/brackets.h"
 #include "daemon/assists/completion/words.h"
@@ -93,23 +95,31 @@ bool ItemCheck::calls_the_unknown(std::string_view item) const {
   return false;
 }
 
-std::string ItemCheck::what_comes_next(std::string_view item) const {
+std::string ItemCheck::closers_of(std::string_view item) const {
   const auto rules = lexical_rules(path_);
-  const auto line_at = before_.rfind('\n') + 1;
-  const std::string indent = before_.substr(
-      line_at, std::min(before_.find_first_not_of(" \t", line_at), before_.size()) - line_at);
-  std::string out;
-  const auto last = item.find_last_not_of(" \t\n");
-  if (last == std::string_view::npos) return out;
-  // Only what ends with an opener: a call that stops between its arguments was cut off.
-  if (closer_of(item[last]) != '\0') {
-    const auto openers = bracket_balance(item, rules).openers;
-    for (auto opener = openers.rbegin(); opener != openers.rend(); ++opener) {
-      if (*opener == '{') out += "\n" + indent;
-      out += closer_of(*opener);
+  const std::string text = before_.substr(before_.rfind('\n') + 1) + std::string(item);
+  struct Opener {
+    char bracket;
+    std::size_t line;  // where it begins
+  };
+  std::vector<Opener> open;
+  for_each_bracket(text, rules, [&](std::size_t at, char bracket) {
+    if (at < text.size() - item.size()) return true;
+    if (!is_closer(bracket)) {
+      open.push_back({bracket, text.rfind('\n', at) + 1});
+    } else if (!open.empty() && closer_of(open.back().bracket) == bracket) {
+      open.pop_back();
     }
-  } else if (rules.indented_blocks && item[last] == ':') {
-    out += "\n" + indent + (indent.starts_with('\t') ? "\t" : "    ") + "pass";
+    return true;
+  });
+  std::string out;
+  std::size_t line = text.rfind('\n') + 1;
+  for (auto opener = open.rbegin(); opener != open.rend(); ++opener) {
+    if (std::exchange(line, opener->line) != opener->line) {
+      const auto end = std::min(text.find_first_not_of(" \t", opener->line), text.size());
+      out += "\n" + text.substr(opener->line, end - opener->line);
+    }
+    out += closer_of(opener->bracket);
   }
   return out;
 }
@@ -121,12 +131,13 @@ ItemCheck::Verdict ItemCheck::check(std::string_view item, double logprob) {
   if (!errors_before_) errors_before_ = errors_with({});
   for (int tries = 0; tries < kMostTries && !item.empty(); ++tries) {
     if (errors_with(item) <= *errors_before_) return {std::string(item), {}};
-    const auto rest = what_comes_next(item);
-    if (!rest.empty() && errors_with(std::string(item) + rest) <= *errors_before_) {
-      return {std::string(item), {}};
-    }
     const auto last = item.rfind('\n');
     if (last == std::string_view::npos) break;
+    // A block with something in it is closed; an empty one would leave the caret behind it.
+    if (const auto closers = closers_of(item); !closers.empty()) {
+      const auto closed = std::string(item) + closers;
+      if (errors_with(closed) <= *errors_before_) return {closed, {}};
+    }
     item = item.substr(0, last);
   }
   return {{}, kBreaks};

@@ -18,7 +18,8 @@ class ItemCheck {
             std::string after);
 
   struct Verdict {
-    std::string text;         // as many of the item's lines as may be shown
+    // As many of the item's lines as may be shown; a block that they begin is closed.
+    std::string text;
     std::string_view reason;  // why there are none; static text
   };
   // `logprob`: mean per token. Not thread-safe; parses the file a few times: milliseconds.
@@ -26,9 +27,8 @@ class ItemCheck {
 
  private:
   [[nodiscard]] std::size_t errors_with(std::string_view item) const;
-  // A block that was begun is no error: what a person, or an editor, types to end what the item
-  // opened.
-  [[nodiscard]] std::string what_comes_next(std::string_view item) const;
+  // What closes the brackets that the item opened, each behind the indentation of its line.
+  [[nodiscard]] std::string closers_of(std::string_view item) const;
   [[nodiscard]] bool calls_the_unknown(std::string_view item) const;
 
   const std::shared_ptr<const indexer::Snapshot> snapshot_;

@@ -15,6 +15,11 @@ constexpr std::uint64_t kSmallModelBytes = std::uint64_t{2} << 30U;
 constexpr std::size_t kBeam = 4, kMostOpenFiles = 4;
 constexpr std::size_t kLeastPart = 3;  // bytes that a part must save
 
+// Where a part may end: behind a word or behind what closes something.
+bool ends_well(char c) {
+  return word_byte(c) || std::string_view(")]};\"'`").find(c) != std::string_view::npos;
+}
+
 // Accepted as it is, it leaves no string or block open.
 bool stands_alone(std::string_view text) {
   return std::count(text.begin(), text.end(), '"') % 2 == 0 &&
@@ -23,7 +28,7 @@ bool stands_alone(std::string_view text) {
          std::count(text.begin(), text.end(), '{') <= std::count(text.begin(), text.end(), '}');
 }
 
-// The longest likely beginning of a guess, up to the end of a word.
+// The longest likely beginning of a guess.
 MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses) {
   MemoryAnswer::Item best;
   for (const auto& guess : guesses) {
@@ -32,7 +37,7 @@ MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses)
       likely *= static_cast<double>(piece.probability);
       const auto text = std::string_view(guess.text).substr(0, piece.end);
       if (likely < kSurePart || text.find('\n') != std::string_view::npos) break;
-      if (text.size() > best.text.size() && text.size() >= kLeastPart && word_byte(text.back()) &&
+      if (text.size() > best.text.size() && text.size() >= kLeastPart && ends_well(text.back()) &&
           stands_alone(text)) {
         best = {std::string(text), likely};
       }

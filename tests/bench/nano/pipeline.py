@@ -5,8 +5,9 @@
 CASES.jsonl is what `completion_bench candidates COUNT PROJECT…` printed for folders of
 PROJECTS_FOLDER; BUILD_FOLDER holds `ambit` and `parse_errors`. For each SETTING (off: the model
 alone; lead: the memory alone) one JSON line: cases, share shown, exact of all and of
-shown, similarity of what is shown, share of shown that parses (no more grammar errors than the
-file had with the true text), median and 95th percentile of the daemon's own milliseconds. Exact:
+shown, similarity of what is shown, share of shown that parses (no more grammar errors than the file has
+with the true text; what ends before the line does is seldom among these) and share that adds errors (more than without it
+and more than the truth), median and 95th percentile of the daemon's own milliseconds. Exact:
 the first line of the completion is the hidden rest of the line. A completion is asked for by hand,
 and `typing` counts those that would show while typing, too.
 """
@@ -83,12 +84,14 @@ def measure(cases: list[dict], root: Path, build: str, model: str, setting: str)
             continue
         item = result["items"][0]
         right = item["text"].split("\n")[0].rstrip() == c["hidden"].rstrip()
-        made, true = (errors({"path": c["path"], "text": c["before"] + t + c["after"]}) for t in (item["text"], c["hidden"]))
+        made, true, without = (errors({"path": c["path"], "text": c["before"] + t + c["after"]})
+                               for t in (item["text"], c["hidden"], ""))
         typing = setting != "off" and item["logprob"] >= math.log(TYPING)
         for k in (s, kinds[c["kind"]]):
             k["shown"] += 1
             k["exact"] += right
             k["parses"] += made <= true
+            k["adds_errors"] += made > max(true, without)
             k["similarity"] += similarity(item["text"].split("\n")[0], c["hidden"])
             k["typing"] += typing
             k["typing_exact"] += typing and right
@@ -99,6 +102,7 @@ def measure(cases: list[dict], root: Path, build: str, model: str, setting: str)
     return {"memory": setting, "cases": s["cases"], "shown": share(s["shown"], s["cases"]),
             "exact": share(s["exact"], s["cases"]), "exact_of_shown": share(s["exact"], s["shown"]),
             "similarity_of_shown": share(s["similarity"], s["shown"]), "parses": share(s["parses"], s["shown"]),
+            "adds_errors": share(s["adds_errors"], s["shown"]),
             "typing": {"shown": share(s["typing"], s["cases"]), "exact_of_shown": share(s["typing_exact"], s["typing"]),
                        "exact": share(s["typing_exact"], s["cases"]), "parses": share(s["typing_parses"], s["typing"])},
             "exact_by_kind": {n: share(k["exact"], k["cases"]) for n, k in kinds.items()},
