@@ -38,24 +38,23 @@ Seen look(Session& session, const std::string& uri) {
   return out;
 }
 
-std::vector<Rename> renames(const Seen& seen) {
+std::vector<HandEdit> edits_of(const Seen& seen) {
   if (!seen.context || !seen.context->saved) return {};
-  return find_renames(*seen.context->saved, *seen.context->snapshot, seen.path);
+  return find_hand_edits(*seen.context->saved, *seen.context->snapshot, seen.path);
 }
 
 Result<lsp::Json> resolve(FeatureRun& run, const json& data) {
   const auto uri = data.at("uri").get<std::string>();
-  const auto from = data.at("from").get<std::string>(), to = data.at("to").get<std::string>();
+  const auto what = data.at("what").get<std::string>();
   AMBIT_TRY(seen, run.session->on_strand<Seen>([&](Session& s) { return look(s, uri); }));
-  const auto found = renames(seen);
-  const auto rename = std::find_if(found.begin(), found.end(), [&](const Rename& one) {
-    return one.from == from && one.to == to;
-  });
-  if (rename == found.end()) {
+  const auto found = edits_of(seen);
+  const auto edit = std::find_if(found.begin(), found.end(),
+                                 [&](const HandEdit& one) { return describe(one) == what; });
+  if (edit == found.end()) {
     return make_error(Code::kInvalidArgument, "the document has changed; ask again");
   }
   const auto& now = *seen.context->snapshot;
-  const auto places = follow_ups(*seen.context->saved, now, seen.path, *rename, kMostPlaces);
+  const auto places = what_follows(*seen.context->saved, now, seen.path, *edit, kMostPlaces);
   json documents = json::array(), plain = json::object();
   for (auto place = places.begin(); place != places.end();) {
     const auto& path = place->path;
@@ -65,7 +64,7 @@ Result<lsp::Json> resolve(FeatureRun& run, const json& data) {
       if (!text) continue;
       edits.push_back(
           {{"range", range_json(*text, place->span.begin, place->span.end, seen.encoding)},
-           {"newText", rename->to}});
+           {"newText", place->text}});
     }
     const auto open = seen.open.find(path);
     const auto file_uri = open == seen.open.end()
@@ -77,7 +76,7 @@ Result<lsp::Json> resolve(FeatureRun& run, const json& data) {
         {{"textDocument", {{"uri", file_uri}, {"version", version}}}, {"edits", std::move(edits)}});
   }
   if (documents.empty()) {
-    return make_error(Code::kInvalidArgument, "nothing else says " + rename->from);
+    return make_error(Code::kInvalidArgument, "every use of it has followed already");
   }
   return lsp::Json(run.session->client_info().document_changes
                        ? json{{"documentChanges", std::move(documents)}}
@@ -89,14 +88,15 @@ Result<lsp::Json> resolve(FeatureRun& run, const json& data) {
 ActionProvider next_edit_actions() {
   ActionProvider out;
   out.name = "next-edit";
-  out.kind = "quickfix.ambit.rename";
+  out.kind = "quickfix.ambit";
   out.offer = [](Session& session, const ActionContext& asked) {
     std::vector<OfferedAction> actions;
-    for (const auto& rename : renames(look(session, asked.document.uri))) {
+    for (const auto& edit : edits_of(look(session, asked.document.uri))) {
       OfferedAction action;
-      action.title = "Ambit: rename the other uses of " + rename.from + " to " + rename.to;
-      action.kind = "quickfix.ambit.rename";
-      action.data = {{"uri", asked.document.uri}, {"from", rename.from}, {"to", rename.to}};
+      action.title = "Ambit: " + describe(edit);
+      action.kind = std::holds_alternative<HandRename>(edit) ? "quickfix.ambit.rename"
+                                                             : "quickfix.ambit.signature";
+      action.data = {{"uri", asked.document.uri}, {"what", describe(edit)}};
       action.by_model = false;
       actions.push_back(std::move(action));
     }

@@ -199,6 +199,11 @@ TEST_F(WarmPrefix, NoSecretAndNothingIgnoredIsInAnyPromptLogOrState) {
       continue;
     }
     ++files;
+    const bool ours = !entry.path().string().starts_with((folder_ / "config").string()) &&
+                      entry.path().parent_path() != folder_;
+    constexpr auto kOthers = fs::perms::group_all | fs::perms::others_all;
+    EXPECT_TRUE(!ours || (entry.status().permissions() & kOthers) == fs::perms::none)
+        << entry.path() << " is not its owner's alone";
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), {});
     placeholder |= bytes.find("<secret:") != std::string::npos;

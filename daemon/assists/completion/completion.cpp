@@ -222,8 +222,8 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   options.max_lines = static_cast<std::size_t>(context->config.integer("completion.max_lines"));
   auto cleaner = std::make_unique<Cleaner>(request.path, before_lf, after_lf, options);
   if (context->saved && !request.ahead && !request.read_only) {
-    if (auto edit =
-            next_edit(*context->saved, *context->snapshot, request.path, text, request.cursor)) {
+    if (auto edit = next_edit(*context->saved, *context->snapshot, request.path,
+                              context->open_files, text, request.cursor)) {
       CompletionOutcome outcome;
       outcome.items.push_back({std::move(edit->rest), 0, "index", edit->replaced});
       outcome.total_ms = ms_since(start);

@@ -21,7 +21,23 @@ std::size_t skip_blank(std::string_view text, std::size_t at) {
   return at;
 }
 
-// The name that a parameter declares: `int depth = 3`, `depth: int = 3`, `depth int`, `...rest`.
+PlanSite site_at(std::string_view text, std::size_t offset) {
+  PlanSite out;
+  const auto before = text.substr(0, offset);
+  out.line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n')) + 1;
+  const auto start = before.rfind('\n');
+  out.column =
+      static_cast<std::uint32_t>(offset - (start == std::string_view::npos ? 0 : start + 1) + 1);
+  return out;
+}
+
+PlanEdit plan_edit(std::string_view text, const ListEdit& edit) {
+  return {site_at(text, edit.span.begin),
+          std::string(text.substr(edit.span.begin, edit.span.size())), edit.text};
+}
+
+}  // namespace
+
 std::string parameter_name(std::string_view text, Language language) {
   text = text.substr(0, text.find('='));
   const bool before_colon = language == Language::kPython || language == Language::kRust ||
@@ -45,7 +61,6 @@ std::string parameter_name(std::string_view text, Language language) {
   return found;
 }
 
-// Where the argument or parameter list behind a name opens: past template or type arguments.
 std::size_t list_after(std::string_view text, std::size_t at) {
   at = skip_blank(text, at);
   if (text.substr(at, 2) == "::") at = skip_blank(text, at + 2);  // Rust's turbofish
@@ -64,38 +79,25 @@ std::size_t list_after(std::string_view text, std::size_t at) {
   return at < text.size() && text[at] == '(' ? at : std::string_view::npos;
 }
 
-PlanSite site_at(std::string_view text, std::size_t offset) {
-  PlanSite out;
-  const auto before = text.substr(0, offset);
-  out.line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n')) + 1;
-  const auto start = before.rfind('\n');
-  out.column =
-      static_cast<std::uint32_t>(offset - (start == std::string_view::npos ? 0 : start + 1) + 1);
-  return out;
-}
-
-PlanEdit insertion(std::string_view text, std::size_t at, std::string words) {
-  return {site_at(text, at), "", std::move(words)};
-}
-
-// Takes piece n out of a list with the comma and blanks that belong to it.
-PlanEdit removal(std::string_view text, const ListPieces& list, std::size_t n) {
-  auto begin = static_cast<std::size_t>(list.pieces[n].begin);
-  auto end = static_cast<std::size_t>(list.pieces[n].end);
+ListEdit without_piece(const ListPieces& list, std::size_t n) {
+  auto span = list.pieces[n];
   if (n + 1 < list.pieces.size()) {
-    end = list.pieces[n + 1].begin;
+    span.end = list.pieces[n + 1].begin;
   } else if (n > 0) {
-    begin = list.pieces[n - 1].end;
+    span.begin = list.pieces[n - 1].end;
   }
-  return {site_at(text, begin), std::string(text.substr(begin, end - begin)), ""};
+  return {span, ""};
 }
 
-PlanEdit addition(std::string_view text, const ListPieces& list, const std::string& words) {
-  if (list.pieces.empty()) return insertion(text, list.open + 1, words);
-  return insertion(text, list.pieces.back().end, ", " + words);
+ListEdit with_piece(const ListPieces& list, std::size_t n, const std::string& words) {
+  const auto at = [](std::size_t offset) {
+    const auto byte = static_cast<std::uint32_t>(offset);
+    return ByteSpan{byte, byte};
+  };
+  if (list.pieces.empty()) return {at(list.open + 1), words};
+  if (n < list.pieces.size()) return {at(list.pieces[n].begin), words + ", "};
+  return {at(list.pieces.back().end), ", " + words};
 }
-
-}  // namespace
 
 std::optional<ListPieces> list_pieces(std::string_view text, std::size_t open) {
   ListPieces out;
@@ -251,19 +253,19 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
               words = words.substr(0, words.find('='));
               while (!words.empty() && blank(words.back())) words.pop_back();
             }
-            edits().push_back(addition(text, pieces, words));
+            edits().push_back(plan_edit(text, with_piece(pieces, pieces.pieces.size(), words)));
             continue;
           }
           if (!found) {
             // A prototype may leave out names; the body's position counts.
             if (position && *position < pieces.pieces.size()) {
-              edits().push_back(removal(text, pieces, *position));
+              edits().push_back(plan_edit(text, without_piece(pieces, *position)));
               continue;
             }
             return make_error(Code::kInvalidArgument, where + " has no parameter " + name);
           }
           position = *found - receiver;
-          edits().push_back(removal(text, pieces, *found));
+          edits().push_back(plan_edit(text, without_piece(pieces, *found)));
           // Is it still used in the body?
           const auto end = std::min<std::size_t>(text.size(), definition.span.end);
           if (definition.path == f.path && definition.name_span.begin == s.span.begin) {
@@ -278,7 +280,8 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
         }
         if (add) {
           if (instruction.value.empty()) continue;  // the default serves
-          edits().push_back(addition(text, pieces, instruction.value));
+          edits().push_back(
+              plan_edit(text, with_piece(pieces, pieces.pieces.size(), instruction.value)));
           continue;
         }
         // By name (Python, Kotlin, C#), else by place.
@@ -310,7 +313,7 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
           notes.push_back(
               where + " loses an argument that calls something: " + std::string(p.substr(0, 60)));
         }
-        edits().push_back(removal(text, pieces, *which));
+        edits().push_back(plan_edit(text, without_piece(pieces, *which)));
       }
     }
   }

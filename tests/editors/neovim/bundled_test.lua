@@ -42,5 +42,18 @@ d.input('<Esc>:w<CR>')
 d.eventually('the file on disk says so', function()
   return table.concat(vim.fn.readfile(project .. '/src/statement.cpp'), '\n'):find('spent -= floored(entry);', 1, true) ~= nil
 end)
+
+-- A parameter is added by hand; the call that does not pass it is offered in its new form, once the index knows the saved text.
+d.input(':5s/long cents/long cents, bool up/<CR>')
+d.rpc('nvim_win_set_cursor', 0, { 10, 4 })
+d.eventually('the new argument is shown', function()
+  d.input('i')
+  vim.wait(500)
+  if d.on_screen('floored(entry, false);') then return true end
+  d.input('<Esc>l')
+end)
+d.shot('neovim-new-argument')
+d.input('<Tab>')
+d.eventually('and taken', function() return d.line(10) == '    if (entry < 0) spent -= floored(entry, false);' end)
 d.finish()
 d.report()
