@@ -58,6 +58,69 @@ ByteSpan with_group_gap(std::string_view text, ByteSpan run) {
 
 }  // namespace
 
+std::optional<std::string> go_import_path(const Snapshot& snapshot, const std::string& folder) {
+  for (auto at = folder;;) {
+    const auto text = snapshot.text(at.empty() ? "go.mod" : at + "/go.mod");
+    if (text) {
+      for (std::size_t line = 0; line < text->size();) {
+        const auto end = std::min(text->find('\n', line), text->size());
+        auto words = text->substr(line, end - line);
+        line = end + 1;
+        if (!words.starts_with("module ")) continue;
+        words = words.substr(
+            7, words.find("//") == std::string::npos ? std::string::npos : words.find("//") - 7);
+        std::erase_if(words, [](char c) { return c == ' ' || c == '"' || c == '\r' || c == '\t'; });
+        const auto below =
+            at.empty() ? folder : folder.substr(std::min(folder.size(), at.size() + 1));
+        return below.empty() ? words : words + "/" + below;
+      }
+      return std::nullopt;
+    }
+    if (at.empty()) return std::nullopt;
+    at = folder_of(at);
+  }
+}
+
+const std::set<std::string>& GoImportGraph::imports_of(const std::string& path) {
+  if (files_.empty()) {
+    std::map<std::string, std::string> paths;  // of a folder
+    for (const auto& f : snapshot_.files()) {
+      if (!f.path.ends_with(".go")) continue;
+      const auto folder = std::string(folder_of(f.path));
+      auto it = paths.find(folder);
+      if (it == paths.end()) {
+        it = paths.emplace(folder, go_import_path(snapshot_, folder).value_or("?")).first;
+      }
+      files_[it->second].push_back(f.path);
+    }
+  }
+  const auto [it, fresh] = imports_.try_emplace(path);
+  if (!fresh) return it->second;
+  for (const auto& file : files_[path]) {
+    const auto facts = load_facts(snapshot_, file);
+    if (!facts) continue;
+    for (const auto& i : facts->facts.imports) {
+      const auto words = facts->slice(i.module);
+      if (words.size() > 2) it->second.emplace(words.substr(1, words.size() - 2));
+    }
+  }
+  return it->second;
+}
+
+bool GoImportGraph::reaches(const std::string& from, const std::string& to) {
+  std::set<std::string> seen{from};
+  std::vector<std::string> open{from};
+  while (!open.empty()) {
+    const auto path = open.back();
+    open.pop_back();
+    if (path == to) return true;
+    for (const auto& next : imports_of(path)) {
+      if (seen.insert(next).second) open.push_back(next);
+    }
+  }
+  return false;
+}
+
 std::set<std::string> go_name_conditions(std::string_view path) {
   static const std::set<std::string_view> kKnown{
       "test",     "aix",   "android", "darwin",  "dragonfly", "freebsd", "illumos", "ios",
@@ -110,6 +173,20 @@ std::optional<bool> GoFile::says(const std::string& name, ByteSpan in, bool outs
     said = true;
   }
   return said;
+}
+
+bool GoFile::is_key(std::uint32_t node) const {
+  const auto& t = tree();
+  const auto above = t[node].parent;
+  return t[above].type == "literal_element" && t[t[above].parent].type == "keyed_element" &&
+         t.children(t[above].parent).front() == above;
+}
+
+bool GoFile::is_plain(std::uint32_t node) const {
+  const auto& n = tree()[node];
+  if (n.type != "identifier" && n.type != "type_identifier") return false;
+  const auto before = std::string_view(source.text).substr(0, n.span.begin);
+  return !before.ends_with('.') || before.ends_with("...");
 }
 
 void GoFile::read() {
@@ -176,6 +253,25 @@ void drop_go_imports(const GoFile& file, const std::vector<const GoImport*>& dro
     for (++it; it != lines.end() && it->begin == run.end; ++it) run.end = it->end;
     edits.edit(file.source, with_group_gap(text, run), "");
   }
+}
+
+void replace_go_import(const GoFile& file, const GoImport& old, const GoImport& import,
+                       FileEdits& edits) {
+  const auto& t = file.tree();
+  const bool there = std::any_of(file.imports.begin(), file.imports.end(),
+                                 [&](const GoImport& i) { return i.path == import.path; });
+  const auto block = t[old.node].parent;
+  const auto alone = [&] {
+    std::size_t n = 0;
+    for (const auto& i : file.imports) n += t[i.node].parent == block ? 1 : 0;
+    return n == 1;
+  }();
+  if (!there && alone) {
+    edits.edit(file.source, t[old.node].span, words_of(import));
+    return;
+  }
+  drop_go_imports(file, {&old}, edits);
+  add_go_imports(file, {import}, edits);
 }
 
 void add_go_imports(const GoFile& file, const std::vector<GoImport>& imports, FileEdits& edits) {

@@ -3,6 +3,7 @@
 // the file has none.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,6 +37,11 @@ struct GoFile {
   [[nodiscard]] std::optional<bool> says(const std::string& name, indexer::ByteSpan in,
                                          bool outside) const;
 
+  // A key of a composite literal: a field or a value.
+  [[nodiscard]] bool is_key(std::uint32_t node) const;
+  // A name of its own, not one behind a dot nor one that is declared as a member.
+  [[nodiscard]] bool is_plain(std::uint32_t node) const;
+
   SourceFile source;
   std::string package;
   std::uint32_t package_at = 0, package_end = 0;
@@ -46,6 +52,25 @@ struct GoFile {
   void read();
 };
 
+// The path that a folder's package is imported by, from the go.mod above it; nullopt without one.
+[[nodiscard]] std::optional<std::string> go_import_path(const indexer::Snapshot& snapshot,
+                                                        const std::string& folder);
+
+// Which packages of a repository import which, tests included. Keeps a reference to the snapshot.
+class GoImportGraph {
+ public:
+  explicit GoImportGraph(const indexer::Snapshot& snapshot) : snapshot_(snapshot) {}
+  // Whether the package at one import path is or needs the other, over any number of packages.
+  [[nodiscard]] bool reaches(const std::string& from, const std::string& to);
+
+ private:
+  const std::set<std::string>& imports_of(const std::string& path);
+
+  const indexer::Snapshot& snapshot_;
+  std::map<std::string, std::vector<std::string>> files_;  // of an import path; filled at first use
+  std::map<std::string, std::set<std::string>> imports_;
+};
+
 // "_linux_arm64", "_test" of a file's name: when it is built. Go reads the last two words.
 [[nodiscard]] std::set<std::string> go_name_conditions(std::string_view path);
 
@@ -53,6 +78,9 @@ struct GoFile {
 // without them.
 void drop_go_imports(const GoFile& file, const std::vector<const GoImport*>& dropped,
                      FileEdits& edits);
+// Puts another import in the place of one.
+void replace_go_import(const GoFile& file, const GoImport& old, const GoImport& import,
+                       FileEdits& edits);
 // Adds those that the file does not have, each behind the last of its kind that sorts before it.
 void add_go_imports(const GoFile& file, const std::vector<GoImport>& imports, FileEdits& edits);
 // What a new file begins with behind its package, "" for none.

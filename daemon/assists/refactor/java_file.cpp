@@ -135,6 +135,14 @@ const JavaImport* JavaFile::import_of(std::string_view name) const {
   return nullptr;
 }
 
+bool JavaFile::means(const std::string& of_package, const std::string& name) const {
+  if (const auto* i = import_of(name)) return i->path == of_package + "." + name;
+  if (package == of_package) return true;
+  return std::any_of(imports.begin(), imports.end(), [&](const JavaImport& i) {
+    return i.star && !i.is_static && i.path == of_package;
+  });
+}
+
 bool JavaFile::declares(std::string_view name, ByteSpan in) const {
   const auto& t = tree();
   for (std::uint32_t i = 0; i < t.nodes().size(); ++i) {

@@ -45,6 +45,8 @@ struct JavaFile {
   [[nodiscard]] std::vector<std::string> parents_of(std::uint32_t type) const;
   // The import that a simple name means, static ones aside; null for none.
   [[nodiscard]] const JavaImport* import_of(std::string_view name) const;
+  // Whether a type's simple name means the type of that package, nested ones aside.
+  [[nodiscard]] bool means(const std::string& of_package, const std::string& name) const;
   // A nested type, a type parameter or a variable of this name, inside of a span.
   [[nodiscard]] bool declares(std::string_view name, indexer::ByteSpan in) const;
   // A name, and not one behind a dot or "::".

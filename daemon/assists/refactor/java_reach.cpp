@@ -85,14 +85,13 @@ bool in_other_name(const JavaFile& f, std::uint32_t node, const std::string& typ
   return false;
 }
 
-// new NAME(…), NAME::new
-bool is_made(const JavaFile& f, std::uint32_t node) {
+}  // namespace
+
+bool java_makes(const JavaFile& f, std::uint32_t node) {
   const auto& n = f.tree()[node];
   return f.tree()[n.parent].type == "object_creation_expression" ||
          std::string_view(f.source.text).substr(n.span.end).starts_with("::new");
 }
-
-}  // namespace
 
 std::set<std::string> java_names_in(const JavaPart& part) {
   const auto& f = *part.file;
@@ -116,7 +115,7 @@ Result<void> check_java_uses(JavaPackages& packages, const JavaPart& part) {
     if (t[i].type != "identifier" && t[i].type != "type_identifier") continue;
     const auto name = std::string(f.slice(i));
     const bool bare = f.is_simple_name(i);
-    const bool made = is_made(f, i);
+    const bool made = java_makes(f, i);
     // Of a plain name only what is inherited can be meant, or what is made.
     if (bare && part.parents.empty() && !made) continue;
     const auto receiver = receiver_of(f, i);
@@ -180,7 +179,7 @@ Result<void> check_java_users(JavaPackages& packages, const JavaPart& type) {
       const auto it = closed.find(std::string(user->slice(i)));
       if (it == closed.end() || in_other_name(*user, i, own_name)) continue;
       const bool simple = user->is_simple_name(i);
-      const bool made = is_made(*user, i);
+      const bool made = java_makes(*user, i);
       // The class itself is another thing than its constructor.
       if (it->first == own_name && !made) continue;
       // What is inherited has no dot in front of it, nor has what overrides it.

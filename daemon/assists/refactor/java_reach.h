@@ -42,6 +42,9 @@ struct JavaPart {
   std::vector<std::string> parents;  // that its type extends
 };
 
+// new NAME(…), NAME::new
+[[nodiscard]] bool java_makes(const JavaFile& file, std::uint32_t name);
+
 // Simple names that the part says: of types, or of what may be one.
 [[nodiscard]] std::set<std::string> java_names_in(const JavaPart& part);
 // Whether its comments or its code say a word.

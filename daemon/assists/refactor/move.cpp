@@ -17,14 +17,13 @@ namespace {
 
 // Whether a symbol is what an instruction calls `name`. In C++ a scope may be a namespace: whether
 // it is one, the move looks at. In Go it is the type of a method.
-bool is_meant(const Symbol& s, const std::string& name, const std::string& to) {
+bool is_meant(const Symbol& s, const std::string& name) {
   if (s.declaration_only) return false;
   const auto language = indexer::language_of(s.path);
   const bool c = same_family(language, Language::kC), go = language == Language::kGo,
              java = language == Language::kJava;
   if (!c && !go && !java) return s.scope.empty() && s.name == name;
   if (s.kind == SymbolKind::kField || (java && s.kind == SymbolKind::kConstructor)) return false;
-  if (go && folder_of_path(s.path) != folder_of_path(to)) return false;
   const auto separator = std::string(indexer::language_info(language).separator);
   const auto whole = s.scope.empty() ? s.name : s.scope + separator + s.name;
   if (c && last_name(s.scope) == s.name) return whole == name;  // a constructor, not its class
@@ -56,13 +55,16 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
                            std::vector<std::string>& notes, std::stop_token stop) {
   AMBIT_CHECK_OK(check_path(to));
   std::vector<Symbol> found;
-  bool elsewhere = false;
   for (auto& s : snapshot.definitions(last_name(name), 200)) {
-    if (is_meant(s, name, to)) {
-      found.push_back(std::move(s));
-    } else {
-      elsewhere = elsewhere || (indexer::language_of(s.path) == Language::kGo);
-    }
+    if (is_meant(s, name)) found.push_back(std::move(s));
+  }
+  // In Go first of all the package of `to`.
+  const auto other_package = [&](const Symbol& s) {
+    return indexer::language_of(s.path) == Language::kGo &&
+           folder_of_path(s.path) != folder_of_path(to);
+  };
+  if (!std::all_of(found.begin(), found.end(), other_package)) {
+    std::erase_if(found, other_package);
   }
   // A bare name of Java is first of all a type at the top of a file.
   const auto nested = [](const Symbol& s) {
@@ -70,11 +72,8 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
   };
   if (!std::all_of(found.begin(), found.end(), nested)) std::erase_if(found, nested);
   if (found.empty()) {
-    return make_error(
-        Code::kNotFound,
-        elsewhere ? "definitions of Go move within their package; the folder of " + to +
-                        " defines no " + name
-                  : "the index knows no function or class " + name + " at the top of a file");
+    return make_error(Code::kNotFound,
+                      "the index knows no function or class " + name + " at the top of a file");
   }
   if (found.size() > 1) {
     if (found[0].path == found[1].path) {

@@ -32,7 +32,7 @@ namespace ambit::daemon {
 [[nodiscard]] Result<PlanStep> plan_c_move(const indexer::Snapshot& snapshot,
                                            const indexer::Symbol& symbol, const std::string& to);
 
-// Within its package; a method is named by its type too, "T.Method".
+// Within its package, where a method is named by its type too ("T.Method"), or to another package.
 [[nodiscard]] Result<PlanStep> plan_go_move(const indexer::Snapshot& snapshot,
                                             const indexer::Symbol& symbol, const std::string& to);
 

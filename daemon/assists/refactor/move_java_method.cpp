@@ -115,6 +115,7 @@ class JavaMethodMover {
       all.insert(m.name);
     }
     for (auto i = part_.node; i < t[part_.node].after; ++i) {
+      AMBIT_CHECK_OK(check_private(i));
       if (!f.is_simple_name(i)) continue;
       const auto name = std::string(f.slice(i));
       const auto& above = t[t[i].parent];
@@ -151,6 +152,23 @@ class JavaMethodMover {
           above.type != "switch_label" && !is_static_import(name);
       if (variable && !part_.parents.empty()) {
         return here("uses " + name + ", which may be inherited");
+      }
+    }
+    return {};
+  }
+
+  // object.NAME, new NAME(…): private ones belong to its file.
+  Result<void> check_private(std::uint32_t i) const {
+    const auto& f = from();
+    const auto& t = f.tree();
+    if (t[i].type != "identifier" && t[i].type != "type_identifier") return {};
+    const bool made = java_makes(f, i);
+    if (f.is_simple_name(i) && !made) return {};
+    for (const auto type : f.types) {
+      for (const auto& m : f.members_of(type)) {
+        if (m.name == f.slice(i) && m.constructor == made && m.access == JavaAccess::kPrivate) {
+          return here("uses " + m.name + ", which is private to " + symbol_.path);
+        }
       }
     }
     return {};
@@ -213,16 +231,6 @@ class JavaMethodMover {
     }
     added_ = std::move(lines);
     return {};
-  }
-
-  // Whether a type's simple name means the type of that package in a file.
-  [[nodiscard]] static bool means(const JavaFile& f, const std::string& package,
-                                  const std::string& name) {
-    if (const auto* i = f.import_of(name)) return i->path == package + "." + name;
-    if (f.package == package) return true;
-    return std::any_of(f.imports.begin(), f.imports.end(), [&](const JavaImport& i) {
-      return i.star && !i.is_static && i.path == package;
-    });
   }
 
   // What names the new class in a file.
@@ -298,7 +306,7 @@ class JavaMethodMover {
         used_ = true;
         foreign_ = foreign_ || f.package != to().package;
         edits_.edit(f.source, t[object].span, new_full());
-      } else if (words == old_class_ && means(f, from().package, old_class_) &&
+      } else if (words == old_class_ && f.means(from().package, old_class_) &&
                  !f.declares(old_class_, {0, static_cast<std::uint32_t>(f.source.text.size())})) {
         AMBIT_TRY(now, words_for(f, at));
         edits_.edit(f.source, t[object].span, now);

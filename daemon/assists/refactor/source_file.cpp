@@ -78,6 +78,22 @@ void FileEdits::edit(const SourceFile& file, ByteSpan span, std::string text) {
     out.path = file.path;
     out.blob = indexer::hash_blob(file.text).hex();
   }
+  auto& spans = spans_[file.path];
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    // One of them only puts something in.
+    if ((span.size() == 0) == (spans[i].size() == 0)) continue;
+    auto& other = out.edits[i];
+    const bool other_first = spans[i].end == span.begin;
+    if (!other_first && span.end != spans[i].begin) continue;
+    other.new_text = other_first ? other.new_text + text : text + other.new_text;
+    if (!other_first || spans[i].size() == 0) {
+      other.at = site_of_offset(file.text, std::min(span.begin, spans[i].begin));
+    }
+    if (span.size() > 0) other.old_text = file.slice(span);
+    spans[i] = {std::min(span.begin, spans[i].begin), std::max(span.end, spans[i].end)};
+    return;
+  }
+  spans.push_back(span);
   out.edits.push_back(
       {site_of_offset(file.text, span.begin), std::string(file.slice(span)), std::move(text)});
 }

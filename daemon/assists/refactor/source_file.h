@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/assists/refactor/plan.h"
 #include "daemon/assists/refactor/refusal.h"
@@ -41,7 +42,8 @@ struct SourceFile {
 // With the empty lines that set it apart: those behind it, at the end of a file those before it.
 [[nodiscard]] indexer::ByteSpan with_gap(const SourceFile& file, indexer::ByteSpan lines);
 
-// What a move does, file by file.
+// What a move does, file by file. Text that is put beside what is taken out becomes one edit with
+// it.
 class FileEdits {
  public:
   void edit(const SourceFile& file, indexer::ByteSpan span, std::string text);
@@ -52,6 +54,7 @@ class FileEdits {
 
  private:
   std::map<std::string, PlanFile> files_;
+  std::map<std::string, std::vector<indexer::ByteSpan>> spans_;  // of their edits
   std::map<std::string, std::string> renamed_;
 };
 

@@ -74,7 +74,7 @@ inline void check(const std::string& instruction, std::string_view before, std::
 inline void refused(const std::string& instruction, std::string_view before,
                     const std::string& why) {
   const auto got = carry_out(instruction, parse(before));
-  ASSERT_TRUE(got.contains("")) << "it was carried out: " << instruction;
+  ASSERT_TRUE(got.contains("")) << "it was carried out: " << instruction << "\n" << before;
   EXPECT_NE(got.at("").find(why), std::string::npos) << got.at("") << "\n" << before;
 }
 

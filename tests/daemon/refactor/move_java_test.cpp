@@ -143,6 +143,9 @@ TEST(MoveJava, RefusesMethodsThatWouldNotBeExact) {
           "}\n"
           "public static int f() { return g(\"\"); }"),
      now, "", "uses g, which is private to Old");
+  no(made("private Old() {}\npublic static Old f() { return new Old(); }"), now, "",
+     "uses Old, which");
+  no(made("private int n;\npublic static int f(Old o) { return o.n; }"), now, "", "uses n, which");
   no("public class Old extends P {\npublic static int f() { return g(); }\n}", now, "",
      "inherited");
   no(made(f), "public class New { int f; }", "", "has a f already");

@@ -312,7 +312,6 @@ TEST(MoveGo, ImportsComeAndGoWithTheNamesThatNeedThem) {
 
 TEST(MoveGo, RefusesWhereItWouldNotBeExact) {
   const auto with = [](std::string_view b) { return std::string(kGo) + "//- " + std::string(b); };
-  refused("move F to b/b.go", with("b/b.go\npackage b\n"), "within their package");
   refused("move F to a/b_windows.go", kGo, "other conditions");
   refused("move F to a/b_test.go", kGo, "other conditions");
   refused("move F to a/b.go", with("a/b.go\n//go:build x\n\npackage a\n"), "(//go:build)");
@@ -334,6 +333,56 @@ TEST(MoveGo, RefusesWhereItWouldNotBeExact) {
   refused("move T to a/b.go", one("", "type (\n\tT int\n\tU int\n)\n"), "stands in a group");
   refused("move I.M to a/b.go", one("", "type I interface {\n\tM()\n}\n"), "is a part of I");
   refused("move init to a/b.go", one("", "func init() {}\n"), "more than once");
+}
+
+constexpr std::string_view kModule =
+    "//- go.mod\nmodule x.org/m\n"
+    "//- a/a.go\npackage a\n\nimport \"fmt\"\n\n// F says.\nfunc F(t T) string { return "
+    "fmt.Sprint(t, N) }\n\n"
+    "type T struct{ F int }\n\nconst N = 1\n"
+    "//- b/b.go\npackage b\n\nimport \"x.org/m/a\"\n\nvar s = a.F(a.T{F: 1})\n"
+    "//- c/c.go\npackage c\n\nimport \"x.org/m/a\"\n\nvar s = a.F(a.T{})\n"
+    "//- d/d.go\npackage d\n\nimport (\n\t\"x.org/m/a\"\n)\n\nvar f = a.F\n";
+
+TEST(MoveGo, AnotherPackageIsNamedInFrontOfIt) {
+  check(
+      "move F to b/f.go", kModule,
+      "//- go.mod\nmodule x.org/m\n"
+      "//- a/a.go\npackage a\n\ntype T struct{ F int }\n\nconst N = 1\n"
+      "//- b/f.go\npackage b\n\nimport (\n\t\"fmt\"\n\n\t\"x.org/m/a\"\n)\n\n"
+      "// F says.\nfunc F(t a.T) string { return fmt.Sprint(t, a.N) }\n"
+      "//- b/b.go\npackage b\n\nimport \"x.org/m/a\"\n\nvar s = F(a.T{F: 1})\n"
+      "//- c/c.go\npackage c\n\nimport \"x.org/m/a\"\nimport \"x.org/m/b\"\n\nvar s = b.F(a.T{})\n"
+      "//- d/d.go\npackage d\n\nimport (\n\t\"x.org/m/b\"\n)\n\nvar f = b.F\n");
+}
+
+TEST(MoveGo, RefusesAnotherPackageWhereItWouldNotBeExact) {
+  const auto no = [](const std::string& a, const std::string& rest, const std::string& why) {
+    refused("move F to b/f.go",
+            "//- go.mod\nmodule x.org/m\n//- a/a.go\npackage a\n" + a +
+                "\n//- b/b.go\npackage b\n" + rest,
+            why);
+  };
+  no("func F() { g() }\nfunc g() {}", "", "a/a.go:2 uses g, which a does not export");
+  no("type T struct{ n int }\nfunc F(t T) int { return t.n }", "", "uses n, which is not exported");
+  no("func F() {}\nfunc G() { F() }", "import \"x.org/m/a\"\nvar x = a.G\n",
+     "x.org/m/a would have to import x.org/m/b, which needs it");
+  no("type F struct{}\nfunc (F) M() {}", "", "has methods");
+  no("type F struct{ n int }\nvar x = F{n: 1}", "", "may use its field n");
+  no("func F() {}\nvar m = T{F: 1}", "", "has a key F");
+  no("func F() int { return N }\nconst N = 1", "var a = 1\n", "the name of package a is taken");
+  no("func F(n int) int { return min(n) }", "func min(n int) int { return n }\n",
+     "of its own by min");
+  no("func F() {}\nfunc G(b int) { F() }", "", "means something else by b");
+  no("func F() {}", "//- c/c.go\npackage c\nimport . \"x.org/m/a\"\nvar f = F\n", "with a dot");
+  refused("move f to b/f.go",
+          "//- go.mod\nmodule x.org/m\n//- a/a.go\npackage a\nfunc f() {}\nfunc g() { f() }\n"
+          "//- b/b.go\npackage b\n",
+          "a/a.go:3 uses f, which would have to be exported");
+  refused("move F to x/internal/b/f.go",
+          "//- go.mod\nmodule x.org/m\n//- a/a.go\npackage a\nfunc F() {}\nfunc g() { F() }\n",
+          "may not import x.org/m/x/internal/b (internal)");
+  refused("move F to b/f.go", "//- a/a.go\npackage a\nfunc F() {}\n", "there is no go.mod");
 }
 
 constexpr std::string_view kCrate =
