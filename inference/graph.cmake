@@ -51,6 +51,8 @@ target_sources(ambit_inference PRIVATE
   device/library.cpp
   device/memory.cpp
   device/weights.cpp
+  device/hot_experts.cpp
+  device/expert_store.cpp
   device/device_step.cpp
   device/card.cpp
   device/device_block.cpp

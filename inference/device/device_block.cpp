@@ -205,6 +205,7 @@ void DeviceStep::moe(const MoeWeights& w, const DeviceExperts& experts, const cu
   route.out.entries = entries_;
   route.out.active = scratch_.take<std::int32_t>(e);
   route.out.n_active = scratch_.take<std::int32_t>(1);
+  route.chosen = experts.chosen;
   device_.run(device_.api().route, route, "route");
 
   ops::Matrix routed;

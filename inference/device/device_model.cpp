@@ -1,12 +1,14 @@
 #include "inference/device/device_model.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <new>
 #include <optional>
 
 #include "inference/device/device_step.h"
+#include "inference/device/step_upload.h"
 #include "inference/ops/rope.h"
 #include "inference/plan.h"
 
@@ -14,46 +16,6 @@ namespace ambit::inference {
 namespace {
 
 namespace cuda = ops::cuda;
-
-// The arrays of a step as they lie in one upload: counted first, then filled.
-class StepUpload {
- public:
-  StepUpload(Device& device, DeviceBuffer& staging, DeviceBuffer& target)
-      : device_(device), staging_(staging), target_(target) {}
-
-  template <class T>
-  struct Array {
-    std::size_t at = 0;
-  };
-  template <class T>
-  Array<T> reserve(std::size_t n) {
-    const Array<T> out{size_};
-    size_ += (n * sizeof(T) + 63) / 64 * 64;
-    return out;
-  }
-  // After the last reserve(). True when the arrays no longer lie where those of other steps lay.
-  bool allocate() {
-    if (target_.size() >= size_) return false;
-    staging_ = DeviceBuffer(device_.api(), 2 * size_, DeviceBuffer::Place::kHost);
-    target_ = DeviceBuffer(device_.api(), 2 * size_);
-    return true;
-  }
-  template <class T>
-  T* host(Array<T> a) const {
-    return reinterpret_cast<T*>(staging_.data() + a.at);
-  }
-  template <class T>
-  T* device(Array<T> a) const {
-    return reinterpret_cast<T*>(target_.data() + a.at);
-  }
-  void send() { device_.copy(target_.data(), staging_.data(), size_); }
-
- private:
-  Device& device_;
-  DeviceBuffer& staging_;
-  DeviceBuffer& target_;
-  std::size_t size_ = 0;
-};
 
 // What a small step's launches depend on: two steps of one shape are the same launches with the
 // same addresses. All else they read from the upload.
@@ -89,9 +51,18 @@ class DeviceModel final : public StepModel {
   ~DeviceModel() override { forget_graphs(); }
 
   Result<void> upload(const ModelWeights& weights, bool mtp) {
-    const std::uint64_t free_bytes = library_.info.free_bytes;
-    const std::uint64_t rest =
-        free_bytes - state_limit() - std::min(options_.scratch_bytes, free_bytes / 4);
+    const std::uint64_t room = library_.info.free_bytes - state_limit();
+    // Long steps are worth their scratch where experts come from the host once a step.
+    for (const std::size_t rows : {kRows, kRowsFromHost}) {
+      most_rows_ = rows;
+      while (most_rows_ > 128 && step_scratch_bytes(config_, most_rows_) > room / 3)
+        most_rows_ /= 2;
+      if (weights.bytes + step_scratch_bytes(config_, most_rows_) <= room &&
+          (options_.weights_bytes == 0 || weights.bytes <= options_.weights_bytes)) {
+        break;
+      }
+    }
+    const std::uint64_t rest = room - std::min(room, step_scratch_bytes(config_, most_rows_));
     const std::uint64_t budget =
         options_.weights_bytes != 0 ? std::min(options_.weights_bytes, rest) : rest;
     AMBIT_TRY(up, upload_weights(device_, config_, weights, mtp, budget));
@@ -114,14 +85,19 @@ class DeviceModel final : public StepModel {
   std::uint64_t state_limit() const override {
     return std::min(options_.state_bytes, library_.info.free_bytes / 4);
   }
+  std::size_t most_rows() const override { return most_rows_; }
   std::string_view backend() const override { return "cuda"; }
   std::string device() const override {
     const cuda::DeviceInfo& i = library_.info;
     std::string text = std::string(i.name) + ", compute capability " + std::to_string(i.major) +
                        "." + std::to_string(i.minor) + ", " +
                        std::to_string(i.memory_bytes >> 30U) + " GiB";
-    if (weights_.host_bytes != 0) {
-      text += ", " + std::to_string(weights_.host_bytes >> 20U) + " MiB of experts in host memory";
+    const std::uint64_t host = weights_.experts->host_bytes();
+    if (host == 0) return text;
+    text += ", " + std::to_string(host >> 20U) + " MiB of experts in host memory";
+    const int share = on_card_.load(std::memory_order_relaxed);
+    if (share >= 0) {
+      text += ", " + std::to_string(share) + " % of what tokens choose on the card";
     }
     return text;
   }
@@ -265,7 +241,8 @@ class DeviceModel final : public StepModel {
       device_.run(device_.api().add_rows, add, "add_rows");
     }
     const std::size_t layer = weights_.slots.layers.size();
-    step.block(w.block, weights_.experts[layer], layer, streams);
+    step.block(w.block, weights_.experts->enter(layer), layer, streams);
+    weights_.experts->leave(layer);
     step.settle(streams);
     return streams;
   }
@@ -292,12 +269,21 @@ class DeviceModel final : public StepModel {
   void queue_step(const DeviceRows& rows, const DeviceRows& mtp_rows, const std::int32_t* index,
                   std::size_t n_logits, float* host, const std::int32_t* mtp_index,
                   float* host_mtp) {
+    weights_.experts->begin(rows.rows.rows);
+    queue_graph(rows, mtp_rows, index, n_logits, host, mtp_index, host_mtp);
+    weights_.experts->queue_counts();
+  }
+
+  void queue_graph(const DeviceRows& rows, const DeviceRows& mtp_rows, const std::int32_t* index,
+                   std::size_t n_logits, float* host, const std::int32_t* mtp_index,
+                   float* host_mtp) {
     float* streams = scratch_.take(rows.rows.rows * wide());
     DeviceStep step = begin(rows, 0);
     embed(rows, cuda::kStreams, streams);
     const ModelWeights& w = weights_.slots;
     for (std::size_t l = 0; l < w.layers.size(); ++l) {
-      step.block(w.layers[l], weights_.experts[l], l, streams);
+      step.block(w.layers[l], weights_.experts->enter(l), l, streams);
+      weights_.experts->leave(l);
     }
     step.settle(streams);
     if (n_logits != 0) logits(step, w.hc_head, w.norm, streams, index, n_logits, host);
@@ -322,6 +308,12 @@ class DeviceModel final : public StepModel {
       return queue();
     }
     device_.replay(known->second);
+  }
+
+  void learn(std::size_t tokens) {
+    weights_.experts->learn(tokens);
+    on_card_.store(static_cast<int>(100 * weights_.experts->share_on_card()),
+                   std::memory_order_relaxed);
   }
 
   void forget_graphs() {
@@ -403,6 +395,7 @@ class DeviceModel final : public StepModel {
                    main_rows.longest},
                   queue);
     if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
+    learn(rows);
     StepOutput out;
     out.logits = {host, n_logits * vocab};
     if (mtp_logits) {
@@ -434,6 +427,7 @@ class DeviceModel final : public StepModel {
       const DeviceRows rows = fill(up, arrays, one, {&pages, 1});
       *up.host(index) = 0;
       up.send();
+      weights_.experts->begin(1);
       float* streams = run_mtp(rows);
       // The block's own output stands in for the backbone's streams of the drafted position.
       device_.run(device_.api().save_streams, kept(rows, streams), "save_streams");
@@ -463,12 +457,15 @@ class DeviceModel final : public StepModel {
   DeviceOptions options_;
   Device device_;
   DeviceWeights weights_;
+  std::atomic<int> on_card_ = -1;  // per cent of what tokens choose; -1: no token yet
   DeviceBuffer frequencies_[2];
   DeviceBuffer staging_;                       // pinned: a step's upload
   DeviceBuffer target_;                        // where it goes
   DeviceBuffer logits_;                        // pinned
   std::map<StepShape, void*> graphs_;          // null: seen once
   static constexpr std::size_t kRecorded = 8;  // rows of a step, at most
+  static constexpr std::size_t kRows = 2048, kRowsFromHost = 4096;
+  std::size_t most_rows_ = kRows;
   DeviceScratch scratch_;
   DevicePages memory_;
   PageMaker pages_;

@@ -21,10 +21,9 @@ namespace ambit::inference {
 struct DeviceOptions {
   Numerics numerics = Numerics::kFast;
   bool mtp = true;
-  // Of the card's memory: for pages of state (0: twice default_state_bytes() of plan.h), and for
-  // scratch, each at most a quarter of what is free; for weights (0: the rest).
+  // Of the card's memory: for pages of state (0: twice default_state_bytes() of plan.h), at most a
+  // quarter of what is free; for weights (0: the rest, less what a step of most_rows() needs).
   std::uint64_t state_bytes = std::uint64_t{1} << 30U;
-  std::uint64_t scratch_bytes = std::uint64_t{1} << 30U;
   std::uint64_t weights_bytes = 0;
 };
 

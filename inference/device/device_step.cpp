@@ -8,6 +8,24 @@ using ops::Matrix;
 using ops::MatrixType;
 namespace cuda = ops::cuda;
 
+std::uint64_t step_scratch_bytes(const ModelConfig& c, std::size_t rows) {
+  const std::uint64_t k = c.num_experts_per_tok;
+  const std::uint64_t heads = c.num_attention_heads * c.head_dim;
+  const std::uint64_t low = c.o_groups * c.o_lora_rank;
+  // A row that is read in every form: fp32, BF16 and three terms of BF16.
+  constexpr std::uint64_t kForms = 4 + 2 + 6;
+  const std::uint64_t step = 4 * c.hidden_size * (cuda::kStreams + 1 + k) + 1024;
+  const std::uint64_t attention =
+      kForms * (c.hidden_size + c.q_lora_rank + heads + low) +
+      4 * (c.q_lora_rank + heads + low + c.index_topk + c.index_n_heads * (1 + c.index_head_dim) +
+           9 * (c.head_dim + c.index_head_dim));
+  const std::uint64_t experts = kForms * (c.hidden_size + (k + 1) * c.moe_intermediate_size) +
+                                4 * (c.n_routed_experts + 2 * (k + 1) * c.moe_intermediate_size);
+  // Scores are computed in pieces (device_block.cpp); blocks of scratch end in gaps.
+  constexpr std::uint64_t kScores = std::uint64_t{320} << 20U;
+  return rows * (step + std::max(attention, experts)) + kScores;
+}
+
 DeviceStep::DeviceStep(Device& device, DeviceScratch& scratch, const ModelConfig& config,
                        const StateShape& shape, Numerics numerics, const DeviceRows& rows)
     : device_(device),

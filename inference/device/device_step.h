@@ -19,6 +19,9 @@ struct DeviceRope {
   ops::cuda::Angles block4, block128;  // at the first position of a run that ends at the row
 };
 
+// Device memory that a step of so many rows takes for what lies between its kernels, at most.
+[[nodiscard]] std::uint64_t step_scratch_bytes(const ModelConfig& config, std::size_t rows);
+
 class DeviceStep {
  public:
   DeviceStep(Device& device, DeviceScratch& scratch, const ModelConfig& config,

@@ -28,6 +28,14 @@ void Device::clear(void* to, std::size_t bytes) {
   }
 }
 
+void Device::record(void* event) {
+  if (!api_->record_event(event, stream_)) fail("the CUDA device records no event");
+}
+
+void Device::await(void* event) {
+  if (!api_->await_event(event, stream_)) fail("the CUDA device waits for no event");
+}
+
 void Device::replay(void* graph) {
   if (!api_->run_graph(graph, stream_) && problem_.empty()) {
     problem_ = "a recorded step cannot be run on the CUDA device";

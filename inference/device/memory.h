@@ -23,6 +23,10 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   [[nodiscard]] const ops::cuda::Api& api() const { return *api_; }
+  // Something that was not queued through this object went wrong.
+  void fail(const char* what) {
+    if (problem_.empty()) problem_ = what;
+  }
 
   // Queues an op: device.run(api.embed, args, "embed").
   template <class F, class Args>
@@ -31,6 +35,9 @@ class Device {
   }
   void copy(void* to, const void* from, std::size_t bytes);
   void clear(void* to, std::size_t bytes);
+  // Events of this stream and others (api.h).
+  void record(void* event);
+  void await(void* event);
   // A run of ops recorded once and run again (api.h). Null when it cannot be.
   template <class F>
   [[nodiscard]] void* record(const F& queue) {

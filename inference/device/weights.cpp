@@ -1,6 +1,5 @@
 #include "inference/device/weights.h"
 
-#include <array>
 #include <new>
 #include <string>
 
@@ -9,30 +8,6 @@ namespace {
 
 using ops::Matrix;
 using ops::MatrixType;
-
-std::size_t data_bytes(const Matrix& m) {
-  switch (m.type) {
-    case MatrixType::kF32:
-      return m.rows * m.cols * 4;
-    case MatrixType::kFp8Block128:
-      return m.rows * m.cols;
-    case MatrixType::kFp4Group32:
-      return m.rows * m.cols / 2;
-    default:
-      return m.rows * m.cols * 2;
-  }
-}
-
-std::size_t scale_bytes(const Matrix& m) {
-  if (m.type == MatrixType::kFp8Block128) return (m.rows + 127) / 128 * ((m.cols + 127) / 128);
-  return m.type == MatrixType::kFp4Group32 ? m.rows * (m.cols / 32) : 0;
-}
-
-std::size_t bytes_of(const ExpertWeights& e) {
-  std::size_t n = 0;
-  for (const Matrix* m : {&e.w1, &e.w3, &e.w2}) n += data_bytes(*m) + scale_bytes(*m);
-  return n;
-}
 
 // Walks over every matrix but those of routed experts, and every vector, of a checkpoint.
 template <class OnMatrix, class OnVector, class OnTable>
@@ -106,48 +81,16 @@ class Uploader {
   Uploader(Device& device, DeviceWeights& out) : device_(device), out_(out) {}
 
   template <class T>
-  const T* put(const T* from, std::size_t bytes,
-               DeviceBuffer::Place place = DeviceBuffer::Place::kDevice) {
+  const T* put(const T* from, std::size_t bytes) {
     if (from == nullptr || bytes == 0) return nullptr;
-    const DeviceBuffer& buffer = out_.buffers.emplace_back(device_.api(), bytes, place);
+    const DeviceBuffer& buffer = out_.buffers.emplace_back(device_.api(), bytes);
     device_.copy(buffer.data(), from, bytes);
-    (place == DeviceBuffer::Place::kDevice ? out_.device_bytes : out_.host_bytes) += bytes;
+    out_.device_bytes += bytes;
     return reinterpret_cast<const T*>(buffer.data());
   }
   void matrix(Matrix& m) {
-    m.data = put(m.data, data_bytes(m));
-    m.scales = put(m.scales, scale_bytes(m));
-  }
-
-  // All experts of a block lie in one buffer, `pick` of each after the other.
-  ops::cuda::ExpertMatrices experts(const std::vector<ExpertWeights>& from,
-                                    Matrix ExpertWeights::*pick, DeviceBuffer::Place place) {
-    ops::cuda::ExpertMatrices out;
-    const Matrix& first = from[0].*pick;
-    out.type = first.type;
-    out.rows = first.rows;
-    out.cols = first.cols;
-    const std::size_t each = (data_bytes(first) + 255) / 256 * 256;
-    const std::size_t scales = (scale_bytes(first) + 255) / 256 * 256;
-    const std::size_t total = from.size() * (each + scales);
-    const DeviceBuffer& all = out_.buffers.emplace_back(device_.api(), total, place);
-    (place == DeviceBuffer::Place::kDevice ? out_.device_bytes : out_.host_bytes) += total;
-    std::vector<const std::byte*> data;
-    std::vector<const std::uint8_t*> scale;
-    std::byte* at = all.data();
-    for (const ExpertWeights& e : from) {
-      const Matrix& m = e.*pick;
-      device_.copy(at, m.data, data_bytes(m));
-      data.push_back(at);
-      at += each;
-      if (scales == 0) continue;
-      device_.copy(at, m.scales, scale_bytes(m));
-      scale.push_back(reinterpret_cast<const std::uint8_t*>(at));
-      at += scales;
-    }
-    out.data = put(data.data(), data.size() * sizeof(data[0]));
-    out.scales = put(scale.data(), scale.size() * sizeof(scale[0]));
-    return out;
+    m.data = put(m.data, matrix_data_bytes(m));
+    m.scales = put(m.scales, matrix_scale_bytes(m));
   }
 
  private:
@@ -188,6 +131,11 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
       unknown(weights.layers[0].ffn.experts[0].w1)) {
     why = "the number formats of GGUF files";
   }
+  for (const MtpWeights& m : weights.mtp) {
+    if (m.block.ffn.experts[0].w1.type != weights.layers[0].ffn.experts[0].w1.type) {
+      why = "two number formats of experts";
+    }
+  }
   if (why == nullptr) return {};
   return make_error(Code::kUnsupported, std::string("the CUDA kernels do not serve ") + why +
                                             "; set engine.device = \"cpu\"");
@@ -211,19 +159,13 @@ Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
         [&](const float*& v, std::size_t n) { v = up.put(v, n * sizeof(float)); },
         [&](const std::int32_t*& t, std::size_t n) { t = up.put(t, n * sizeof(std::int32_t)); });
     walk.model(out.slots, mtp);
-    const auto block = [&](const std::vector<ExpertWeights>& experts) {
-      std::uint64_t need = 0;
-      for (const ExpertWeights& e : experts) need += bytes_of(e);
-      const auto place = out.device_bytes + need <= budget_bytes ? DeviceBuffer::Place::kDevice
-                                                                 : DeviceBuffer::Place::kHost;
-      DeviceExperts& to = out.experts.emplace_back();
-      to.w1 = up.experts(experts, &ExpertWeights::w1, place);
-      to.w3 = up.experts(experts, &ExpertWeights::w3, place);
-      to.w2 = up.experts(experts, &ExpertWeights::w2, place);
-    };
     if (out.device_bytes > budget_bytes) throw std::bad_alloc();
-    for (const BlockWeights& b : weights.layers) block(b.ffn.experts);
-    for (const MtpWeights& m : out.slots.mtp) block(m.block.ffn.experts);
+    std::vector<const std::vector<ExpertWeights>*> blocks;
+    for (const BlockWeights& b : weights.layers) blocks.push_back(&b.ffn.experts);
+    for (std::size_t i = 0; i < out.slots.mtp.size(); ++i) {
+      blocks.push_back(&weights.mtp[i].block.ffn.experts);
+    }
+    out.experts = std::make_unique<ExpertStore>(device, blocks, budget_bytes - out.device_bytes);
   } catch (const std::bad_alloc&) {
     return make_error(Code::kResourceExhausted,
                       "the model's " + gigabytes(weights.bytes) +

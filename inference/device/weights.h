@@ -1,24 +1,19 @@
 // A checkpoint's weights on the device: the same slots as on the host, pointing into device memory,
-// and the tables of experts that the grouped products read.
+// and the experts.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "daemon/support/result.h"
-#include "inference/device/memory.h"
-#include "inference/weights/binding.h"
+#include "inference/device/expert_store.h"
 
 namespace ambit::inference {
 
-struct DeviceExperts {
-  ops::cuda::ExpertMatrices w1, w3, w2;
-};
-
 struct DeviceWeights {
-  ModelWeights slots;                  // files, floats and tables are empty: nothing of the host
-  std::vector<DeviceExperts> experts;  // of the backbone's layers, then of the MTP blocks
-  std::uint64_t device_bytes = 0;
-  std::uint64_t host_bytes = 0;  // experts that stay in pinned host memory
+  ModelWeights slots;                    // files, floats and tables are empty: nothing of the host
+  std::unique_ptr<ExpertStore> experts;  // of the backbone's layers, then of the MTP blocks
+  std::uint64_t device_bytes = 0;        // of `buffers`
   std::vector<DeviceBuffer> buffers;
 };
 
@@ -26,9 +21,9 @@ struct DeviceWeights {
 [[nodiscard]] Result<void> check_device_model(const ModelConfig& config,
                                               const ModelWeights& weights);
 
-// Copies everything. budget_bytes: of device memory for weights; routed experts of the last layers
-// go to pinned host memory as far as they do not fit. kResourceExhausted, with the sizes, when even
-// the rest does not fit.
+// Copies everything. budget_bytes: of device memory for weights; routed experts go to pinned host
+// memory as far as they do not fit. kResourceExhausted, with the sizes, when even the rest does not
+// fit.
 [[nodiscard]] Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
                                                    const ModelWeights& weights, bool mtp,
                                                    std::uint64_t budget_bytes);

@@ -291,7 +291,7 @@ Result<BenchReport> run_bench(const BenchCommand& c) {
       at += n;
     }
   };
-  const std::size_t chunk = model->backend() == "cuda" ? 2048 : 512;
+  const std::size_t chunk = model->most_rows();
   const auto depth = static_cast<std::size_t>(c.depth);
   const auto prompt = static_cast<std::size_t>(c.prompt);
   {

@@ -431,9 +431,7 @@ class LocalBackend final : public Backend {
   std::vector<TokenId> accepted_;
   TokenChooser chooser_;
   PrefillPace pace_;
-  const std::size_t max_chunk_ = options_.max_chunk != 0       ? options_.max_chunk
-                                 : model_->backend() == "cuda" ? 2048
-                                                               : 512;
+  const std::size_t max_chunk_ = options_.max_chunk != 0 ? options_.max_chunk : model_->most_rows();
   TimePoint last_wanted_{};  // when a request that somebody waits for was last in work
   std::jthread thread_;      // last: it uses everything above
 };

@@ -29,7 +29,7 @@ struct LocalOptions {
   // One process at a time. Empty: nowhere.
   std::filesystem::path state_directory{};
   std::uint64_t state_disk_bytes = std::uint64_t{4} << 30U;
-  std::size_t max_chunk = 0;  // tokens of a prefill step, at most; 0: 512, on a card 2048
+  std::size_t max_chunk = 0;  // tokens of a prefill step, at most; 0: the model's most_rows()
   // A chunk is cut so that it takes about chunk_ms, in the background while somebody types
   // background_chunk_ms: what a keystroke may wait for. Where a step's fixed cost is most of that,
   // longer (prefill_pace.h), up to most_chunk_ms (while somebody types 2 · chunk_ms); and as long

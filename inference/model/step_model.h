@@ -47,6 +47,8 @@ class StepModel {
   [[nodiscard]] virtual std::uint64_t weights_bytes() const = 0;
   // The most that pages of state may take, live sequences included; 0: no limit of the model's own.
   [[nodiscard]] virtual std::uint64_t state_limit() const { return 0; }
+  // Tokens of a prompt that one step can be given; fewer are fine.
+  [[nodiscard]] virtual std::size_t most_rows() const { return 512; }
   [[nodiscard]] virtual std::string_view backend() const = 0;  // "cpu", "cuda"
   [[nodiscard]] virtual std::string device() const = 0;        // for people
 

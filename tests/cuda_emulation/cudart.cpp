@@ -40,6 +40,22 @@ struct Recording {
 };
 Recording* recording = nullptr;
 
+// A stream that waits for events is one of copies: what it has to do is put off for as long as the
+// order that was asked for allows, until somebody waits for an event behind it. Who forgets to wait
+// reads old bytes.
+struct PutOff {
+  bool waits = false;
+  std::vector<std::function<void()>> work;
+  std::size_t done = 0;
+  void run(std::size_t end) {
+    while (done < end) work[done++]();
+  }
+};
+struct Event {
+  PutOff* stream = nullptr;
+  std::size_t at = 0;  // its work before the event
+};
+
 }  // namespace
 
 namespace ptx {
@@ -206,10 +222,35 @@ cudaError_t cudaFreeHost(void* p) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = reinterpret_cast<cudaStream_t>(1);
+  *stream = reinterpret_cast<cudaStream_t>(new PutOff);
   return cudaSuccess;
 }
-cudaError_t cudaStreamDestroy(cudaStream_t) {
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete reinterpret_cast<PutOff*>(stream);
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = reinterpret_cast<cudaEvent_t>(new Event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete reinterpret_cast<Event*>(event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;  // nothing here needs it
+  auto* const s = reinterpret_cast<PutOff*>(stream);
+  *reinterpret_cast<Event*>(event) = {s, s->work.size()};
+  return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;
+  const Event e = *reinterpret_cast<Event*>(event);
+  if (e.stream != nullptr && e.stream->waits) {
+    e.stream->run(e.at);
+  } else {
+    reinterpret_cast<PutOff*>(stream)->waits = true;
+  }
   return cudaSuccess;
 }
 // A recording keeps the arguments' bytes; how many a kernel has is in sizes.cpp, from its PTX.
@@ -241,12 +282,18 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
   return cudaSuccess;
 }
 // A card would refuse to wait for a stream that is being recorded.
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;
+  auto* const s = reinterpret_cast<PutOff*>(stream);
+  s->run(s->work.size());
   return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind, cudaStream_t) {
-  if (recording != nullptr) {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind,
+                            cudaStream_t stream) {
+  auto* const s = reinterpret_cast<PutOff*>(stream);
+  if (s != nullptr && s->waits) {
+    s->work.emplace_back([=] { std::memcpy(to, from, n); });
+  } else if (recording != nullptr) {
     recording->steps.push_back([=] { std::memcpy(to, from, n); });
   } else {
     std::memcpy(to, from, n);

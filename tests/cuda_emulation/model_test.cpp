@@ -40,7 +40,6 @@ class CudaModel : public ::testing::TestWithParam<Setup> {
     DeviceOptions options;
     options.numerics = GetParam().numerics;
     options.state_bytes = std::uint64_t{256} << 20U;
-    options.scratch_bytes = std::uint64_t{256} << 20U;
     auto model = open_device_model(*folder, options);
     ASSERT_TRUE(model) << model.error().message;
     model_ = std::move(*model);
@@ -251,6 +250,49 @@ TEST_P(CudaModel, StateThatDoesNotFitIsAnErrorWithAWayOut) {
     const auto got = (*model)->step({&in, 1});
     ASSERT_TRUE(got) << got.error().message;
     EXPECT_TRUE(std::equal(want.begin(), want.end(), got->logits.begin(), got->logits.end()));
+  }
+
+  // And so do experts that change places while tokens come: the same few words again and again.
+  std::vector<TokenId> again;
+  while (again.size() < 80) again.insert(again.end(), ids.begin(), ids.end());
+  KvCache all(model_->pages());
+  auto moving = std::make_unique<KvCache>((*model)->pages());
+  for (std::size_t from = 0; from < again.size(); from += 16) {
+    const std::span<const TokenId> piece(again.data() + from, 16);
+    const auto expected = step(all, piece);
+    const StepInput in{.cache = moving.get(), .ids = piece, .logits_from = 0};
+    const auto got = (*model)->step({&in, 1});
+    ASSERT_TRUE(got) << got.error().message;
+    ASSERT_TRUE(
+        std::equal(expected.begin(), expected.end(), got->logits.begin(), got->logits.end()))
+        << from;
+  }
+  const std::string text = (*model)->device();
+  EXPECT_THAT(text, ::testing::ContainsRegex("[0-9]+ % of what tokens choose on the card"));
+  std::printf("%s\n", text.c_str());
+
+  moving.reset();
+
+  // With room for two blocks more, a step of many rows has them copied while it computes.
+  const auto many = golden::ints(vectors_, "S129/ids");
+  KvCache plain(model_->pages());
+  const auto whole = step(plain, many);
+  options.weights_bytes = 4'100'000;
+  model = open_device_model(*golden::folder("f32-a"), options);
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_THAT((*model)->device(), ::testing::HasSubstr("experts in host memory"));
+  {
+    KvCache staged((*model)->pages());
+    const StepInput in{.cache = &staged, .ids = many, .logits_from = 0};
+    const auto got = (*model)->step({&in, 1});
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_TRUE(std::equal(whole.begin(), whole.end(), got->logits.begin(), got->logits.end()));
+    const TokenId next = many[7];
+    const auto after = step(plain, std::span(&next, 1));
+    const StepInput one{.cache = &staged, .ids = {&next, 1}, .logits_from = 0};
+    const auto more = (*model)->step({&one, 1});
+    ASSERT_TRUE(more) << more.error().message;
+    EXPECT_TRUE(std::equal(after.begin(), after.end(), more->logits.begin(), more->logits.end()));
   }
 
   options.weights_bytes = 100'000;

@@ -15,8 +15,8 @@
 
 #include "inference/device/library.h"
 #include "inference/device/memory.h"
-#include "inference/engine/commands.h"
 #include "inference/ops/packed_rows.h"
+#include "tests/gpu/model_bench.h"
 
 namespace ambit::inference {
 namespace {
@@ -443,15 +443,7 @@ int main(int argc, char** argv) {
     budget_ms = 0;
   }
   if (argc > 2 && std::strcmp(argv[1], "model") == 0) {
-    BenchCommand command;
-    command.model = argv[2];
-    command.backend = "cuda";
-    command.prompt = argc > 3 ? std::atoll(argv[3]) : 512;
-    command.generate = argc > 4 ? std::atoll(argv[4]) : 64;
-    command.depth = argc > 5 ? std::atoll(argv[5]) : 0;
-    const auto report = run_bench(command);
-    std::printf("%s\n", report ? to_text(*report).c_str() : report.error().message.c_str());
-    return report ? 0 : 1;
+    return model_bench(argc - 2, argv + 2);
   }
   std::printf("%s, compute capability %d.%d, %d multiprocessors\n", library->info.name,
               library->info.major, library->info.minor, library->info.multiprocessors);

@@ -8,6 +8,7 @@ ambit_test(inference_graph_tests SOURCES
   ops/ops_test.cpp
   ops/thread_pool_test.cpp
   kv/disk_store_test.cpp
+  device/hot_experts_test.cpp
   engine/grammar_test.cpp
   engine/local_backend_test.cpp
   engine/prefill_pace_test.cpp

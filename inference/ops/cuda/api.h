@@ -4,7 +4,7 @@
 // from this header; kApiVersion and the table's size guard against a library of another build.
 //
 // Threads: one at a time, and device 0 (CUDA_VISIBLE_DEVICES chooses another card). Everything that
-// is queued runs in order on one stream.
+// is queued on a stream runs in order.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace ambit::inference::ops::cuda {
 
-inline constexpr std::uint32_t kApiVersion = 4;
+inline constexpr std::uint32_t kApiVersion = 5;
 
 struct DeviceInfo {
   char name[128];
@@ -43,6 +43,12 @@ struct Api {
   bool (*clear)(void* to, std::size_t bytes, Stream stream);
   // Waits for all that is queued; null, or one line about the first thing that went wrong.
   const char* (*wait)(Stream stream);
+
+  // An event marks how far a stream has come; another stream can be made to wait for it.
+  void* (*make_event)();
+  void (*end_event)(void* event);
+  bool (*record_event)(void* event, Stream stream);
+  bool (*await_event)(void* event, Stream stream);
 
   // Records what is queued from here on, without running it, as a graph that can be run again and
   // again; its pointers and sizes are those of the recording. Null when that failed.

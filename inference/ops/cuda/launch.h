@@ -260,6 +260,7 @@ struct RouteArgs {
   std::int32_t* ids = nullptr;
   float* weights = nullptr;
   Assignment out;
+  std::uint32_t* chosen = nullptr;  // [experts], or null: counted up by each row's choices
 };
 [[nodiscard]] LaunchError route(const RouteArgs& args, Stream stream);
 

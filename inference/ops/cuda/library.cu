@@ -85,6 +85,23 @@ const char* wait(Stream stream) {
   return error == cudaSuccess ? nullptr : problem("the CUDA device stopped", error);
 }
 
+void* make_event() {
+  cudaEvent_t event = nullptr;
+  return cudaEventCreateWithFlags(&event, cudaEventDisableTiming) == cudaSuccess ? event : nullptr;
+}
+
+void end_event(void* event) {
+  (void)cudaEventDestroy(static_cast<cudaEvent_t>(event));
+}
+
+bool record_event(void* event, Stream stream) {
+  return cudaEventRecord(static_cast<cudaEvent_t>(event), stream) == cudaSuccess;
+}
+
+bool await_event(void* event, Stream stream) {
+  return cudaStreamWaitEvent(stream, static_cast<cudaEvent_t>(event), 0) == cudaSuccess;
+}
+
 bool begin_graph(Stream stream) {
   return cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed) == cudaSuccess;
 }
@@ -106,13 +123,14 @@ void release_graph(void* graph) {
   (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }
 
-constexpr Api kApi = {
-    kApiVersion,  sizeof(Api),  open_device,  allocate,      release,       allocate_host,
-    release_host, make_stream,  end_stream,   copy,          clear,         wait,
-    begin_graph,  end_graph,    run_graph,    release_graph, embed,         angles,
-    gather_rows,  save_streams, load_streams, add_rows,      argmax,        rms_norm,
-    prepare,      hc_mix,       hc_pre,       linear,        expert_linear, route,
-    swiglu,       latents,      queries,      index_scores,  top_k,         attention};
+constexpr Api kApi = {kApiVersion,   sizeof(Api),  open_device,   allocate,     release,
+                      allocate_host, release_host, make_stream,   end_stream,   copy,
+                      clear,         wait,         make_event,    end_event,    record_event,
+                      await_event,   begin_graph,  end_graph,     run_graph,    release_graph,
+                      embed,         angles,       gather_rows,   save_streams, load_streams,
+                      add_rows,      argmax,       rms_norm,      prepare,      hc_mix,
+                      hc_pre,        linear,       expert_linear, route,        swiglu,
+                      latents,       queries,      index_scores,  top_k,        attention};
 
 }  // namespace
 

@@ -136,6 +136,7 @@ __global__ void __launch_bounds__(kRouteThreads, 1) few_kernel(const RouteArgs a
     auto at = static_cast<int>(before & 0xFFFFU);
     out.begin[e] = at;
     if (count == 0) continue;
+    if (a.chosen != nullptr) a.chosen[e] += count;  // nobody else writes it
     out.active[before >> 16] = e;
     for (int i = 0; i < n; ++i) {
       if (ids[i] != e) continue;
@@ -186,6 +187,7 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
   if (lane == 0) {
     out.begin[e] = before;
     if (own != 0) out.active[place] = e;
+    if (own != 0 && a.chosen != nullptr) a.chosen[e] += static_cast<unsigned>(own);
     if (e == a.experts - 1) {
       out.begin[a.experts] = n;
       *out.n_active = place + (own != 0 ? 1 : 0);
