@@ -65,7 +65,7 @@ struct Ledger {
   long balance_cents() const;
 };
 CODE
-cat >"$scratch/repo/src/ledger.cpp" <<'CODE'
+sed 's/▮//' >"$scratch/repo/src/ledger.cpp" <<'CODE'
 #include "ledger.h"
 
 long Ledger::spent_cents() const {
@@ -78,7 +78,7 @@ long Ledger::spent_cents() const {
 
 long Ledger::balance_cents() const {
   long sum = 0;
-  for (const 
+  for (const ▮
     sum += entry;
   }
   return sum;

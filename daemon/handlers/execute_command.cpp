@@ -43,7 +43,7 @@ void on_execute_command(Session& session, const lsp::RequestId& id, const json& 
     });
   }
   const auto found = std::find_if(features.commands.begin(), features.commands.end(),
-                                  [&](const Command& c) { return c.name == name; });
+                                  [&](const EditorCommand& c) { return c.name == name; });
   if (found == features.commands.end()) {
     return session.fail(id, lsp::ErrorCode::kInvalidParams, "there is no command " + name);
   }

@@ -27,7 +27,7 @@ struct FeatureRun {
 // A command of workspace/executeCommand. `arguments` is the params' array, empty when absent. The
 // error codes become protocol errors: kCancelled -32800, kInvalidArgument -32602, others -32803
 // with the message, which the editor shows.
-struct Command {
+struct EditorCommand {
   std::string name;  // "ambit.…"; announced in executeCommandProvider because it is in the list
   std::function<Result<lsp::Json>(FeatureRun& run, const nlohmann::json& arguments)> run;
 };
@@ -72,7 +72,7 @@ struct ContentProvider {
 };
 
 struct Features {
-  std::vector<Command> commands;
+  std::vector<EditorCommand> commands;
   std::vector<ActionProvider> actions;
   std::vector<ContentProvider> contents;
 };

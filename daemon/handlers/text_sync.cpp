@@ -60,7 +60,7 @@ void on_save(Session& session, const json& params) {
   if (!session.config_for(workspace).flag("review.on_save")) return;
   const auto& commands = session.server.features().commands;
   const auto review = std::find_if(commands.begin(), commands.end(),
-                                   [](const Command& c) { return c.name == "ambit.review"; });
+                                   [](const EditorCommand& c) { return c.name == "ambit.review"; });
   if (review == commands.end()) return;
   // The last save counts.
   session.saved_review.request_stop();

@@ -41,13 +41,13 @@ struct ParsedText {
 // Recent parses by path, each made from the one before where that is possible. Thread-safe.
 class ParseCache {
  public:
-  explicit ParseCache(Detail detail) : detail_(detail) {}
+  explicit ParseCache(LiveDetail detail) : detail_(detail) {}
   [[nodiscard]] std::shared_ptr<const ParsedText> parse(const std::string& path, Language language,
                                                         std::shared_ptr<const std::string> text,
                                                         std::uint64_t max_bytes) const;
 
  private:
-  const Detail detail_;
+  const LiveDetail detail_;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::unordered_map<std::string, std::shared_ptr<const ParsedText>> recent_;
   mutable Extractor extractor_;
@@ -75,8 +75,8 @@ class TextSource {
   Repository repository_;
   std::uint64_t max_bytes_;
   mutable std::mutex git_mutex_;
-  ParseCache whole_{Detail::kWhole};
-  ParseCache outlines_{Detail::kOutline};
+  ParseCache whole_{LiveDetail::kWhole};
+  ParseCache outlines_{LiveDetail::kOutline};
 };
 
 struct BaseView {

@@ -158,7 +158,7 @@ Siblings children(const std::vector<Item>& items, std::size_t first, std::uint8_
 
 class Update {
  public:
-  Update(Extractor& extractor, Language language, Detail detail, const LiveFacts& before,
+  Update(Extractor& extractor, Language language, LiveDetail detail, const LiveFacts& before,
          std::string_view old_text, std::string_view text, const ExtractLimits& limits)
       : extractor_(extractor),
         language_(language),
@@ -590,7 +590,7 @@ class Update {
 
   Extractor& extractor_;
   const Language language_;
-  const Detail detail_;
+  const LiveDetail detail_;
   const LiveFacts& before_;
   const std::string_view old_text_, text_;
   const ExtractLimits& limits_;
@@ -606,10 +606,10 @@ class Update {
 
 }  // namespace
 
-Result<LiveFacts> parse_live(Extractor& extractor, Language language, Detail detail,
+Result<LiveFacts> parse_live(Extractor& extractor, Language language, LiveDetail detail,
                              std::string_view text, const ExtractLimits& limits) {
   LiveFacts out;
-  AMBIT_TRY(facts, detail == Detail::kOutline
+  AMBIT_TRY(facts, detail == LiveDetail::kOutline
                        ? extractor.outline(language, text, limits, &out.items)
                        : extractor.extract(language, text, limits, &out.items));
   out.facts = std::move(facts);
@@ -617,7 +617,7 @@ Result<LiveFacts> parse_live(Extractor& extractor, Language language, Detail det
   return out;
 }
 
-Result<LiveFacts> follow_live(Extractor& extractor, Language language, Detail detail,
+Result<LiveFacts> follow_live(Extractor& extractor, Language language, LiveDetail detail,
                               const LiveFacts& before, std::string_view old_text,
                               std::string_view text, const ExtractLimits& limits) {
   // Headings depend on what follows.

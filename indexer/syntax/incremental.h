@@ -15,7 +15,7 @@
 
 namespace ambit::indexer {
 
-enum class Detail { kOutline, kWhole };
+enum class LiveDetail { kOutline, kWhole };
 
 struct LiveFacts {
   Facts facts;  // of an outline without mentions
@@ -24,13 +24,14 @@ struct LiveFacts {
   bool disturbed = false;        // there are more now, perhaps far from the change
 };
 
-[[nodiscard]] Result<LiveFacts> parse_live(Extractor& extractor, Language language, Detail detail,
-                                           std::string_view text, const ExtractLimits& limits = {});
+[[nodiscard]] Result<LiveFacts> parse_live(Extractor& extractor, Language language,
+                                           LiveDetail detail, std::string_view text,
+                                           const ExtractLimits& limits = {});
 
 // `before` are the facts of old_text in the same detail.
-[[nodiscard]] Result<LiveFacts> follow_live(Extractor& extractor, Language language, Detail detail,
-                                            const LiveFacts& before, std::string_view old_text,
-                                            std::string_view text,
+[[nodiscard]] Result<LiveFacts> follow_live(Extractor& extractor, Language language,
+                                            LiveDetail detail, const LiveFacts& before,
+                                            std::string_view old_text, std::string_view text,
                                             const ExtractLimits& limits = {});
 
 }  // namespace ambit::indexer

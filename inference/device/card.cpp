@@ -31,7 +31,7 @@ class Measurement {
     card.multiply_gops =
         static_cast<double>(square * cols * tokens) / product_seconds(square, cols, tokens) / 1e9;
     const std::size_t bytes = fast ? std::size_t{256} << 20U : 1 << 20;
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     const DeviceBuffer host(*library_.api, bytes, DeviceBuffer::Place::kHost);
     auto* to = scratch_.take<std::byte>(bytes);
     card.host_gbs =
@@ -57,7 +57,7 @@ class Measurement {
 
   // Of FP8 weights with rounded x. Ordinary numbers, so that no slow path is met.
   double product_seconds(std::size_t rows, std::size_t cols, std::size_t tokens) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     const auto filled = [&](std::size_t bytes, std::uint8_t value) {
       const std::vector<std::uint8_t> from(bytes, value);
       auto* to = scratch_.take<std::uint8_t>(bytes);

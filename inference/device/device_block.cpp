@@ -11,7 +11,7 @@ namespace cuda = ops::cuda;
 void DeviceStep::block(const BlockWeights& w, const DeviceExperts& experts, std::size_t layer,
                        float* streams) {
   {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     const AttentionWeights& a = w.attn;
     std::vector<const ops::Matrix*> readers = {&a.wq_a, &a.wkv};
     if (a.compressor) readers.push_back(&a.compressor->wkv);
@@ -23,7 +23,7 @@ void DeviceStep::block(const BlockWeights& w, const DeviceExperts& experts, std:
     enter(w.hc_attn, w.attn_norm, streams, x);
     attention(a, x, layer);
   }
-  const DeviceScratch::Frame frame(scratch_);
+  const ScratchScope scope(scratch_);
   ops::Matrix routed;
   routed.type = experts.w1.type;
   const cuda::Activation x = forms(n_, c_.hidden_size, {&w.ffn.gate, &w.ffn.shared.w1, &routed});
@@ -111,7 +111,7 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
   }
   device_.run(device_.api().queries, queries, "queries");
   if (scores) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     cuda::IndexArgs index;
     index.step = rows_.rows;
     index.q = queries.index_q;
@@ -137,7 +137,7 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
 
   cuda::Activation z_in = forms(n_, wide, {&w.wo_a}, /*may_round=*/false);
   {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     cuda::AttentionArgs a;
     a.step = rows_.rows;
     a.q = queries.q;

@@ -213,7 +213,7 @@ class DeviceModel final : public StepModel {
     float* streams = scratch_.take(n * wide());
     DeviceStep step = begin(rows, 1);
     {
-      const DeviceScratch::Frame frame(scratch_);
+      const ScratchScope scope(scratch_);
       device_.run(device_.api().load_streams, kept(rows, streams), "load_streams");
       float* embedded = scratch_.take(n * dim);
       float* from_e = scratch_.take(n * dim);
@@ -250,7 +250,7 @@ class DeviceModel final : public StepModel {
   // The logits of the rows that `index` (device memory) names, -1 for none; to host memory.
   void logits(DeviceStep& step, const HcWeights& hc, const float* norm, const float* streams,
               const std::int32_t* index, std::size_t n, float* host) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     cuda::GatherArgs gather;
     gather.in = streams;
     gather.index = index;

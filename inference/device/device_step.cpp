@@ -145,7 +145,7 @@ void DeviceStep::settle(float* streams) {
 
 void DeviceStep::head(const HcWeights& hc, const float* norm, const Matrix& vocabulary,
                       float* streams, std::size_t n, float* logits) {
-  const DeviceScratch::Frame frame(scratch_);
+  const ScratchScope scope(scratch_);
   const std::size_t chunks = (c_.hidden_size + cuda::kMixChunk - 1) / cuda::kMixChunk;
   cuda::HcMixArgs mix;
   mix.streams = streams;

@@ -9,6 +9,7 @@
 
 #include "inference/kv/page.h"
 #include "inference/ops/cuda/api.h"
+#include "inference/scratch_scope.h"
 
 namespace ambit::inference {
 
@@ -89,23 +90,9 @@ class DeviceScratch {
     block_ = 0;
     used_ = 0;
   }
-  // Everything taken while a Frame lives is given back when it dies.
-  class Frame {
-   public:
-    explicit Frame(DeviceScratch& s) : s_(s), block_(s.block_), used_(s.used_) {}
-    ~Frame() {
-      s_.block_ = block_;
-      s_.used_ = used_;
-    }
-    Frame(const Frame&) = delete;
-    Frame& operator=(const Frame&) = delete;
-
-   private:
-    DeviceScratch& s_;
-    std::size_t block_, used_;
-  };
 
  private:
+  friend class ScratchScope<DeviceScratch>;
   [[nodiscard]] std::byte* take_bytes(std::size_t bytes);
   const ops::cuda::Api* api_;
   std::vector<DeviceBuffer> blocks_;

@@ -129,7 +129,7 @@ class Attend {
 
   // One task is a token.
   void whole_tokens(const Segment& s) {
-    const Scratch::Frame frame(*step_.scratch);
+    const ScratchScope scope(*step_.scratch);
     const RowLists lists(step_, s, layer_, selection_, /*shared=*/true);
     const std::size_t workers = worker_count(step_);
     float* parts = step_.scratch->take(workers * part_floats());
@@ -150,7 +150,7 @@ class Attend {
   void parts_of_tokens(const Segment& s) {
     const std::size_t workers = worker_count(step_);
     for (std::size_t first = 0, count = 0; first < s.count; first += count) {
-      const Scratch::Frame frame(*step_.scratch);
+      const ScratchScope scope(*step_.scratch);
       const RowLists lists(step_, s, layer_, selection_, /*shared=*/false);
       const std::size_t most =
           (lists.size(s.count - 1) + ops::kAttentionRows - 1) / ops::kAttentionRows;

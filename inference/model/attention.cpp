@@ -40,7 +40,7 @@ void write_window(const StepContext& step, const AttentionWeights& w, std::size_
   const ModelConfig& c = *step.config;
   const std::size_t dim = c.head_dim;
   const std::size_t half = c.qk_rope_head_dim / 2;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* kv = step.scratch->take(step.rows * dim);
   linear(step, w.wkv, {x, c.hidden_size, step.rows}, {kv, dim});
   for (const Segment& s : step.segments) {
@@ -73,7 +73,7 @@ void attention(const StepContext& step, const AttentionWeights& w, std::size_t l
   const std::size_t wide = heads * dim;
   const std::int64_t ratio = step.segments[0].cache->shape().layers[layer].ratio;
   const RopeAngles& rope = ratio == 0 ? step.rope_main : step.rope_compress;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
 
   float* qr = step.scratch->take(step.rows * c.q_lora_rank);
   float* q = step.scratch->take(step.rows * wide);

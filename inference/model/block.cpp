@@ -24,7 +24,7 @@ void norm(const StepContext& step, const float* weight, float* x) {
 void block(const StepContext& step, const BlockWeights& w, std::size_t layer, float* streams) {
   const std::size_t dim = step.config->hidden_size;
   const std::size_t n = step.config->hc_mult;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* x = step.scratch->take(step.rows * dim);
   float* f = step.scratch->take(step.rows * dim);
 

@@ -33,7 +33,7 @@ void tap(const StepContext& step, std::size_t layer, const float* streams, float
 void dspark_rows(const StepContext& step, const DsparkWeights& w, std::size_t first_layer,
                  const float* taps) {
   const std::size_t dim = step.config->hidden_size;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* x = step.scratch->take(step.rows * dim);
   linear(step, w.main_proj, {taps, w.main_proj.cols, step.rows}, {x, dim});
   step.ops.rms_norm({.x = x,
@@ -56,7 +56,7 @@ void dspark_draft(const StepContext& step, const DsparkWeights& w, std::size_t f
   const std::size_t dim = c.hidden_size;
   const auto vocab = static_cast<std::size_t>(c.vocab_size);
   const std::size_t rank = c.dspark_markov_rank;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   for (std::size_t s = 0; s < w.stages.size(); ++s) {
     block(step, w.stages[s], first_layer + s, streams);
   }

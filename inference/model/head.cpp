@@ -8,7 +8,7 @@ namespace ambit::inference {
 void head(const StepContext& step, const HcWeights& hc, const float* norm,
           const ops::Matrix& vocabulary, const float* streams, std::size_t rows, float* logits) {
   const std::size_t dim = step.config->hidden_size;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* mixed = step.scratch->take(rows * dim);
   hc_head(step, hc, streams, rows, mixed);
   step.note("head_mixed", 0, mixed, rows, dim);
@@ -19,7 +19,7 @@ void head_of_mixed(const StepContext& step, const float* norm, const ops::Matrix
                    const float* mixed, std::size_t rows, float* logits) {
   const ModelConfig& c = *step.config;
   const std::size_t dim = c.hidden_size;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* x = step.scratch->take(rows * dim);
   step.ops.rms_norm({.x = mixed,
                      .x_stride = dim,

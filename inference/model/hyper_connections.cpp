@@ -13,7 +13,7 @@ HcMix hc_pre(const StepContext& step, const HcWeights& w, const float* streams, 
   HcMix mix;
   mix.post = step.scratch->take(step.rows * n);
   mix.comb = step.scratch->take(step.rows * n * n);
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* m = step.scratch->take(step.rows * outs);
   float* pre = step.scratch->take(step.rows * n);
   linear(step, w.fn, {streams, wide, step.rows}, {m, outs});
@@ -53,7 +53,7 @@ void hc_head(const StepContext& step, const HcWeights& w, const float* streams, 
   const std::size_t n = c.hc_mult;
   const std::size_t dim = c.hidden_size;
   const std::size_t wide = n * dim;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* m = step.scratch->take(rows * n);
   float* pre = step.scratch->take(rows * n);
   linear(step, w.fn, {streams, wide, rows}, {m, n});

@@ -136,7 +136,7 @@ Selection select_rows(const StepContext& step, const IndexerWeights& w, std::siz
   if (most <= top) return out;
 
   // One task is a token, or a share of the keys of a token when there are too few tokens.
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   const Queries queries = prepare(step, w, x, qr);
   const std::size_t workers = worker_count(step);
   const std::int64_t most_blocks = (most + kBlock - 1) / kBlock;

@@ -11,7 +11,7 @@ void linear(const StepContext& step, const ops::Matrix& w, LinearInput in, Linea
     linear_rows(step, w, 0, w.rows, in, out);
     return;
   }
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* rounded = step.scratch->take(in.rows * w.cols);
   parallel_rows(step, in.rows, [&](std::size_t from, std::size_t to) {
     for (std::size_t r = from; r < to; ++r) {

@@ -168,7 +168,7 @@ StepOutput Model::forward(std::span<const StepInput> inputs) {
   float* second_logits = mtp_logits ? scratch_.take(logit_rows * vocab) : nullptr;
   if (mtp_logits) std::fill_n(second_logits, logit_rows * vocab, 0.0F);
 
-  const Scratch::Frame frame(scratch_);
+  const ScratchScope scope(scratch_);
   StepContext step;
   begin_step(step, segments_, rows, 0);
   step.ids = ids_;
@@ -254,7 +254,7 @@ StepOutput Model::forward(std::span<const StepInput> inputs) {
 
 void Model::run_mtp(std::span<const Segment> segments, std::size_t rows, float* streams) {
   const std::size_t wide = config_.hc_mult * config_.hidden_size;
-  const Scratch::Frame frame(scratch_);
+  const ScratchScope scope(scratch_);
   StepContext step;
   begin_step(step, segments, rows, 1);
   auto* ids = scratch_.take<TokenId>(rows);

@@ -26,7 +26,7 @@ Assignment assign(const StepContext& step, const MoeWeights& w, std::size_t laye
   a.weight = step.scratch->take(step.rows * k);
   a.entries = step.scratch->take<std::int32_t>(step.rows * k);
 
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* logits = step.scratch->take(step.rows * experts);
   float* scores = step.scratch->take(experts);
   auto* ids = step.scratch->take<std::int32_t>(step.rows * k);
@@ -70,7 +70,7 @@ void expert(const StepContext& step, const ExpertWeights& w, LinearInput in, con
             float* out) {
   const ModelConfig& c = *step.config;
   const std::size_t inner = c.moe_intermediate_size;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   float* gate = step.scratch->take(in.rows * inner);
   float* up = step.scratch->take(in.rows * inner);
   linear(step, w.w1, in, {gate, inner});
@@ -89,7 +89,7 @@ void moe(const StepContext& step, const MoeWeights& w, std::size_t layer, const 
   const ModelConfig& c = *step.config;
   const std::size_t dim = c.hidden_size;
   const std::size_t k = c.num_experts_per_tok;
-  const Scratch::Frame frame(*step.scratch);
+  const ScratchScope scope(*step.scratch);
   const Assignment a = assign(step, w, layer, x);
   float* shared = step.scratch->take(step.rows * dim);
   expert(step, w.shared, {x, dim, step.rows}, nullptr, shared);

@@ -11,7 +11,7 @@ void mtp_block(const StepContext& step, const MtpWeights& w, std::size_t layer,
   const std::size_t dim = c.hidden_size;
   const std::size_t n = c.hc_mult;
   {
-    const Scratch::Frame frame(*step.scratch);
+    const ScratchScope scope(*step.scratch);
     float* e = step.scratch->take(step.rows * dim);
     float* from_e = step.scratch->take(step.rows * dim);
     float* h = step.scratch->take(step.rows * n * dim);

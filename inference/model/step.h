@@ -20,6 +20,7 @@
 #include "inference/ops/table.h"
 #include "inference/ops/thread_pool.h"
 #include "inference/request.h"
+#include "inference/scratch_scope.h"
 
 namespace ambit::inference {
 
@@ -50,23 +51,9 @@ class Scratch {
     return static_cast<T*>(take_bytes(n * sizeof(T)));
   }
   void reset();
-  // Everything taken while a Frame lives is given back when it dies.
-  class Frame {
-   public:
-    explicit Frame(Scratch& s) : s_(s), block_(s.block_), used_(s.used_) {}
-    ~Frame() {
-      s_.block_ = block_;
-      s_.used_ = used_;
-    }
-    Frame(const Frame&) = delete;
-    Frame& operator=(const Frame&) = delete;
-
-   private:
-    Scratch& s_;
-    std::size_t block_, used_;
-  };
 
  private:
+  friend class ScratchScope<Scratch>;
   [[nodiscard]] void* take_bytes(std::size_t bytes);
   std::vector<FloatBuffer> blocks_;
   std::size_t block_ = 0;  // in use

@@ -104,7 +104,7 @@ class Bench {
   // The ceiling that the table's per cent are of: what a copy reads and writes.
   // Not as a graph: its nodes for copies are slower.
   void copies() {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     const std::size_t bytes = budget_ms_ > 0 ? std::size_t{1} << 30U : 1 << 20;
     std::byte* from = filled<std::byte>(bytes);
     auto* to = scratch_.take<std::byte>(bytes);
@@ -124,7 +124,7 @@ class Bench {
 
   // What a kernel costs where it does next to nothing.
   void launches() {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     cuda::AddArgs a;
     a.x = filled(128);
     a.y = filled(128);
@@ -195,7 +195,7 @@ class Bench {
 
   void linear(const std::string& name, MatrixType type, std::size_t rows, std::size_t cols,
               std::size_t n, bool round) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     cuda::LinearArgs a;
     std::vector<Matrix> matrices;
     for (std::size_t i = sets(bytes_of(type, rows, cols)); i-- > 0;)
@@ -240,7 +240,7 @@ class Bench {
   }
 
   void experts(std::size_t n) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     const std::size_t k = 6;
     // Several choices of experts, so that not the same weights are read again.
     std::vector<cuda::RouteArgs> routes;
@@ -309,7 +309,7 @@ class Bench {
   }
 
   void streams(std::size_t n) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     const std::size_t d = s_.dim;
     cuda::HcMixArgs mix;
     mix.streams = filled(n * 4 * d);
@@ -341,7 +341,7 @@ class Bench {
   }
 
   void attention(std::size_t n) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     const std::size_t wide = s_.heads * s_.head_dim;
     cuda::AttentionArgs a;
     constexpr std::size_t kRope = 64;
@@ -382,7 +382,7 @@ class Bench {
   }
 
   void index(std::size_t n) {
-    const DeviceScratch::Frame frame(scratch_);
+    const ScratchScope scope(scratch_);
     n = std::min<std::size_t>(n, 64);
     cuda::IndexArgs a;
     const std::size_t block = ops::key_block_bytes(static_cast<std::size_t>(s_.index_dim));

@@ -259,7 +259,7 @@ std::string said(const Definition& d) {
 
 // Keystrokes in the middle of a file: what is kept and moved must be what a fresh parse says, in
 // every text without errors, on whatever way it came about.
-void type_into(Language language, Detail detail, std::string text) {
+void type_into(Language language, LiveDetail detail, std::string text) {
   std::mt19937 random(11);
   const auto pick = [&](std::size_t n) {
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
@@ -328,37 +328,37 @@ std::string class_file(std::string_view head, std::string_view member, std::stri
 }
 
 TEST(Live, TypingGivesTheFactsOfAFreshParse) {
-  type_into(Language::kC, Detail::kWhole, c_file());
+  type_into(Language::kC, LiveDetail::kWhole, c_file());
 }
 TEST(Live, TypingGivesTheOutlineOfAFreshParse) {
-  type_into(Language::kC, Detail::kOutline, c_file());
+  type_into(Language::kC, LiveDetail::kOutline, c_file());
 }
 TEST(Live, TypingIntoAMember) {
-  type_into(Language::kJava, Detail::kWhole,
+  type_into(Language::kJava, LiveDetail::kWhole,
             class_file("// The first.\npublic class TN extends B {\n  private int x;\n",
                        "  /** Adds N. */\n  @Keep\n  public int fN(int a, List<String> b) {\n"
                        "    int c = a + g(b.size());\n    if (c > N) { return h(c); }\n"
                        "    return this.x + c;\n  }\n  int vN; // of note\n\n",
                        "}\n"));
-  type_into(Language::kTypeScript, Detail::kWhole,
+  type_into(Language::kTypeScript, LiveDetail::kWhole,
             class_file("import { g } from './g';\nexport class TN implements B {\n",
                        "  /** Adds N. */\n  fN(a: number, b: string[]): number {\n"
                        "    const c = a + g(b.length);\n    if (c > N) { return h(c); }\n"
                        "    return b.map((x) => x + `${c}`).length;\n  }\n  vN?: string;\n\n",
                        "}\n\nexport const other = (a: string) => a + 1;\n"));
-  type_into(Language::kPython, Detail::kWhole,
+  type_into(Language::kPython, LiveDetail::kWhole,
             class_file("import os\n\n\nclass TN(B):\n    \"\"\"Doc.\"\"\"\n\n    x = 1\n\n",
                        "    @keep\n    def fN(self, a, b=0):\n        'Adds N.'\n"
                        "        c = a + os.g(b)\n        if c > N:\n            return h(c)\n"
                        "        return self.x\n\n    # A value.\n    vN = 3\n\n",
                        "\n\ndef last(a):\n    return a\n\n\n"));
-  type_into(Language::kCpp, Detail::kOutline,
+  type_into(Language::kCpp, LiveDetail::kOutline,
             class_file("namespace nN {\n// A class.\nclass TN : public B {\n public:\n",
                        "  // Adds N.\n  int fN(int a, const std::string& b) const {\n"
                        "    int c = a + g(b.size());\n    if (c > N) { return h(c); }\n"
                        "    return x_ + c;\n  }\n  int vN_ = 3;  // of note\n\n",
                        " private:\n  int x_;\n};\n}  // namespace\n"));
-  type_into(Language::kRust, Detail::kWhole,
+  type_into(Language::kRust, LiveDetail::kWhole,
             class_file("use a::b;\n\npub struct TN { pub x: i32 }\nimpl TN {\n",
                        "    /// Adds N.\n    pub fn fN(&self, a: i32, b: &str) -> i32 {\n"
                        "        let c = a + g(b.len());\n        if c > N { return h(c); }\n"

@@ -7,7 +7,9 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import docs
+import editorconfig
 import layers
+import names
 import scripts
 import settings
 import words
@@ -31,7 +33,7 @@ class Tree(unittest.TestCase):
         file.write_text(text)
 
     def test_a_clean_tree_passes(self):
-        for module in (layers, words, scripts, docs, settings):
+        for module in (layers, names, words, scripts, docs, settings, editorconfig):
             self.assertEqual(module.check(self.root), [], module.__name__)
 
     def finds(self, module, path, text, expected):
@@ -56,9 +58,25 @@ class Tree(unittest.TestCase):
     def test_a_foreign_header_outside_of_its_home(self):
         self.finds(layers, "indexer/store/a.cpp", "#include <git2.h>\n", "belongs in indexer/git")
 
+    def test_two_types_of_one_name(self):
+        self.write("lsp/a.cpp", "namespace {\nstruct Item {\n};\n}  // namespace\n")
+        self.write("lsp/b.h", "namespace ambit {\nenum class Item : char { kA };\n}  // namespace ambit\n")
+        self.finds(names, "lsp/c.h", "namespace ambit {\nclass Item final : public A {\n};\n}  // namespace ambit\n", "another type")
+
     def test_a_setting_that_nobody_reads(self):
         self.write("daemon/a.cpp", 'config.flag("a.read");\n')
         self.finds(settings, "daemon/config_table.cpp", 'Setting{"a.read", true}, Setting{"a.dead", true}\n', "nobody reads a.dead")
+
+    def test_text_that_is_not_as_editorconfig_says(self):
+        self.write(".editorconfig", "[*]\ncharset = utf-8\nend_of_line = lf\ninsert_final_newline = true\n"
+                   "trim_trailing_whitespace = true\nindent_style = space\n[{docs,lsp}/**.raw]\nend_of_line = unset\n")
+        self.write("lsp/deep/a.raw", "a\r\n")
+        self.assertEqual(editorconfig.check(self.root), [])
+        for text, expected in (("a\n b \n", "a.txt:2: blanks"), ("\ta\n", "a tab"), ("a", "newline"), ("a\r\n", "carriage"),
+                               ("\ufeffa\n", "byte order")):
+            self.finds(editorconfig, "a.txt", text, expected)
+        (self.root / "a.txt").write_bytes(b"a\n\xff\n")
+        self.assertEqual(editorconfig.check(self.root), ["a.txt:2: is not UTF-8"])
 
     def test_an_unfinished_mark(self):
         self.finds(words, "lsp/b.h", "// TO" + "DO later\n", "unfinished")

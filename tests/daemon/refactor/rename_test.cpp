@@ -254,9 +254,9 @@ func New() *[[Reader]] { return &[[Reader]]{} }
 package main
 
 import (
-	"io"
+  "io"
 
-	"example.org/m/store"
+  "example.org/m/store"
 )
 
 func use(r io.Reader, s *store.[[Reader]]) {}
