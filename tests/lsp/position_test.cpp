@@ -94,14 +94,15 @@ std::string random_text(std::mt19937& random, std::size_t parts) {
   return text;
 }
 
+// A million in each encoding.
 TEST(Position, AMillionFuzzedOffsetsAgreeWithANaiveReading) {
   std::mt19937 random(11);
-  std::size_t checked = 0;
-  while (checked < 1'200'000) {
+  for (std::size_t checked = 0; checked < 1'000'000;) {
     const std::string text = random_text(random, random() % 40);
     const LineTable table(text);
+    checked += text.size() + 1;
     for (const auto encoding : kAll) {
-      for (std::size_t offset = 0; offset <= text.size(); ++offset, ++checked) {
+      for (std::size_t offset = 0; offset <= text.size(); ++offset) {
         const auto p = table.position_at(text, offset, encoding);
         ASSERT_EQ(p, naive_position(text, offset, encoding))
             << testing::PrintToString(text) << offset;

@@ -234,21 +234,23 @@ class Bench:
 
     def kill(self):
         self.stop()
-        (self.folder / "config/ambit/config.toml").write_text("daemon.idle_exit_s = 1\n")
-        # An editor is a process that holds the pipes; this one only starts `ambit lsp` and waits to be killed.
-        window = subprocess.Popen([sys.executable, "-c", "import subprocess, sys, time\n"
-                                   "p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
-                                   "print(p.pid, flush=True)\ntime.sleep(60)", self.program, "lsp"],
-                                  env=self.environment, stdout=subprocess.PIPE)
-        forwarder = int(window.stdout.readline())
-        while not (state := subprocess.run([self.program, "status"], env=self.environment, capture_output=True)).stdout:
-            time.sleep(0.02)
-        daemon = json.loads(state.stdout)["pid"]
+        # An editor is a process that holds the pipes: one of its own, with the model loaded.
+        out, into = os.pipe()
+        window = os.fork()
+        if window == 0:
+            editor = self.editor()
+            editor.open(self.uri("new.cpp"), "value = ")
+            editor.answer(editor.ghost(self.uri("new.cpp"), 0, 8, 1))
+            status = editor.status()
+            os.write(into, json.dumps([editor.process.pid, status["engine"]["pid"], status["pid"]]).encode())
+            time.sleep(60)
+            os._exit(0)
+        pids = json.loads(os.read(out, 1000))
         start = time.perf_counter()
-        window.send_signal(signal.SIGKILL)
-        window.wait()
-        self.figure("kill -9 of the editor: until the forwarder is gone", 1000 * gone(forwarder, start), "ms", 2000)
-        self.figure("kill -9 of the editor: until the daemon is gone, daemon.idle_exit_s = 1", 1000 * gone(daemon, start), "ms", 2000)
+        os.kill(window, signal.SIGKILL)
+        os.waitpid(window, 0)
+        for name, pid in zip(("the forwarder", "the model's process", "the daemon"), pids):
+            self.figure(f"kill -9 of the editor: until {name} is gone", 1000 * gone(pid, start), "ms", 2000)
 
 
 def gone(pid, start):
