@@ -1,5 +1,5 @@
 // The one file that knows TOML.
-#include <toml++/toml.h>
+#include "daemon/toml.h"
 
 #include "daemon/config.h"
 #include "daemon/support/file.h"

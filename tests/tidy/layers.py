@@ -33,7 +33,7 @@ HOMES = [
     (r"openssl/", ["inference/remote", "tests/inference"]),
     (r"(cuda|cublas|cuda_runtime|nv)[a-zA-Z0-9_]*\.h(pp)?$", ["inference/ops", "inference/engine", "inference/cuda", "tests"]),
     (r"nlohmann/", ["lsp", "daemon", "inference", "tests"]),
-    (r"toml\+\+", ["daemon", "tests"]),
+    (r"toml\+\+", ["daemon/toml.h"]),
     (r"CLI/", ["daemon", "tests"]),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,10 +1,10 @@
 // The plan as TOML.
-#include <toml++/toml.h>
 #include <array>
 #include <charconv>
 #include <cstdio>
 
 #include "daemon/assists/refactor/plan.h"
+#include "daemon/toml.h"
 
 namespace ambit::daemon {
 namespace {
