@@ -76,6 +76,7 @@ LIST
   case $codename in
     bookworm)
       echo "test    | clang-format?clang-format | layout of the sources (another version lays them out otherwise)"
+      echo "test    | clang-tidy?clang-tidy | faults that compilers do not look for (another version finds others)"
       echo "editors | elpa-eglot | LSP client for Emacs 28 (29 and newer carry it)"
       ;;
   esac

@@ -2,9 +2,9 @@
 # Installs what is missing, builds, and runs every test; the last lines are ctest's own summary.
 #
 #   bash tests/run.sh                what CI runs: builds with two compilers, every test, real editors
-#   bash tests/run.sh --all          the same with the sanitizer stages asan and tsan before the tests
+#   bash tests/run.sh --all          the same with the stages asan, tsan, tidy and fuzz before the tests
 #   bash tests/run.sh --quick        the local loop: release build and its tests, without editors and sanitizers
-#   bash tests/run.sh --stage NAME   one stage alone: setup, editors, release, asan, tsan, clang, fuzz or ctest
+#   bash tests/run.sh --stage NAME   one stage alone: setup, editors, release, asan, tsan, clang, tidy, fuzz or ctest
 #   bash tests/run.sh --list         the stages
 #
 # Stages before the last one leave their result in build/stages/NAME; ctest's entries "stage.NAME" report it, so
@@ -48,10 +48,12 @@ sanitized() { # sanitized PRESET FOLDER...
   build "$preset" "${@/%//all}" || return 1
   rm -rf "$reports"
   mkdir "$reports"
-  # Left out: what computes whole golden checkpoints or races sequences for tens of seconds even without a sanitizer.
+  local other='_NOT_BUILT$|_fuzz$|^(tidy|stage|editors|hooks|cuda_emulation)\.|^inference\.(golden_mistakes|neon)$'
+  local long='^Checkpoints/|^LocalBackendTest\.(Speculation|ManySequences|AnEdit)'
+  echo "left out: $long (whole golden checkpoints and races of sequences, tens of seconds each without a sanitizer)"
   ASAN_OPTIONS=log_path=$reports/report UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/report \
     TSAN_OPTIONS=log_path=$reports/report ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure \
-    -E '_NOT_BUILT$|_fuzz$|^(tidy|stage|editors|hooks|cuda_emulation)\.|^Checkpoints/|^LocalBackendTest\.(Speculation|ManySequences|AnEdit)' -LE 'editors|slow' >"$log" 2>&1 || {
+    -E "$other|$long" -LE 'editors|slow' >"$log" 2>&1 || {
     rc=1
     grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start ' "$log" | tail -80
   }
@@ -82,13 +84,22 @@ run_tsan() { # tests of the daemon under ThreadSanitizer
 run_clang() { # the libraries and the daemon with clang: its warnings are errors too
   build clang ambit
 }
-run_fuzz() { # libFuzzer targets under both sanitizers, each for AMBIT_FUZZ_SECONDS (60)
-  local target name failed=0
+run_tidy() { # clang-tidy over every source of ours
+  cmake --preset release >build/stages/tidy.log 2>&1 || { tail -15 build/stages/tidy.log; return 1; }
+  python3 tests/tidy/clang_tidy.py build/release
+}
+run_fuzz() { # libFuzzer targets under both sanitizers from their seeds, each for AMBIT_FUZZ_SECONDS (60)
+  local target name log corpus failed=0
   build fuzz tests/fuzz/all || return 1
   for target in build/fuzz/*_fuzz; do
-    name=$(basename "$target")
-    "$target" -max_total_time="${AMBIT_FUZZ_SECONDS:-60}" -artifact_prefix="build/artifacts/$name-" >"build/stages/$name.log" 2>&1 || failed=1
-    echo "$name: $(tail -1 "build/stages/$name.log")"
+    name=$(basename "$target") log=build/stages/$name.log corpus=build/fuzz/corpus/$name
+    mkdir -p "$corpus"
+    AMBIT_FUZZ_CORPUS=$corpus "$target" -max_total_time="${AMBIT_FUZZ_SECONDS:-60}" -timeout=20 -print_final_stats=1 \
+      -artifact_prefix="build/artifacts/$name-" "$corpus" >"$log" 2>&1 || {
+      failed=1
+      grep -vE '^#[0-9]' "$log" | tail -40
+    }
+    echo "$name: $(sed -n 's/^stat::number_of_executed_units: */inputs: /p' "$log"), $(grep -cE '^#.*NEW' "$log") of them new paths"
   done
   return "$failed"
 }
@@ -125,7 +136,7 @@ else
   editors=$! started=$SECONDS
   stage release || { wait "$editors"; exit 1; }
   stages=(clang)
-  ((all)) && stages=(asan tsan clang)
+  ((all)) && stages=(asan tsan clang tidy fuzz)
   for name in "${stages[@]}"; do stage "$name" || failed+=("$name"); done
   wait "$editors"
   [ "$(cat build/stages/editors)" = 0 ] || { tail -5 build/stages/editors.log; echo "== editors: not installed; their tests are skipped with the reason"; }

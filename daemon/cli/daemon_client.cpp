@@ -14,8 +14,6 @@
 #include "lsp/framing.h"
 #include "lsp/message.h"
 
-extern char** environ;
-
 namespace ambit::daemon {
 
 Result<std::filesystem::path> daemon_socket(const std::string& model) {

@@ -7,8 +7,6 @@
 
 #include <cerrno>
 
-extern char** environ;
-
 namespace ambit::daemon {
 
 Result<GitAnswer> run_git(const std::vector<std::string>& arguments) {

@@ -26,8 +26,6 @@
 #include "daemon/support/file.h"
 #include "indexer/git/repository.h"
 
-extern char** environ;
-
 namespace ambit::daemon {
 namespace {
 

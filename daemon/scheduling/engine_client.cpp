@@ -23,8 +23,6 @@
 #include "daemon/support/trace.h"
 #include "inference/tokenizer/tokenizer.h"
 
-extern char** environ;
-
 namespace ambit::daemon {
 
 namespace {

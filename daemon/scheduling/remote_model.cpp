@@ -19,8 +19,6 @@
 #include "daemon/support/file.h"
 #include "inference/remote/openai_backend.h"
 
-extern char** environ;
-
 namespace ambit::daemon {
 
 namespace {

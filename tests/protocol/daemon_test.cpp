@@ -12,8 +12,6 @@
 
 #include "tests/protocol/harness.h"
 
-extern char** environ;
-
 namespace ambit::testing {
 namespace {
 

@@ -12,8 +12,6 @@
 #include <array>
 #include <cerrno>
 
-extern char** environ;
-
 namespace ambit::testing {
 
 using Clock = std::chrono::steady_clock;

@@ -12,8 +12,6 @@
 
 #include "daemon/assists/refactor/verify.h"
 
-extern char** environ;
-
 namespace ambit::daemon {
 namespace {
 

@@ -17,8 +17,6 @@
 #include "inference/remote/http.h"
 #include "tests/inference/remote/tiny_gguf.h"
 
-extern char** environ;
-
 namespace ambit::testing {
 
 namespace {
