@@ -252,8 +252,14 @@ ActionProvider model_actions() {
         {"arguments", json::array({{{"uri", asked.document.uri}, {"range", asked.range}}})}};
     add("document", "document");
     add("write a test", "test");
-    const auto lines =
-        std::string_view(*asked.document.text).substr(asked.begin, asked.end - asked.begin);
+    // Without a selection the line of the caret.
+    const std::string_view text = *asked.document.text;
+    auto begin = asked.begin, end = asked.end;
+    if (begin == end) {
+      while (begin > 0 && text[begin - 1] != '\n') --begin;
+      end = std::min(text.find('\n', end), text.size());
+    }
+    const auto lines = text.substr(begin, end - begin);
     if (const auto words = comment_instruction(lines); !words.empty()) {
       auto& rewrite = add("", "comment");
       rewrite.title = "Ambit: " + words.substr(0, 60);

@@ -56,6 +56,7 @@ Features builtin_features() {
                   {"ambit.inline.accepted", accepted},
                   {"ambit.refactor", refactor_plan},
                   {"ambit.refactor.apply", refactor_apply},
+                  {"ambit.refactor.hunks", refactor_hunks},
                   {"ambit.refactor.list", refactor_list},
                   {"ambit.refactor.preview", refactor_preview},
                   {"ambit.refactor.undo", refactor_undo},

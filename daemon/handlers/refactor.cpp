@@ -283,9 +283,24 @@ Result<lsp::Json> refactor_undo(FeatureRun& run, const json& arguments) {
   }
   return answer_json(json{{"id", id},
                           {"undoes", entry.id},
+                          {"title", entry.title},
                           {"files", undo.changes.size()},
                           {"hunks", undo.hunks},
                           {"conflicts", std::move(conflicts)}});
+}
+
+Result<lsp::Json> refactor_hunks(FeatureRun& run, const json& arguments) {
+  const auto& argument = first(arguments);
+  AMBIT_TRY(view, view_of(run, argument));
+  AMBIT_TRY(tools, tools_of(run, view.workspace->root()));
+  AMBIT_TRY(entry, tools.journal.entry(argument.value("id", "")));
+  AMBIT_TRY(hunks, hunks_of(entry));
+  json list = json::array();
+  for (const auto& h : hunks) {
+    list.push_back(
+        {{"path", h.path}, {"line", h.line}, {"removed", h.removed}, {"added", h.added}});
+  }
+  return answer_json(json{{"id", entry.id}, {"title", entry.title}, {"hunks", std::move(list)}});
 }
 
 Result<lsp::Json> refactor_list(FeatureRun& run, const json& arguments) {

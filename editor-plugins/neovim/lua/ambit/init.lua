@@ -35,6 +35,7 @@ function M.setup(options)
   if options and options.keymaps == false then M.options.keymaps = {} end
   require('ambit.client').start(M.options)
   require('ambit.inline_completion').setup(M.options)
+  require('ambit.ask') -- code actions call it
 end
 
 local function with_client(action)
@@ -72,13 +73,17 @@ commands.explain = {
   function(args) with_client(function(client) require('ambit.ask').explain(client, args) end) end,
   'explain the selected lines, or the definition at the cursor',
 }
+commands.fix = {
+  function() with_client(function(client) require('ambit.ask').fix(client) end) end,
+  'fix a diagnostic of this line, of whatever server or linter',
+}
 commands.cancel = {
   function() with_client(function(client) require('ambit.client').cancel(client) end) end,
   'stop what Ambit is doing for this window',
 }
 commands.undo = {
-  function() with_client(function(client) require('ambit.refactor').undo(client) end) end,
-  'take the last refactor back',
+  function(args) with_client(function(client) require('ambit.refactor').undo(client, args.fargs[2]) end) end,
+  'take the last refactor back: :Ambit undo [hunks]',
 }
 commands.restart = { function() require('ambit.client').restart() end, 'stop and start the client' }
 commands.log = { function() vim.cmd.edit(vim.lsp.get_log_path()) end, "open Neovim's log of its language clients" }
@@ -99,6 +104,7 @@ function M.complete(lead, line)
   if line:match('review%s+%S*$') then
     return vim.tbl_filter(function(word) return vim.startswith(word, lead) end, { 'staged', 'worktree', 'clear' })
   end
+  if line:match('undo%s+%S*$') then return vim.startswith('hunks', lead) and { 'hunks' } or {} end
   local names = vim.tbl_filter(function(name) return vim.startswith(name, lead) end, vim.tbl_keys(commands))
   table.sort(names)
   return names

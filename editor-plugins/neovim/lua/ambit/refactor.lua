@@ -57,15 +57,54 @@ function M.run(client, instruction)
   if instruction ~= '' then plan_it(instruction) else vim.ui.input({ prompt = 'Ambit, change: ' }, plan_it) end
 end
 
-function M.undo(client)
-  require('ambit.client').execute(client, 'ambit.refactor.undo', { { id = last } }, function(result)
+local function take_back(client, argument)
+  require('ambit.client').execute(client, 'ambit.refactor.undo', { argument }, function(result)
+    if type(result) ~= 'table' then return end
+    if not argument.hunks then last = nil end
     vim.cmd.checktime()
-    local kept = type(result) == 'table' and result.conflicts or {}
-    if #kept == 0 then
-      vim.notify('Ambit: taken back')
+    local kept = result.conflicts or {}
+    local what = ('%d places in %d files of "%s"'):format(result.hunks, result.files, result.title or 'the change')
+    if #kept > 0 then
+      vim.notify(('Ambit: taken back %s, but for %d places that you changed since (%s:%d)'):format(what, #kept, kept[1].path, kept[1].line + 1))
+    elseif result.hunks == 0 then
+      vim.notify('Ambit: nothing of it is left to take back')
     else
-      vim.notify(('Ambit: taken back, but for %d places that you changed since (%s:%d)'):format(#kept, kept[1].path, kept[1].line + 1))
+      vim.notify('Ambit: taken back ' .. what)
     end
+  end)
+end
+
+-- The hunks of the last change, of which one can be taken back at a time.
+local function show_hunks(client, change)
+  local lines, at = { '# ' .. change.title }, {}
+  for number, hunk in ipairs(change.hunks) do
+    at[#lines + 1] = number
+    lines[#lines + 1] = ('@@ %s:%d'):format(hunk.path, hunk.line + 1)
+    for _, side in ipairs({ { '-', hunk.removed }, { '+', hunk.added } }) do
+      for _, line in ipairs(vim.split(side[2], '\n', { plain = true, trimempty = true })) do
+        at[#lines + 1] = number
+        lines[#lines + 1] = side[1] .. line
+      end
+    end
+  end
+  local buf = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_lines(buf, 0, -1, false, lines)
+  vim.bo[buf].filetype, vim.bo[buf].modifiable, vim.bo[buf].bufhidden = 'diff', false, 'wipe'
+  vim.cmd('botright split')
+  vim.api.nvim_win_set_buf(0, buf)
+  vim.wo.winbar = ' Ambit: u takes the hunk at the cursor back, q leaves '
+  vim.keymap.set('n', 'q', '<cmd>close<cr>', { buffer = buf, desc = 'leave the hunks' })
+  vim.keymap.set('n', 'u', function()
+    local number = at[vim.api.nvim_win_get_cursor(0)[1]]
+    if number then take_back(client, { id = change.id, hunks = { number } }) end
+  end, { buffer = buf, desc = 'take this hunk back' })
+end
+
+---@param what? string  'hunks': choose among those of the change
+function M.undo(client, what)
+  if what ~= 'hunks' then return take_back(client, { id = last }) end
+  require('ambit.client').execute(client, 'ambit.refactor.hunks', { { id = last } }, function(change)
+    if type(change) == 'table' and #change.hunks > 0 then show_hunks(client, change) end
   end)
 end
 
