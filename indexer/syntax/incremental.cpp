@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "indexer/syntax/change.h"
 #include "indexer/syntax/skim.h"
+#include "indexer/syntax/splice.h"
 
 namespace ambit::indexer {
 namespace {
@@ -14,136 +16,6 @@ constexpr std::uint32_t kWorthCutting = 160;  // bytes of a sibling
 constexpr std::uint32_t kSmallNode = 8192;
 constexpr int kMaxAttempts = 3;
 constexpr std::size_t kMaxBlanks = 2;
-
-// Old bytes [begin, end) were replaced; what lies behind moves.
-struct Change {
-  std::uint32_t begin = 0, end = 0;
-  std::int64_t bytes = 0, lines = 0;
-
-  [[nodiscard]] bool before(ByteSpan s) const { return s.begin >= end; }
-  [[nodiscard]] bool inside(ByteSpan s) const { return s.begin < end && s.end > begin; }
-  // Strictly, so that the node's first and last byte are as they were.
-  [[nodiscard]] bool deep_inside(ByteSpan s) const { return s.begin < begin && s.end > end; }
-  [[nodiscard]] std::uint32_t moved(std::uint32_t at) const {
-    return static_cast<std::uint32_t>(at + bytes);
-  }
-  [[nodiscard]] ByteSpan moved(ByteSpan s) const {
-    if (before(s)) return {moved(s.begin), moved(s.end)};
-    return {s.begin, inside(s) ? moved(s.end) : s.end};
-  }
-};
-
-Change change_between(std::string_view a, std::string_view b) {
-  const auto common = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
-  const auto prefix = std::mismatch(a.begin(), a.begin() + common, b.begin()).first - a.begin();
-  const auto suffix =
-      std::mismatch(a.rbegin(), a.rbegin() + common - prefix, b.rbegin()).first - a.rbegin();
-  Change c;
-  c.begin = static_cast<std::uint32_t>(prefix);
-  c.end = static_cast<std::uint32_t>(static_cast<std::ptrdiff_t>(a.size()) - suffix);
-  c.bytes = static_cast<std::int64_t>(b.size()) - static_cast<std::int64_t>(a.size());
-  c.lines = std::count(b.begin() + prefix, b.end() - suffix, '\n') -
-            std::count(a.begin() + prefix, a.end() - suffix, '\n');
-  return c;
-}
-
-struct Shift {
-  std::int64_t bytes = 0, lines = 0;
-  void operator()(std::uint32_t& byte) const { byte = static_cast<std::uint32_t>(byte + bytes); }
-  void operator()(ByteSpan& s) const {
-    (*this)(s.begin);
-    (*this)(s.end);
-  }
-  void line(std::uint32_t& l) const { l = static_cast<std::uint32_t>(l + lines); }
-};
-
-void move(Definition& d, const Shift& s) {
-  s(d.name);
-  s(d.span);
-  s(d.declaration);
-  s(d.signature_end);
-  if (d.doc.end != 0) s(d.doc);
-  s.line(d.line);
-  s.line(d.end_line);
-}
-void move(Mention& m, const Shift& s) {
-  s(m.span);
-  s.line(m.line);
-}
-void move(Import& i, const Shift& s) {
-  s(i.module);
-  s(i.statement);
-}
-void move(Local& l, const Shift& s) {
-  s(l.name);
-  s(l.within);
-  s.line(l.line);
-}
-void move(ByteSpan& e, const Shift& s) {
-  s(e);
-}
-void move(Item& i, const Shift& s) {
-  s(i.span);
-}
-
-// Where a fact stands, and what it covers.
-std::uint32_t place(const Definition& d) {
-  return d.name.begin;
-}
-std::uint32_t place(const Mention& m) {
-  return m.span.begin;
-}
-std::uint32_t place(const Import& i) {
-  return i.module.begin;
-}
-std::uint32_t place(const Local& l) {
-  return l.name.begin;
-}
-std::uint32_t place(const ByteSpan& e) {
-  return e.begin;
-}
-ByteSpan cover(const Definition& d) {
-  return d.span;
-}
-ByteSpan cover(const Mention& m) {
-  return m.span;
-}
-ByteSpan cover(const Import& i) {
-  return i.statement;
-}
-ByteSpan cover(const Local& l) {
-  return {std::min(l.name.begin, l.within.begin), std::max(l.name.end, l.within.end)};
-}
-ByteSpan cover(const ByteSpan& e) {
-  return e;
-}
-
-template <class T>
-bool ordered(const std::vector<T>& v) {
-  return std::is_sorted(v.begin(), v.end(),
-                        [](const T& a, const T& b) { return place(a) < place(b); });
-}
-
-// Whether the lines around [begin, end) have a '#'.
-bool touches_directive(std::string_view text, std::size_t begin, std::size_t end) {
-  while (begin > 0 && text[begin - 1] != '\n') --begin;
-  end = std::min(text.find('\n', end), text.size());
-  return text.substr(begin, end - begin).find('#') != std::string_view::npos;
-}
-
-// Whether a comment or a string that may run on for lines begins here or ends here, but not both.
-bool opens_or_closes(std::string_view text) {
-  const auto count = [&](std::string_view what) {
-    std::size_t n = 0;
-    for (auto at = text.find(what); at != std::string_view::npos;
-         at = text.find(what, at + what.size()))
-      ++n;
-    return n;
-  };
-  return count("/*") != count("*/") || count("\"\"\"") % 2 != 0 || count("'''") % 2 != 0 ||
-         count("`") % 2 != 0 || count("<!--") != count("-->") || count("[[") != count("]]") ||
-         count("=begin") != count("=end") || count("<<") != 0 || count("?>") != 0;
-}
 
 // Neighbours in one level of the tree, as indices of items.
 using Siblings = std::vector<std::size_t>;
@@ -296,7 +168,7 @@ class Update {
         if (understood && same_shape(*part, level, w)) {
           for (const auto at : blanks) part->facts.errors.push_back({at, at + 1});
           std::sort(part->facts.errors.begin(), part->facts.errors.end());
-          return merge(std::move(*part), whole);
+          return splice(before_, std::move(*part), change_, {whole, cuts_});
         }
       }
       // An outline ends blocks by the layout (skim.h).
@@ -486,106 +358,6 @@ class Update {
         return false;
     }
     return true;
-  }
-
-  [[nodiscard]] bool parsed_again(std::uint32_t at, ByteSpan whole) const {
-    if (at < whole.begin || at >= whole.end) return false;
-    const auto c = std::upper_bound(cuts_.begin(), cuts_.end(), at,
-                                    [](std::uint32_t a, ByteSpan s) { return a < s.begin; });
-    return c == cuts_.begin() || at >= std::prev(c)->end;
-  }
-  [[nodiscard]] Shift shift_of(ByteSpan s) const {
-    return change_.before(s) ? Shift{change_.bytes, change_.lines} : Shift{};
-  }
-
-  // False when a fact that stays covers the change.
-  template <class T>
-  bool splice(const std::vector<T>& old, const std::vector<T>& part, ByteSpan whole,
-              std::vector<T>& out) const {
-    out.reserve(old.size() + part.size());
-    auto next = part.begin();
-    for (const auto& x : old) {
-      if (parsed_again(place(x), whole)) continue;
-      if (change_.inside(cover(x))) return false;
-      auto moved = x;
-      move(moved, shift_of(cover(x)));
-      while (next != part.end() && place(*next) < place(moved)) out.push_back(*next++);
-      out.push_back(std::move(moved));
-    }
-    out.insert(out.end(), next, part.end());
-    return true;
-  }
-
-  // Definitions name their parents by index.
-  bool splice_definitions(std::vector<Definition> part, ByteSpan whole,
-                          std::vector<Definition>& out) const {
-    const auto& old = before_.facts.definitions;
-    constexpr std::int32_t kGone = -2;
-    std::vector<std::int32_t> of_old(old.size(), kGone), of_part(part.size());
-    out.reserve(old.size() + part.size());
-    std::size_t next = 0;
-    const auto take = [&] {
-      of_part[next] = static_cast<std::int32_t>(out.size());
-      out.push_back(std::move(part[next++]));
-    };
-    std::vector<std::pair<std::size_t, std::size_t>> kept;  // index in `out`, index in `old`
-    for (std::size_t i = 0; i < old.size(); ++i) {
-      if (parsed_again(place(old[i]), whole)) continue;
-      if (change_.inside(cover(old[i]))) return false;
-      auto moved = old[i];
-      move(moved, shift_of(cover(old[i])));
-      while (next < part.size() && place(part[next]) < place(moved)) take();
-      of_old[i] = static_cast<std::int32_t>(out.size());
-      kept.emplace_back(out.size(), i);
-      out.push_back(std::move(moved));
-    }
-    while (next < part.size()) take();
-    for (std::size_t i = 0; i < of_part.size(); ++i) {
-      auto& d = out[static_cast<std::size_t>(of_part[i])];
-      if (d.parent >= 0) d.parent = of_part[static_cast<std::size_t>(d.parent)];
-    }
-    for (const auto& [to, was] : kept) {
-      auto& d = out[to];
-      if (d.parent < 0) continue;
-      const auto parent = static_cast<std::size_t>(d.parent);
-      d.parent = of_old[parent];
-      if (d.parent != kGone) continue;
-      const auto at = change_.moved(old[parent].name).begin;
-      const auto it = std::find_if(of_part.begin(), of_part.end(), [&](std::int32_t p) {
-        return place(out[static_cast<std::size_t>(p)]) == at;
-      });
-      if (it == of_part.end()) return false;
-      d.parent = *it;
-    }
-    return true;
-  }
-
-  std::optional<LiveFacts> merge(LiveFacts part, ByteSpan whole) const {
-    LiveFacts out;
-    out.known_errors = before_.known_errors;
-    const auto& old = before_.facts;
-    if (!splice_definitions(std::move(part.facts.definitions), whole, out.facts.definitions) ||
-        !splice(old.mentions, part.facts.mentions, whole, out.facts.mentions) ||
-        !splice(old.imports, part.facts.imports, whole, out.facts.imports) ||
-        !splice(old.locals, part.facts.locals, whole, out.facts.locals) ||
-        // What is missing at the end of a node stands behind it.
-        !splice(old.errors, part.facts.errors, {whole.begin, whole.end + 1}, out.facts.errors)) {
-      return std::nullopt;
-    }
-    out.items.reserve(before_.items.size() + part.items.size());
-    const auto order = [](const Item& a, const Item& b) {
-      return std::pair(a.span.begin, a.depth) < std::pair(b.span.begin, b.depth);
-    };
-    auto next = part.items.begin();
-    for (const auto& x : before_.items) {
-      if (parsed_again(x.span.begin, whole)) continue;
-      auto moved = x;
-      move(moved, shift_of(x.span));
-      while (next != part.items.end() && order(*next, moved)) out.items.push_back(*next++);
-      out.items.push_back(moved);
-    }
-    out.items.insert(out.items.end(), next, part.items.end());
-    return out;
   }
 
   Extractor& extractor_;

@@ -1,0 +1,38 @@
+#include "indexer/syntax/change.h"
+
+namespace ambit::indexer {
+
+Change change_between(std::string_view a, std::string_view b) {
+  const auto common = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
+  const auto prefix = std::mismatch(a.begin(), a.begin() + common, b.begin()).first - a.begin();
+  const auto suffix =
+      std::mismatch(a.rbegin(), a.rbegin() + common - prefix, b.rbegin()).first - a.rbegin();
+  Change c;
+  c.begin = static_cast<std::uint32_t>(prefix);
+  c.end = static_cast<std::uint32_t>(static_cast<std::ptrdiff_t>(a.size()) - suffix);
+  c.bytes = static_cast<std::int64_t>(b.size()) - static_cast<std::int64_t>(a.size());
+  c.lines = std::count(b.begin() + prefix, b.end() - suffix, '\n') -
+            std::count(a.begin() + prefix, a.end() - suffix, '\n');
+  return c;
+}
+
+bool touches_directive(std::string_view text, std::size_t begin, std::size_t end) {
+  while (begin > 0 && text[begin - 1] != '\n') --begin;
+  end = std::min(text.find('\n', end), text.size());
+  return text.substr(begin, end - begin).find('#') != std::string_view::npos;
+}
+
+bool opens_or_closes(std::string_view text) {
+  const auto count = [&](std::string_view what) {
+    std::size_t n = 0;
+    for (auto at = text.find(what); at != std::string_view::npos;
+         at = text.find(what, at + what.size()))
+      ++n;
+    return n;
+  };
+  return count("/*") != count("*/") || count("\"\"\"") % 2 != 0 || count("'''") % 2 != 0 ||
+         count("`") % 2 != 0 || count("<!--") != count("-->") || count("[[") != count("]]") ||
+         count("=begin") != count("=end") || count("<<") != 0 || count("?>") != 0;
+}
+
+}  // namespace ambit::indexer
