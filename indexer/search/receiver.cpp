@@ -34,11 +34,11 @@ constexpr std::array kHolders = std::to_array<std::string_view>(
      "Readonly",    "Ref",       "RefCell",    "Required", "Result",     "Self",    "Task",
      "Type",        "ValueTask", "shared_ptr", "type",     "unique_ptr", "weak_ptr"});
 constexpr std::array kQualifiers = std::to_array<std::string_view>(
-    {"abstract", "await",     "async",  "class",    "const", "constexpr", "dyn",
-     "enum",     "export",    "extern", "final",    "impl",  "in",        "inline",
-     "internal", "let",       "mut",    "mutable",  "new",   "out",       "override",
-     "private",  "protected", "public", "readonly", "ref",   "return",    "static",
-     "struct",   "typename",  "union",  "unsigned", "val",   "virtual",   "volatile"});
+    {"abstract", "await",   "async",   "class",   "const",    "constexpr", "dyn",       "enum",
+     "export",   "extern",  "final",   "impl",    "in",       "inline",    "internal",  "let",
+     "mut",      "mutable", "new",     "out",     "override", "private",   "protected", "public",
+     "readonly", "ref",     "return",  "static",  "struct",   "typedef",   "typename",  "union",
+     "unsigned", "val",     "virtual", "volatile"});
 
 bool colon_types(Language l) {
   switch (l) {
@@ -56,7 +56,33 @@ bool colon_types(Language l) {
   }
 }
 
+bool is_type(SymbolKind kind) {
+  switch (kind) {
+    case SymbolKind::kClass:
+    case SymbolKind::kStruct:
+    case SymbolKind::kInterface:
+    case SymbolKind::kTrait:
+    case SymbolKind::kEnum:
+    case SymbolKind::kUnion:
+    case SymbolKind::kTypeAlias:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
+
+bool has_implicit_this(Language l) {
+  return l == Language::kJava || l == Language::kCSharp || l == Language::kCpp ||
+         l == Language::kCuda || l == Language::kKotlin || l == Language::kScala ||
+         l == Language::kSwift;
+}
+
+bool is_scope_of(std::string_view scope, std::string_view type) {
+  return scope.ends_with(type) &&
+         (scope.size() == type.size() || !word(scope[scope.size() - type.size() - 1]));
+}
 
 std::string simple_type(std::string_view type) {
   std::string last;
@@ -124,30 +150,28 @@ const Local* Receivers::local(std::string_view name, std::size_t begin, std::siz
 }
 
 std::string Receivers::enclosing_class(std::uint32_t at) const {
-  const auto& all = parsed_.facts().definitions;
-  std::string best;
-  std::uint32_t smallest = 0xFFFFFFFF;
-  for (const auto& d : all) {
-    if (d.span.begin > at || at >= d.span.end || d.span.size() >= smallest) continue;
-    switch (d.kind) {
-      case SymbolKind::kClass:
-      case SymbolKind::kStruct:
-      case SymbolKind::kInterface:
-      case SymbolKind::kTrait:
-      case SymbolKind::kUnion:
-      case SymbolKind::kEnum:
-        best = text_.substr(d.name.begin, d.name.size());
-        smallest = d.span.size();
-        break;
-      default:
-        if (!d.owner.empty()) {  // a method written outside of its class
-          const auto cut = d.owner.rfind('\x1f');
-          best = cut == std::string::npos ? d.owner : d.owner.substr(cut + 1);
-          smallest = d.span.size();
-        }
+  auto all = enclosing_classes(at);
+  return all.empty() ? std::string() : std::move(all.front());
+}
+
+std::vector<std::string> Receivers::enclosing_classes(std::uint32_t at) const {
+  std::vector<std::pair<std::uint32_t, std::string>> found;  // size, name
+  for (const auto& d : parsed_.facts().definitions) {
+    if (d.span.begin > at || at >= d.span.end) continue;
+    if (is_type(d.kind) && d.kind != SymbolKind::kTypeAlias) {
+      found.emplace_back(d.span.size(), text_.substr(d.name.begin, d.name.size()));
+    } else if (!d.owner.empty()) {  // a method written outside of its class
+      const auto cut = d.owner.rfind('\x1f');
+      found.emplace_back(d.span.size(),
+                         cut == std::string::npos ? d.owner : d.owner.substr(cut + 1));
     }
   }
-  return best;
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> out;
+  for (auto& [size, name] : found) {
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(std::move(name));
+  }
+  return out;
 }
 
 std::uint32_t Receivers::key_of_literal(std::uint32_t brace, std::string_view key) const {
@@ -376,6 +400,7 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
   end = back(end);
   if (end > floor && (text_[end - 1] == '?' || text_[end - 1] == '!')) end = back(end - 1);
   bool called = false;
+  ByteSpan group{};  // what the first of the parentheses hold
   while (end > floor && (text_[end - 1] == ')' || text_[end - 1] == ']')) {
     int open = 0;
     auto at = end;
@@ -386,12 +411,14 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
     }
     if (at <= floor) return {};
     called = called || text_[end - 1] == ')';
+    group = {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end - 1)};
     end = back(at - 1);
   }
   auto begin = end;
   while (begin > floor && word(text_[begin - 1])) --begin;
   const auto name = text_.substr(begin, end - begin);
-  if (name.empty()) return {};
+  if (name.empty() || name == "return" || name == "if" || name == "case")
+    return called ? of(group, depth + 1) : Type{};
   if (name == "self" || name == "this" || name == "cls" || name == "Self" || name == "$this")
     return {enclosing_class(static_cast<std::uint32_t>(begin)), false, 0};
   if (name == "super" || name == "base")
@@ -401,29 +428,34 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
   const bool arrow = left > floor + 1 && text_.substr(left - 2, 2) == "->";
   const bool path = left > floor + 1 && text_.substr(left - 2, 2) == "::";
   if (dot || arrow || path) {
-    const auto of = before(left - (dot ? 1 : 2), depth + 1);
-    if (of.literal != 0) {
-      const auto key = key_of_literal(of.literal, name);
+    const auto left_type = before(left - (dot ? 1 : 2), depth + 1);
+    if (left_type.literal != 0) {
+      const auto key = key_of_literal(left_type.literal, name);
       if (key == 0) return {};
       return declared(text_, key, key + name.size(), parsed_.language, depth + 1, true);
     }
-    if (of.name.empty()) return {};
-    for (const auto& type : with_bases(of)) {
-      for (const auto& s : snapshot_.definitions(name, 200)) {
-        if (s.scope == type || s.scope.ends_with("." + type) || s.scope.ends_with(":" + type)) {
-          auto out = of_symbol(s, depth + 1);
-          if (!out.name.empty()) return out;
-        }
-      }
-    }
-    return {};
+    if (left_type.name.empty()) return {};
+    return member_type(left_type, name, depth);
   }
+  const auto own_member = [&] {
+    for (const auto& in : enclosing_classes(static_cast<std::uint32_t>(begin))) {
+      auto type = member_type({in, false, 0}, name, depth);
+      if (!type.name.empty()) return type;
+    }
+    return Type{};
+  };
   if (called) {
     if (name[0] >= 'A' && name[0] <= 'Z') return {std::string(name), false, 0};
+    if (has_implicit_this(parsed_.language)) {
+      if (auto type = own_member(); !type.name.empty()) return type;
+    }
     return returned(name, "", depth + 1);
   }
   if (const auto* l = local(name, begin, end); l != nullptr)
     return declared(text_, l->name.begin, l->name.end, parsed_.language, depth + 1, true);
+  if (has_implicit_this(parsed_.language)) {
+    if (auto type = own_member(); !type.name.empty()) return type;
+  }
   for (const auto& s : snapshot_.definitions(name, 20)) {
     switch (s.kind) {
       case SymbolKind::kClass:
@@ -447,34 +479,127 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
   return {};
 }
 
+Receivers::Type Receivers::member_type(const Type& of, std::string_view name, int depth) const {
+  if (depth > kMaxDepth) return {};
+  const auto all = snapshot_.definitions(name, 200);
+  for (const auto& type : with_bases(of)) {
+    for (const auto& s : all) {
+      if (!is_scope_of(s.scope, type)) continue;
+      if (is_type(s.kind)) return {s.name, false, 0};
+      auto out = of_symbol(s, depth + 1);
+      if (!out.name.empty()) return out;
+    }
+  }
+  return {};
+}
+
+Receivers::Type Receivers::of(ByteSpan expression, int depth) const {
+  auto [begin, end] = expression;
+  while (begin < end && space(text_[begin])) ++begin;
+  while (end > begin && space(text_[end - 1])) --end;
+  if (begin == end || depth > kMaxDepth) return {};
+  const auto e = text_.substr(begin, end - begin);
+  // What stands outside of brackets and quotes.
+  bool text_in_it = false, compares = false, computes = false;
+  std::size_t question = 0, colon = 0;  // of a ? b : c
+  int level = 0;
+  for (std::size_t i = 0; i < e.size(); ++i) {
+    const char c = e[i];
+    if (c == '"' || c == '\'') {
+      text_in_it = text_in_it || (c == '"' && level == 0);
+      for (++i; i < e.size() && e[i] != c; ++i) i += e[i] == '\\' ? 1 : 0;
+    } else if (c == '(' || c == '[' || c == '{') {
+      ++level;
+    } else if (c == ')' || c == ']' || c == '}') {
+      --level;
+    } else if (level == 0) {
+      if (c == '?' && i > 0 && e[i - 1] == ' ') question = i;
+      if (c == ':' && question != 0 && colon == 0) colon = i;
+      compares = compares || e.substr(i).starts_with("==") || e.substr(i).starts_with("!=") ||
+                 e.substr(i).starts_with("&&") || e.substr(i).starts_with("||") ||
+                 (c == '!' && i == 0);
+      computes = computes || (i > 0 && (c == '+' || c == '*' || c == '/' || c == '%' || c == '?' ||
+                                        (c == '-' && !e.substr(i).starts_with("->"))));
+    }
+  }
+  if (colon != 0) {
+    const auto at = [&](std::size_t i) { return static_cast<std::uint32_t>(begin + i); };
+    auto type = of({at(colon + 1), end}, depth + 1);
+    return type.name.empty() ? of({at(question + 1), at(colon)}, depth + 1) : type;
+  }
+  if (compares) return {"boolean", false, 0};
+  if (text_in_it && e.find('?') == std::string_view::npos) return {"String", false, 0};
+  if (computes) return {};
+  if (e == "null" || e == "nullptr") return {};
+  if (e[0] == '\'') return {"char", false, 0};
+  if ((e[0] >= '0' && e[0] <= '9') || (e[0] == '-' && e.size() > 1 && e[1] <= '9')) {
+    if (e.back() == 'L' || e.back() == 'l') return {"long", false, 0};
+    const bool whole = e.find('.') == std::string_view::npos || e.starts_with("0x");
+    return {whole ? "int" : e.back() == 'f' ? "float" : "double", false, 0};
+  }
+  if (e == "true" || e == "false") return {"boolean", false, 0};
+  if (e.ends_with(".class") || e.ends_with("::class")) return {"Class", false, 0};
+  const auto first = word_at(e, 0);
+  if (first == "new" || first == "await") return made_by(text_, begin, depth + 1);
+  if (e[0] == '(') {  // (T) x, (T<U>) x
+    const auto close = e.find(')');
+    const auto value = close == std::string_view::npos ? e.size() : skip(e, close + 1);
+    if (value < e.size() && (word(e[value]) || e[value] == '(' || e[value] == '"'))
+      return {simple_type(e.substr(1, close - 1)), false, 0};
+  }
+  return before(end, depth + 1);
+}
+
 std::vector<std::string> Receivers::with_bases(const Type& type) const {
   std::vector<std::string> out;
   if (type.name.empty()) return out;
   out.push_back(type.name);
   for (std::size_t i = 0; i < out.size() && out.size() < kMaxBases; ++i) {
-    for (const auto& s : snapshot_.definitions(out[i], 6)) {
-      switch (s.kind) {
-        case SymbolKind::kClass:
-        case SymbolKind::kStruct:
-        case SymbolKind::kInterface:
-        case SymbolKind::kTrait:
-        case SymbolKind::kTypeAlias:
-          break;
-        default:
-          continue;
-      }
+    // Outer.Base is the Base of Outer.
+    const auto cut = out[i].find_last_of(".:");
+    const auto last = cut == std::string::npos ? out[i] : out[i].substr(cut + 1);
+    const auto outer = cut == std::string::npos
+                           ? std::string()
+                           : out[i].substr(0, out[i].find_last_not_of(".:", cut) + 1);
+    for (const auto& s : snapshot_.definitions(last, outer.empty() ? 6 : 40)) {
+      if (!is_type(s.kind) || s.kind == SymbolKind::kUnion) continue;
+      if (!outer.empty() && !is_scope_of(s.scope, outer)) continue;
       const std::string_view signature = s.signature;
       auto at = signature.find(s.name);
       if (at == std::string_view::npos) continue;
+      if (s.kind == SymbolKind::kTypeAlias && signature.starts_with("typedef ")) {
+        const auto target = simple_type(signature.substr(0, signature.rfind(s.name)));
+        if (!target.empty() && std::find(out.begin(), out.end(), target) == out.end())
+          out.push_back(target);
+        continue;
+      }
+      // Arguments of a generic base are no bases; those of a type that only changes another are.
+      const auto language = language_of(s.path);
+      const bool skips = has_implicit_this(language) && s.kind != SymbolKind::kTypeAlias;
+      int nested = 0;
       for (at += s.name.size(); at < signature.size() && out.size() < kMaxBases;) {
-        if (!word(signature[at])) {
+        const char c = signature[at];
+        if (!word(c)) {
+          if (c == '<' || c == '(') ++nested;
+          if (c == '>' || c == ')') --nested;
           ++at;
           continue;
         }
-        const std::string w(word_at(signature, at));
+        std::string w(word_at(signature, at));
         at += w.size();
+        if (skips) {
+          while (at + 1 < signature.size() && (signature[at] == '.' || signature[at] == ':') &&
+                 (word(signature[at + 1]) || signature[at + 1] == ':')) {
+            const auto from = at;
+            while (at < signature.size() && !word(signature[at])) ++at;
+            w += signature.substr(from, at - from);
+            w += word_at(signature, at);
+            at += word_at(signature, at).size();
+          }
+          if (nested > 0) continue;
+        }
         if (w[0] < 'A' || w[0] > 'Z' || std::find(out.begin(), out.end(), w) != out.end()) continue;
-        out.push_back(w);
+        out.push_back(std::move(w));
       }
     }
   }

@@ -26,11 +26,16 @@ class Receivers {
   };
   // Of the expression that ends before `end` (the position of "." or "->").
   [[nodiscard]] Type before(std::size_t end, int depth = 0) const;
+  // Of a whole expression: a literal, a cast, something made, or names and calls joined by dots.
+  [[nodiscard]] Type of(ByteSpan expression, int depth = 0) const;
 
-  // Names of the type and of what its definition names as bases, nearest first.
+  // Names of the type and of what its definition names as bases, nearest first. A base that is
+  // written with its scope keeps it: "Outer.Base".
   [[nodiscard]] std::vector<std::string> with_bases(const Type& type) const;
   // The name of the class around a position, "" outside of one.
   [[nodiscard]] std::string enclosing_class(std::uint32_t at) const;
+  // The classes around a position, innermost first.
+  [[nodiscard]] std::vector<std::string> enclosing_classes(std::uint32_t at) const;
   // The innermost and latest variable of that name which a use at [begin, end) can mean.
   [[nodiscard]] const Local* local(std::string_view name, std::size_t begin, std::size_t end) const;
   // The keys of the object literal or pattern in which a key stands at `at`; none when it is no
@@ -43,6 +48,8 @@ class Receivers {
   [[nodiscard]] Type declared(std::string_view text, std::size_t name_begin, std::size_t name_end,
                               Language language, int depth, bool own_text) const;
   [[nodiscard]] Type made_by(std::string_view text, std::size_t at, int depth) const;
+  // Of a member of a type or of its bases: what it is, or what it returns.
+  [[nodiscard]] Type member_type(const Type& of, std::string_view name, int depth) const;
   [[nodiscard]] Type of_symbol(const Symbol& s, int depth) const;
   [[nodiscard]] Type returned(std::string_view function, std::string_view of_type, int depth) const;
 
@@ -51,6 +58,11 @@ class Receivers {
   const ParsedText& parsed_;
   std::string_view text_;
 };
+
+// Whether a plain name in a method may be a member of its class: no this. or self. is needed.
+[[nodiscard]] bool has_implicit_this(Language language);
+// Whether a scope is that of the type: "Outer.Base" of "Base" and of "Outer.Base".
+[[nodiscard]] bool is_scope_of(std::string_view scope, std::string_view type);
 
 // "std::unique_ptr<Foo>" -> "Foo", "Optional[a.B]" -> "B", "&'a mut Vec<T>" -> "Vec".
 [[nodiscard]] std::string simple_type(std::string_view type);

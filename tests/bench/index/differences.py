@@ -198,8 +198,9 @@ def _names_at(gold, path, line):
     return _by_line[id(gold)].get((path, line), [])
 
 
-def goto(language, text, column, told, gold, found):
-    """Why a first answer is wrong."""
+def goto(language, place, column, told, gold, found, sources):
+    """Why a first answer is wrong. place: path and line of the use."""
+    text = sources.line(*place)
     before = text[:column - 1].rstrip()
     if told is None:
         return "OURS no answer"
@@ -208,6 +209,19 @@ def goto(language, text, column, told, gold, found):
                                                  for p, _ in gold) \
             and told[0].rsplit(".", 1)[-1] not in ("h", "hpp"):
         return "clangd without an index stops at the declaration; the answer is the body"
+    if language in ("c", "cpp") and told == place:
+        return "at the body clangd goes to the prototype, and back"
+    word = re.match(r"\w*", text[column - 1:]).group()
+    if language in ("c", "cpp") and told[0] == place[0] and all(p != place[0] for p, _ in gold) \
+            and re.match(r"[A-Za-z_].*[\s*]%s\s*[;=[(]" % word, sources.line(*told)):
+        return "defined in the file itself; clangd takes that of another program"
+    if language in ("c", "cpp") and near and all(
+            g[0].endswith(".c") and g[0] != place[0]
+            and re.match(r"[A-Za-z_].*[\s*]%s\s*\(" % word, sources.line(*g)) for g in (*gold, told)):
+        return "one of several bodies: the configuration decides which is built"
+    if language in ("c", "cpp") and near and all(
+            re.match(r"\s*#\s*define\b", sources.line(*g)) for g in (*gold, told)):
+        return "macros in branches of one #if: the configuration decides"
     rank = ": the right one is " + ("among the next answers" if near else "not in the first five")
     if before.endswith(".") or before.endswith("->"):
         return "OURS member, the receiver's type decides" + rank

@@ -154,6 +154,9 @@ def goto(arguments):
     else:
         pairs = language_server.pairs(arguments.server.split(), repo, files_of(repo, language),
                                       ours_references(repo, language), arguments.every)
+        if arguments.save:
+            with open(arguments.save, "w", encoding="utf-8") as f:
+                f.writelines(json.dumps({"from": a, "to": b}) + "\n" for a, b in pairs)
     files = set(files_of(repo, language))
     pairs = [p for p in pairs if p[0][0] in files][:: max(1, arguments.every if arguments.scip
                                                               or arguments.pairs else 1)]
@@ -176,7 +179,7 @@ def goto(arguments):
         if not found or found[0] not in gold:
             word = sources.line(path, line)[column - 1:column + 30]
             told = found[0] if found else None
-            name = differences.goto(language, sources.line(path, line), column, told, gold, found)
+            name = differences.goto(language, (path, line), column, told, gold, found, sources)
             excused += not name.startswith("OURS")
             wrong[name].append((path, line, f"{word!r} gold {sorted(gold)[0]} we {told}", ""))
     n = max(1, len(pairs))
@@ -248,6 +251,7 @@ def main():
     parser.add_argument("--scip")
     parser.add_argument("--server")
     parser.add_argument("--pairs")
+    parser.add_argument("--save", help="where to keep what the server said, for --pairs")
     parser.add_argument("--locals", action="store_true", help="also uses of local variables")
     parser.add_argument("--every", type=int, default=1, help="ask about every Nth use only")
     parser.add_argument("--show", type=int, default=0)
