@@ -494,7 +494,7 @@ Receivers::Type Receivers::member_type(const Type& of, std::string_view name, in
 }
 
 Receivers::Type Receivers::of(ByteSpan expression, int depth) const {
-  auto [begin, end] = expression;
+  auto begin = expression.begin, end = expression.end;
   while (begin < end && space(text_[begin])) ++begin;
   while (end > begin && space(text_[end - 1])) --end;
   if (begin == end || depth > kMaxDepth) return {};

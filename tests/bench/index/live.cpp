@@ -120,6 +120,26 @@ void type(const Snapshot& s, const std::string& path, std::string text, std::siz
   }
 }
 
+// A function as the language writes it, to be typed before another one.
+std::string fresh_function(Language language, const std::string& margin) {
+  switch (language) {
+    case Language::kPython:
+      return "def fresh(a):\n" + margin + "    return a";
+    case Language::kRust:
+      return "fn fresh(a: i32) -> i32 { return a; }";
+    case Language::kGo:
+      return "func fresh(a int) int { return a }";
+    case Language::kTypeScript:
+    case Language::kTsx:
+    case Language::kJavaScript:
+      return margin.empty() ? "function fresh(a) { return a; }" : "fresh(a) { return a; }";
+    case Language::kKotlin:
+      return "fun fresh(a: Int): Int { return a }";
+    default:
+      return "static int fresh(int a) { return a; }";
+  }
+}
+
 // A statement typed into functions and a function typed between them, in the largest files up to
 // 300 KB and in others.
 void typing(const Snapshot& s, std::mt19937& random) {
@@ -143,14 +163,19 @@ void typing(const Snapshot& s, std::mt19937& random) {
     if (symbols.empty()) continue;
     const auto& d = symbols[random() % symbols.size()];
     auto at = text->rfind('\n', d.name_span.end + (d.span.end - d.name_span.end) / 2);
+    if (at == std::string::npos) continue;
+    // Typed behind a line, as an editor indents what follows.
+    const auto begin = at + 1;
+    const auto indent = text->substr(begin, text->find_first_not_of(" \t", begin) - begin);
     const bool blocks = text->find('{', d.name_span.end) < d.span.end;
     type(s, f.path, *text, at,
-         blocks ? "\n  if (count > 1) { call(count); }" : "\n  call(count, size)",
+         "\n" + indent + (blocks ? "if (count > 1) { call(count); }" : "call(count, size)"),
          k < 20 ? largest : others);
-    if (k >= 20 || !blocks) continue;
+    if (k >= 20) continue;
     at = text->rfind('\n', d.span.begin);
-    if (at != std::string::npos)
-      type(s, f.path, *text, at, "\nstatic int fresh(int a) { return a; }\n", between);
+    if (at == std::string::npos) continue;
+    const auto margin = text->substr(at + 1, text->find_first_not_of(" \t", at + 1) - at - 1);
+    type(s, f.path, *text, at, "\n" + margin + fresh_function(f.language, margin) + "\n", between);
   }
   const auto up_to = std::to_string(files.empty() ? 0 : files.front().bytes / 1000) + " KB";
   print("keystroke, the 20 largest up to " + up_to, largest);
