@@ -2,12 +2,12 @@
 
 namespace ambit::indexer {
 
-Change change_between(std::string_view a, std::string_view b) {
+TextChange change_between(std::string_view a, std::string_view b) {
   const auto common = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
   const auto prefix = std::mismatch(a.begin(), a.begin() + common, b.begin()).first - a.begin();
   const auto suffix =
       std::mismatch(a.rbegin(), a.rbegin() + common - prefix, b.rbegin()).first - a.rbegin();
-  Change c;
+  TextChange c;
   c.begin = static_cast<std::uint32_t>(prefix);
   c.end = static_cast<std::uint32_t>(static_cast<std::ptrdiff_t>(a.size()) - suffix);
   c.bytes = static_cast<std::int64_t>(b.size()) - static_cast<std::int64_t>(a.size());

@@ -11,7 +11,7 @@
 namespace ambit::indexer {
 
 // Old bytes [begin, end) were replaced; what lies behind moves.
-struct Change {
+struct TextChange {
   std::uint32_t begin = 0, end = 0;
   std::int64_t bytes = 0, lines = 0;
 
@@ -29,7 +29,7 @@ struct Change {
 };
 
 // From the first byte that differs to the last.
-[[nodiscard]] Change change_between(std::string_view a, std::string_view b);
+[[nodiscard]] TextChange change_between(std::string_view a, std::string_view b);
 
 struct Shift {
   std::int64_t bytes = 0, lines = 0;

@@ -366,7 +366,7 @@ class Update {
   const LiveFacts& before_;
   const std::string_view old_text_, text_;
   const ExtractLimits& limits_;
-  const Change change_;
+  const TextChange change_;
   // Bytes to parse before a fresh parse is cheaper; what an outline leaves out costs little.
   std::size_t limit_ = std::max<std::size_t>(
       has_outline(language_) ? old_text_.size() * 2 : old_text_.size() / 2, std::size_t{16} << 10);

@@ -7,7 +7,7 @@ namespace {
 
 class Splice {
  public:
-  Splice(const LiveFacts& before, const Change& change, const Replaced& again)
+  Splice(const LiveFacts& before, const TextChange& change, const Replaced& again)
       : before_(before), change_(change), again_(again) {}
 
   std::optional<LiveFacts> merge(LiveFacts part) const {
@@ -106,7 +106,7 @@ class Splice {
   }
 
   const LiveFacts& before_;
-  const Change& change_;
+  const TextChange& change_;
   const Replaced& again_;
 };
 
@@ -119,7 +119,7 @@ bool Replaced::contains(std::uint32_t at) const {
   return c == cuts.begin() || at >= std::prev(c)->end;
 }
 
-std::optional<LiveFacts> splice(const LiveFacts& before, LiveFacts part, const Change& change,
+std::optional<LiveFacts> splice(const LiveFacts& before, LiveFacts part, const TextChange& change,
                                 const Replaced& again) {
   return Splice(before, change, again).merge(std::move(part));
 }

@@ -18,6 +18,6 @@ struct Replaced {
 
 // `part` are facts of the new text. Nothing when a fact that would stay covers the change.
 [[nodiscard]] std::optional<LiveFacts> splice(const LiveFacts& before, LiveFacts part,
-                                              const Change& change, const Replaced& again);
+                                              const TextChange& change, const Replaced& again);
 
 }  // namespace ambit::indexer
