@@ -252,6 +252,13 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
       out.notes.push_back("the first letter decides who sees a name in Go: it changes here");
     }
   }
+  if (g.language == Language::kJava && g.type && first.scope.empty() && !local &&
+      stem_of(first.path) == g.name) {
+    const auto folder = first.path.substr(0, first.path.rfind('/') + 1);
+    out.notes.push_back(first.path + " has to be called " + new_name +
+                        ".java then: apply this, and plan \"move " + new_name + " to " + folder +
+                        new_name + ".java\"");
+  }
   out.definitions = std::move(g.definitions);
   return out;
 }

@@ -4,8 +4,8 @@
     random_moves.py AMBIT CLONE --ext .go --check 'go vet ./... && go test ./...' [--count 40] [--seed 1]
 
 AMBIT: the program. CLONE: a git repository; a copy of it is worked on. Each move goes from one file to
-another with the same ending, in one folder with --same-folder, is applied, checked with the command,
-and undone, after which git must find nothing changed. Prints each refusal with its reason, each
+another with the same ending (--same-folder, --other-folder: of one folder, of two), is applied, checked
+with the command, and undone, after which git must find nothing changed. Prints each refusal with its reason, each
 failure with the end of the command's output, and a summary; exit code 1 when a check failed.
 """
 import argparse
@@ -32,6 +32,7 @@ def main():
     parser.add_argument("--count", type=int, default=40, help="of moves that are not refused")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--same-folder", action="store_true")
+    parser.add_argument("--other-folder", action="store_true")
     parser.add_argument("--below", default="", help="only files below this folder")
     parser.add_argument("--skip", default="^$", help="a pattern of files that are left out: tests, other programs")
     parser.add_argument("--new-file", type=float, default=0.2, help="how often the target is a new file")
@@ -69,7 +70,8 @@ def main():
             if counts["passed"] + counts["failed"] >= asked.count:
                 break
             folder = os.path.dirname(s["path"])
-            targets = [f for f in files if f != s["path"] and (not asked.same_folder or os.path.dirname(f) == folder)]
+            targets = [f for f in files if f != s["path"] and (not asked.same_folder or os.path.dirname(f) == folder)
+                       and not (asked.other_folder and os.path.dirname(f) == folder)]
             if not targets or rng.random() < asked.new_file:
                 targets = [os.path.join(folder, "moved_here" + asked.ext)]
             to = rng.choice(targets)

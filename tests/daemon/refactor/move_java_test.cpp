@@ -40,6 +40,20 @@ TEST(MoveJava, EverybodyNamesTheNewPackage) {
   EXPECT_EQ(carry_out("move src/a/Box.java to src/c/Box.java", parse(kTypes)), want);
 }
 
+TEST(MoveJava, AFileFollowsTheNewNameOfItsType) {
+  std::vector<std::string> notes;
+  const auto renamed = carry_out("rename Box to Crate",
+                                 parse("//- src/a/Box.java\npackage a;\npublic class Box {}\n"
+                                       "//- src/a/A.java\npackage a;\nclass A { Box b; }\n"),
+                                 &notes);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("plan \"move Crate to src/a/Crate.java\""), std::string::npos)
+      << notes[0];
+  EXPECT_EQ(carry_out("move Crate to src/a/Crate.java", renamed),
+            parse("//- src/a/Crate.java\npackage a;\npublic class Crate {}\n"
+                  "//- src/a/A.java\npackage a;\nclass A { Crate b; }\n"));
+}
+
 TEST(MoveJava, ATypeBesideOthersGetsAFileOfItsOwn) {
   check("move Helper to src/a/Helper.java",
         "//- src/a/Main.java\n/* Licence. */\npackage a;\n\nimport java.util.List;\n"
