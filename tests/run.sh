@@ -48,7 +48,7 @@ sanitized() { # sanitized PRESET FOLDER...
   build "$preset" "${@/%//all}" || return 1
   rm -rf "$reports"
   mkdir "$reports"
-  local other='_NOT_BUILT$|_fuzz$|^(tidy|stage|editors|hooks|cuda_emulation)\.|^inference\.(golden_mistakes|neon)$'
+  local other='_NOT_BUILT$|_fuzz$|^(tidy|stage|editors|hooks|nano|cuda_emulation)\.|^inference\.(golden_mistakes|neon)$'
   local long='^Checkpoints/|^LocalBackendTest\.(Speculation|ManySequences|AnEdit)'
   echo "left out: $long (whole golden checkpoints and races of sequences, tens of seconds each without a sanitizer)"
   ASAN_OPTIONS=log_path=$reports/report UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/report \
@@ -88,19 +88,27 @@ run_tidy() { # clang-tidy over every source of ours
   cmake --preset release >build/stages/tidy.log 2>&1 || { tail -15 build/stages/tidy.log; return 1; }
   python3 tests/tidy/clang_tidy.py build/release
 }
+fuzz_one() { # fuzz_one PROGRAM
+  local name log corpus rc=0
+  name=$(basename "$1") log=build/stages/$name.log corpus=build/fuzz/corpus/$name
+  mkdir -p "$corpus"
+  AMBIT_FUZZ_CORPUS=$corpus "$1" -max_total_time="${AMBIT_FUZZ_SECONDS:-60}" -timeout=20 -print_final_stats=1 \
+    -artifact_prefix="build/artifacts/$name-" "$corpus" >"$log" 2>&1 || {
+    rc=1
+    grep -vE '^#[0-9]' "$log" | tail -40
+  }
+  echo "$name: $(sed -n 's/^stat::number_of_executed_units: */inputs: /p' "$log"), $(grep -cE '^#.*NEW' "$log") of them new paths"
+  return "$rc"
+}
 run_fuzz() { # libFuzzer targets under both sanitizers from their seeds, each for AMBIT_FUZZ_SECONDS (60)
-  local target name log corpus failed=0
+  local target pid pids=() failed=0
   build fuzz tests/fuzz/all || return 1
   for target in build/fuzz/*_fuzz; do
-    name=$(basename "$target") log=build/stages/$name.log corpus=build/fuzz/corpus/$name
-    mkdir -p "$corpus"
-    AMBIT_FUZZ_CORPUS=$corpus "$target" -max_total_time="${AMBIT_FUZZ_SECONDS:-60}" -timeout=20 -print_final_stats=1 \
-      -artifact_prefix="build/artifacts/$name-" "$corpus" >"$log" 2>&1 || {
-      failed=1
-      grep -vE '^#[0-9]' "$log" | tail -40
-    }
-    echo "$name: $(sed -n 's/^stat::number_of_executed_units: */inputs: /p' "$log"), $(grep -cE '^#.*NEW' "$log") of them new paths"
+    while (($(jobs -rp | wc -l) >= jobs)); do sleep 1; done
+    fuzz_one "$target" &
+    pids+=($!)
   done
+  for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
   return "$failed"
 }
 run_ctest() { # all tests; its summary closes the run
