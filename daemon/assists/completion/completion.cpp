@@ -189,7 +189,8 @@ CompletionOutcome from_memory(const AssistContext& context, const CompletionRequ
                               std::string_view before, std::string_view after,
                               const Cleaner& cleaner, std::size_t max_lines) {
   CompletionOutcome outcome;
-  const auto answer = ask_memory(context, request.path, before, after, cleaner, max_lines);
+  const auto answer = ask_memory(context, request.path, before, after, cleaner, max_lines,
+                                 request.asked ? kPartsWhenAsked : kPartsWhileTyping);
   outcome.cancelled = context.stop.stop_requested();
   ItemCheck check(context.snapshot, request.path, std::string(before), std::string(after));
   std::string_view unfit;

@@ -13,7 +13,6 @@ namespace {
 // Weights below this are a model for a laptop; V4-Flash has 160 GB.
 constexpr std::uint64_t kSmallModelBytes = std::uint64_t{2} << 30U;
 constexpr std::size_t kBeam = 4, kMostOpenFiles = 4;
-constexpr std::size_t kLeastPart = 3;  // bytes that a part must save
 
 // Where a part may end: behind a word or behind what closes something.
 bool ends_well(char c) {
@@ -29,15 +28,16 @@ bool stands_alone(std::string_view text) {
 }
 
 // The longest likely beginning of a guess.
-MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses) {
+MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses,
+                             const PartLimits& limits) {
   MemoryAnswer::Item best;
   for (const auto& guess : guesses) {
     double likely = 1;
     for (const auto& piece : guess.pieces) {
       likely *= static_cast<double>(piece.probability);
       const auto text = std::string_view(guess.text).substr(0, piece.end);
-      if (likely < kSurePart || text.find('\n') != std::string_view::npos) break;
-      if (text.size() > best.text.size() && text.size() >= kLeastPart && ends_well(text.back()) &&
+      if (likely < limits.part || text.find('\n') != std::string_view::npos) break;
+      if (text.size() > best.text.size() && text.size() >= limits.bytes && ends_well(text.back()) &&
           stands_alone(text)) {
         best = {std::string(text), likely};
       }
@@ -61,7 +61,7 @@ MemoryRole memory_role(const Config& config, const inference::BackendInfo& model
 
 MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
                         std::string_view before, std::string_view after, const Cleaner& cleaner,
-                        std::size_t max_lines) {
+                        std::size_t max_lines, const PartLimits& parts) {
   MemoryAnswer out;
   auto view = context.memory;
   if (!view) {
@@ -97,8 +97,8 @@ MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
   }
   std::stable_sort(out.items.begin(), out.items.end(),
                    [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
-  if (out.items.empty() || out.items[0].confidence < kShowWhileTyping) {
-    auto part = sure_part(guesses);
+  if (out.items.empty() || out.items[0].confidence < parts.whole) {
+    auto part = sure_part(guesses, parts);
     part.text = cleaner.clean(part.text, true).text;
     if (!part.text.empty()) out.items.insert(out.items.begin(), std::move(part));
   }

@@ -27,16 +27,22 @@ struct MemoryAnswer {
   std::string_view reason;  // why there is none; static text
 };
 
-// Shown while typing from here on, and when asked for by hand. Chosen on the training repositories
-// (docs/completion.md).
+// Shown while typing from here on, and when asked for by hand.
 inline constexpr double kShowWhileTyping = 0.35, kShowWhenAsked = 0.12;
-// Where no whole line is sure enough, its first words are offered while they are at least so
-// likely.
-inline constexpr double kSurePart = 0.6;
+// Where no whole line is so sure, its first words are offered while they are at least so likely.
+// While typing a wrong one costs a glance; by hand it would stand before the line that was asked
+// for. The figures behind these are in docs/context.md.
+struct PartLimits {
+  double whole, part;
+  std::size_t bytes;  // that a part must save
+};
+inline constexpr PartLimits kPartsWhileTyping{kShowWhileTyping, 0.4, 2};
+inline constexpr PartLimits kPartsWhenAsked{kShowWhileTyping, 0.6, 3};
 
 // before, after: with \n line ends. On a cpu thread: milliseconds.
 [[nodiscard]] MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
                                       std::string_view before, std::string_view after,
-                                      const Cleaner& cleaner, std::size_t max_lines);
+                                      const Cleaner& cleaner, std::size_t max_lines,
+                                      const PartLimits& parts);
 
 }  // namespace ambit::daemon

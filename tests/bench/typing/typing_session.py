@@ -5,7 +5,8 @@ typing_session.py AMBIT REPOSITORY [--commits N] [--stride S] [--keys N] [--gap 
 
 For each commit (newest first, every S-th, one hunk of at least three inserted lines of a modified file) the tree goes to its
 parent, the file is opened, the hunk's old lines are deleted and the inserted ones are typed: each key is a didChange and a request
-for ghost text, the next key comes after --gap milliseconds and cancels what was not answered. Indentation of a new line comes with
+for ghost text, the next key comes after --gap milliseconds and cancels what was not answered; with --patient it comes once the
+last is answered, so that a busy machine changes the latencies and nothing else. Indentation of a new line comes with
 its line break, as editors do it. With --accept an item that is exactly what comes next is taken whole.
 
 Printed: latency from key to ghost text, the share of keys answered and where from, tokens computed per request (ambit.status), and
@@ -119,8 +120,8 @@ def surplus_closers(text):
 
 
 class Session:
-    def __init__(self, editor, root, path, gap, accept):
-        self.editor, self.gap, self.accept = editor, gap / 1000, accept
+    def __init__(self, editor, root, path, gap, accept, patient=False):
+        self.editor, self.gap, self.accept, self.patient = editor, gap / 1000, accept, patient
         self.uri = "file://" + os.path.join(root, path)
         with open(os.path.join(root, path), encoding="utf-8", newline="") as f:
             self.text = f.read()
@@ -183,7 +184,7 @@ class Session:
             i += 1
             typed += 1
             began = time.monotonic()
-            answer, ms = self.ask(cursor, self.gap)
+            answer, ms = self.ask(cursor, 30 if self.patient else self.gap)
             row = {"ms": ms, "kind": "late"}
             if answer is not None:
                 result = answer.get("result")
@@ -199,7 +200,8 @@ class Session:
                         rest = rest[len(added):]
                         keys = keys[:i] + list(rest)  # what is left, key by key
             self.rows.append(row)
-            time.sleep(max(0, self.gap - (time.monotonic() - began)))
+            if not self.patient:
+                time.sleep(max(0, self.gap - (time.monotonic() - began)))
 
     def close(self):
         self.editor.notify("textDocument/didClose", {"textDocument": {"uri": self.uri}})
@@ -246,6 +248,7 @@ def main():
     p.add_argument("--gap", type=float, default=150, help="milliseconds between keys")
     p.add_argument("--warm", type=float, default=60, help="seconds to wait for the warm prefix")
     p.add_argument("--accept", action="store_true")
+    p.add_argument("--patient", action="store_true", help="wait for each answer, up to 30 s")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     p.add_argument("--show", type=int, default=0, help="print so many of what must not be")
     args = p.parse_args()
@@ -267,7 +270,7 @@ def main():
             subprocess.run(["git", "-C", tree, "checkout", "-q", "--detach", "--force", parent], check=True)
             if editor is None:
                 editor = Editor(os.path.abspath(args.ambit), environment, tree)
-            session = Session(editor, tree, path, args.gap, args.accept)
+            session = Session(editor, tree, path, args.gap, args.accept, args.patient)
             until = time.monotonic() + args.warm
             while time.monotonic() < until:
                 status = editor.status()
