@@ -88,9 +88,13 @@ bool in_other_name(const JavaFile& f, std::uint32_t node, const std::string& typ
 }  // namespace
 
 bool java_makes(const JavaFile& f, std::uint32_t node) {
-  const auto& n = f.tree()[node];
-  return f.tree()[n.parent].type == "object_creation_expression" ||
-         std::string_view(f.source.text).substr(n.span.end).starts_with("::new");
+  const auto& t = f.tree();
+  auto above = t[node].parent;  // past "<>" and what stands in front of a dot
+  while (t[above].type == "generic_type" || t[above].type == "scoped_type_identifier") {
+    above = t[above].parent;
+  }
+  return t[above].type == "object_creation_expression" ||
+         std::string_view(f.source.text).substr(t[node].span.end).starts_with("::new");
 }
 
 std::set<std::string> java_names_in(const JavaPart& part) {

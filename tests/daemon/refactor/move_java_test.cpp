@@ -159,6 +159,8 @@ TEST(MoveJava, RefusesMethodsThatWouldNotBeExact) {
      now, "", "uses g, which is private to Old");
   no(made("private Old() {}\npublic static Old f() { return new Old(); }"), now, "",
      "uses Old, which");
+  no("public class Old<T> {\nprivate Old() {}\npublic static Old<?> f() { return new Old<>(); }\n}",
+     now, "", "uses Old, which");
   no(made("private int n;\npublic static int f(Old o) { return o.n; }"), now, "", "uses n, which");
   no("public class Old extends P {\npublic static int f() { return g(); }\n}", now, "",
      "inherited");
