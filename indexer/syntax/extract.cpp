@@ -163,7 +163,8 @@ struct Extractor::State {
   ~State() { ts_parser_delete(parser); }
 
   // The tree of `text`, or why there is none. The caller deletes it.
-  Result<TSTree*> parse(const Grammar& g, std::string_view text, const ExtractLimits& limits) const;
+  Result<TSTree*> parse(const Grammar& g, std::string_view text, const ExtractLimits& limits,
+                        const TSTree* old = nullptr) const;
 };
 
 Extractor::Extractor() : state_(std::make_unique<State>()) {}
@@ -172,7 +173,7 @@ Extractor& Extractor::operator=(Extractor&&) noexcept = default;
 Extractor::~Extractor() = default;
 
 Result<TSTree*> Extractor::State::parse(const Grammar& g, std::string_view text,
-                                        const ExtractLimits& limits) const {
+                                        const ExtractLimits& limits, const TSTree* old) const {
   if (!ts_parser_set_language(parser, g.language)) {
     return make_error(Code::kInternal, "the grammar does not fit the tree-sitter core");
   }
@@ -192,7 +193,7 @@ Result<TSTree*> Extractor::State::parse(const Grammar& g, std::string_view text,
   TSParseOptions options{};
   options.payload = &deadline;
   options.progress_callback = keep_out;
-  TSTree* tree = ts_parser_parse_with_options(parser, nullptr, input, options);
+  TSTree* tree = ts_parser_parse_with_options(parser, old, input, options);
   if (tree != nullptr) return tree;
   ts_parser_reset(parser);
   if (limits.stop.stop_requested()) return make_error(Code::kCancelled, "parsing was cancelled");
@@ -217,16 +218,40 @@ Result<const Grammar*> Extractor::usable(Language language, std::string_view tex
   return g;
 }
 
+KeptTree edited(const KeptTree& tree, std::string_view old_text, std::string_view text,
+                std::uint32_t begin, std::uint32_t old_end, std::uint32_t new_end) {
+  if (tree == nullptr) return nullptr;
+  const auto point = [](std::string_view of, std::uint32_t at) {
+    const auto before = of.substr(0, at);
+    const auto newline = before.rfind('\n');
+    const auto start = newline == std::string_view::npos ? 0 : newline + 1;
+    return TSPoint{static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n')),
+                   static_cast<std::uint32_t>(at - start)};
+  };
+  const TSInputEdit edit{begin,
+                         old_end,
+                         new_end,
+                         point(old_text, begin),
+                         point(old_text, old_end),
+                         point(text, new_end)};
+  KeptTree out(ts_tree_copy(tree.get()), ts_tree_delete);
+  ts_tree_edit(out.get(), &edit);
+  return out;
+}
+
 Result<Facts> Extractor::extract(Language language, std::string_view text,
-                                 const ExtractLimits& limits, std::vector<Item>* items) {
+                                 const ExtractLimits& limits, std::vector<Item>* items,
+                                 KeptTree* kept) {
   AMBIT_TRY(g, usable(language, text, limits));
   auto& soft = state_->soft;
   const bool softened = soften(language, text, soft);
-  AMBIT_TRY(tree, state_->parse(*g, softened ? std::string_view(soft.text) : text, limits));
+  const auto* const old = kept == nullptr || softened ? nullptr : kept->get();
+  AMBIT_TRY(parsed, state_->parse(*g, softened ? std::string_view(soft.text) : text, limits, old));
+  const KeptTree tree(parsed, ts_tree_delete);
   Facts out;
-  walk_tree(*g, ts_tree_root_node(tree), text, out);
-  if (items != nullptr) *items = items_of(ts_tree_root_node(tree), limits.item_depth);
-  ts_tree_delete(tree);
+  walk_tree(*g, ts_tree_root_node(tree.get()), text, out);
+  if (items != nullptr) *items = items_of(ts_tree_root_node(tree.get()), limits.item_depth);
+  if (kept != nullptr) *kept = softened ? nullptr : tree;
   if (softened) add_macros(text, soft.macros, out.definitions);
   add_words(text, softened ? soft.words : std::vector<ByteSpan>{}, out);
   if (has_outline(language)) {

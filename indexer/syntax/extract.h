@@ -14,6 +14,8 @@
 #include "indexer/syntax/languages.h"
 #include "indexer/types.h"
 
+struct TSTree;
+
 namespace ambit::indexer {
 
 struct Grammar;
@@ -78,6 +80,13 @@ struct ExtractLimits {
   return language == Language::kC || language == Language::kCpp || language == Language::kCuda;
 }
 
+// Immutable.
+using KeptTree = std::shared_ptr<TSTree>;
+// The tree of old_text, told that [begin, old_end) became [begin, new_end) of text; null of null.
+[[nodiscard]] KeptTree edited(const KeptTree& tree, std::string_view old_text,
+                              std::string_view text, std::uint32_t begin, std::uint32_t old_end,
+                              std::uint32_t new_end);
+
 // Not thread-safe: one per thread. Keeps the parser warm between texts.
 class Extractor {
  public:
@@ -114,8 +123,11 @@ class Extractor {
     bool extra = false;  // may stand anywhere: a comment
     friend bool operator==(const Item&, const Item&) = default;
   };
+  // `tree`: a tree of an earlier text with its edits, or null, becomes that of this text, where the
+  // text is parsed as it is; what lies outside of the edits is then not parsed again.
   [[nodiscard]] Result<Facts> extract(Language language, std::string_view text,
-                                      const ExtractLimits& limits, std::vector<Item>* items);
+                                      const ExtractLimits& limits, std::vector<Item>* items,
+                                      KeptTree* tree = nullptr);
   // Without mentions when `items` are asked for.
   [[nodiscard]] Result<Facts> outline(Language language, std::string_view text,
                                       const ExtractLimits& limits, std::vector<Item>* items);

@@ -378,26 +378,43 @@ class Update {
 
 }  // namespace
 
-Result<LiveFacts> parse_live(Extractor& extractor, Language language, LiveDetail detail,
-                             std::string_view text, const ExtractLimits& limits) {
+namespace {
+
+Result<LiveFacts> parse_after(Extractor& extractor, Language language, LiveDetail detail,
+                              std::string_view text, const ExtractLimits& limits, KeptTree tree) {
   LiveFacts out;
-  AMBIT_TRY(facts, detail == LiveDetail::kOutline
+  // Softened texts change far from an edit, so their trees are not kept.
+  auto* const keep = has_outline(language) ? nullptr : &tree;
+  AMBIT_TRY(facts, detail == LiveDetail::kOutline && has_outline(language)
                        ? extractor.outline(language, text, limits, &out.items)
-                       : extractor.extract(language, text, limits, &out.items));
+                       : extractor.extract(language, text, limits, &out.items, keep));
   out.facts = std::move(facts);
   out.known_errors = out.facts.errors.size();
+  if (keep != nullptr) out.tree = std::move(tree);
   return out;
+}
+
+}  // namespace
+
+Result<LiveFacts> parse_live(Extractor& extractor, Language language, LiveDetail detail,
+                             std::string_view text, const ExtractLimits& limits) {
+  return parse_after(extractor, language, detail, text, limits, nullptr);
 }
 
 Result<LiveFacts> follow_live(Extractor& extractor, Language language, LiveDetail detail,
                               const LiveFacts& before, std::string_view old_text,
                               std::string_view text, const ExtractLimits& limits) {
+  const auto change = change_between(old_text, text);
+  auto tree =
+      edited(before.tree, old_text, text, change.begin, change.end, change.moved(change.end));
   // Headings depend on what follows.
   if (!before.disturbed && language != Language::kYaml && language != Language::kMarkdown) {
-    if (auto out = Update(extractor, language, detail, before, old_text, text, limits).run())
+    if (auto out = Update(extractor, language, detail, before, old_text, text, limits).run()) {
+      out->tree = std::move(tree);
       return std::move(*out);
+    }
   }
-  AMBIT_TRY(out, parse_live(extractor, language, detail, text, limits));
+  AMBIT_TRY(out, parse_after(extractor, language, detail, text, limits, std::move(tree)));
   out.known_errors = std::min(out.known_errors, before.known_errors);
   out.disturbed = out.facts.errors.size() > out.known_errors;
   return out;

@@ -22,6 +22,7 @@ struct LiveFacts {
   std::vector<Extractor::Item> items;
   std::size_t known_errors = 0;  // ranges that were not understood before the typing began
   bool disturbed = false;        // there are more now, perhaps far from the change
+  KeptTree tree;                 // of the text, or of an older one with its edits; may be null
 };
 
 [[nodiscard]] Result<LiveFacts> parse_live(Extractor& extractor, Language language,

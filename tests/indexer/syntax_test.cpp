@@ -358,6 +358,18 @@ TEST(Live, TypingIntoAMember) {
                        "    int c = a + g(b.size());\n    if (c > N) { return h(c); }\n"
                        "    return x_ + c;\n  }\n  int vN_ = 3;  // of note\n\n",
                        " private:\n  int x_;\n};\n}  // namespace\n"));
+  type_into(Language::kGo, LiveDetail::kWhole,
+            class_file("package p\n\nimport \"a/b\"\n\ntype TN struct {\n\tx int\n}\n\n",
+                       "// FN adds.\nfunc (t *TN) fN(a int, s []string) (int, error) {\n"
+                       "\tc := a + g(len(s))\n\tif c > N {\n\t\treturn h(c), nil\n\t}\n"
+                       "\treturn t.x + c, nil\n}\n\nvar vN = 3 // of note\n\n",
+                       "func last() {}\n\n"));
+  type_into(Language::kJavaScript, LiveDetail::kWhole,
+            class_file("import { g } from './g';\nexport class TN extends B {\n",
+                       "  /** Adds N. */\n  fN(a, b = 0) {\n    const c = a + g(b);\n"
+                       "    if (c > N) { return h(c); }\n    return [b].map((x) => x + `${c}`);\n"
+                       "  }\n\n",
+                       "}\n\nexport const other = (a) => a + 1;\n"));
   type_into(Language::kRust, LiveDetail::kWhole,
             class_file("use a::b;\n\npub struct TN { pub x: i32 }\nimpl TN {\n",
                        "    /// Adds N.\n    pub fn fN(&self, a: i32, b: &str) -> i32 {\n"
