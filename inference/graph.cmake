@@ -56,6 +56,7 @@ target_sources(ambit_inference PRIVATE
   device/device_step.cpp
   device/card.cpp
   device/device_block.cpp
+  device/device_dspark.cpp
   device/device_model.cpp
   engine/grammar.cpp
   engine/sampler.cpp

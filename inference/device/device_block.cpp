@@ -154,6 +154,7 @@ void DeviceStep::attention(const AttentionWeights& w, const cuda::Activation& x,
     a.rope = latents.rope;
     a.out = z_in;
     const std::int64_t rows = std::min<std::int64_t>(shape_.window, rows_.longest) +
+                              (rows_.mutual ? static_cast<std::int64_t>(n_) : 0) +
                               (selected != nullptr ? top : visible);
     a.rounded = latents.round;
     a.most =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <new>
@@ -50,7 +51,7 @@ class DeviceModel final : public StepModel {
 
   ~DeviceModel() override { forget_graphs(); }
 
-  Result<void> upload(const ModelWeights& weights, bool mtp) {
+  Result<void> upload(const ModelWeights& weights, bool drafts) {
     const std::uint64_t room = library_.info.free_bytes - state_limit();
     // Long steps are worth their scratch where experts come from the host once a step.
     for (const std::size_t rows : {kRows, kRowsFromHost}) {
@@ -65,8 +66,12 @@ class DeviceModel final : public StepModel {
     const std::uint64_t rest = room - std::min(room, step_scratch_bytes(config_, most_rows_));
     const std::uint64_t budget =
         options_.weights_bytes != 0 ? std::min(options_.weights_bytes, rest) : rest;
-    AMBIT_TRY(up, upload_weights(device_, config_, weights, mtp, budget));
+    AMBIT_TRY(up, upload_weights(device_, config_, weights, drafts, budget));
     weights_ = std::move(up);
+    if (weights_.slots.dspark) {
+      const float* from = weights.dspark->confidence;
+      confidence_.assign(from, from + config_.hidden_size + config_.dspark_markov_rank);
+    }
     for (const bool compressed : {false, true}) {
       const std::vector<float> f = rope_frequencies(config_, compressed);
       DeviceBuffer& to = frequencies_[compressed ? 1 : 0];
@@ -80,6 +85,9 @@ class DeviceModel final : public StepModel {
   const ModelConfig& config() const override { return config_; }
   const PageMaker& pages() const override { return pages_; }
   bool has_mtp() const override { return !weights_.slots.mtp.empty(); }
+  std::size_t draft_length() const override {
+    return weights_.slots.dspark ? config_.dspark_block_size : StepModel::draft_length();
+  }
   std::uint64_t fingerprint() const override { return fingerprint_; }
   std::uint64_t weights_bytes() const override { return weights_.slots.bytes; }
   std::uint64_t state_limit() const override {
@@ -115,7 +123,8 @@ class DeviceModel final : public StepModel {
     const std::int64_t before = cache.length();
     Result<void> done;
     try {
-      done = draft(cache, next, count, out);
+      done = weights_.slots.dspark ? draft_by_dspark(cache, next, count, out)
+                                   : draft_by_mtp(cache, next, count, out);
     } catch (const std::bad_alloc&) {
       done = no_room();
     }
@@ -147,11 +156,16 @@ class DeviceModel final : public StepModel {
   static DeviceRows fill(const StepUpload& up, const RowArrays& a,
                          std::span<const Segment> segments,
                          std::span<const StepUpload::Array<cuda::PageRef>> pages) {
+    DeviceRows out;
     for (std::size_t i = 0; i < segments.size(); ++i) {
       const Segment& s = segments[i];
-      up.host(a.segments)[i] = {up.device(pages[i]), s.start, s.first_position,
+      up.host(a.segments)[i] = {up.device(pages[i]),
+                                s.start,
+                                s.first_position,
                                 static_cast<std::int32_t>(s.row),
-                                static_cast<std::int32_t>(s.count)};
+                                static_cast<std::int32_t>(s.count),
+                                s.mutual ? 1 : 0};
+      out.mutual = s.mutual;
       for (std::size_t r = 0; r < s.count; ++r) {
         const std::int64_t position = s.start + static_cast<std::int64_t>(r);
         up.host(a.ids)[s.row + r] = s.cache->token(position);
@@ -159,7 +173,6 @@ class DeviceModel final : public StepModel {
         up.host(a.positions)[s.row + r] = position;
       }
     }
-    DeviceRows out;
     out.rows.ids = up.device(a.ids);
     out.rows.segment_of = up.device(a.segment_of);
     out.rows.positions = up.device(a.positions);
@@ -281,11 +294,14 @@ class DeviceModel final : public StepModel {
     DeviceStep step = begin(rows, 0);
     embed(rows, cuda::kStreams, streams);
     const ModelWeights& w = weights_.slots;
+    float* taps = w.dspark ? scratch_.take(rows.rows.rows * w.dspark->main_proj.cols) : nullptr;
     for (std::size_t l = 0; l < w.layers.size(); ++l) {
       step.block(w.layers[l], weights_.experts->enter(l), l, streams);
       weights_.experts->leave(l);
+      if (taps != nullptr) step.tap(l, streams, taps);
     }
     step.settle(streams);
+    if (taps != nullptr) step.dspark_rows(*w.dspark, w.layers.size(), taps);
     if (n_logits != 0) logits(step, w.hc_head, w.norm, streams, index, n_logits, host);
     if (!has_mtp()) return;
     device_.run(device_.api().save_streams, kept(rows, streams), "save_streams");
@@ -411,7 +427,68 @@ class DeviceModel final : public StepModel {
     return out;
   }
 
-  Result<void> draft(KvCache& cache, TokenId next, std::size_t count, std::vector<TokenId>& out) {
+  Result<void> draft_by_dspark(KvCache& cache, TokenId next, std::size_t count,
+                               std::vector<TokenId>& out) {
+    const DsparkWeights& w = *weights_.slots.dspark;
+    const std::size_t n = config_.dspark_block_size;
+    const std::size_t dim = config_.hidden_size;
+    const std::size_t rank = config_.dspark_markov_rank;
+    scratch_.reset();
+    std::vector<TokenId> ids(n, config_.dspark_noise_token_id);
+    ids[0] = next;
+    const Segment segment{&cache, cache.length(), n, 0, 0, /*mutual=*/true};
+    cache.extend(ids);
+    const std::span<const Segment> one(&segment, 1);
+    StepUpload up(device_, staging_, target_);
+    const RowArrays arrays = reserve(up, one);
+    const auto pages = up.reserve<cuda::PageRef>(cache.pages().size());
+    const auto tokens = up.reserve<std::int32_t>(n + 1);
+    if (up.allocate()) forget_graphs();
+    fill_pages(up.host(pages), cache);
+    const DeviceRows rows = fill(up, arrays, one, {&pages, 1});
+    up.host(tokens)[0] = next;
+    up.send();
+    weights_.experts->begin(n);
+    float* streams = scratch_.take(n * wide());
+    float* mixed = scratch_.take(n * dim);
+    float* before = scratch_.take(n * rank);
+    float* logits = scratch_.take(n * config_.vocab_size);
+    DeviceStep step = begin(rows, 0);
+    embed(rows, cuda::kStreams, streams);
+    for (std::size_t s = 0; s < w.stages.size(); ++s) {
+      const std::size_t layer = weights_.slots.layers.size() + s;
+      step.block(w.stages[s], weights_.experts->enter(layer), layer, streams);
+      weights_.experts->leave(layer);
+    }
+    step.settle(streams);
+    step.head(w.hc_head, w.norm, weights_.slots.head, streams, n, logits, mixed);
+    const std::size_t most = std::min(count, n);
+    step.dspark_tokens(w, most, logits, before, up.device(tokens));
+
+    const std::size_t bytes = n * (dim + rank) * sizeof(float);
+    if (drafted_.size() < bytes) {
+      drafted_ = DeviceBuffer(device_.api(), bytes, DeviceBuffer::Place::kHost);
+    }
+    auto* x = reinterpret_cast<float*>(drafted_.data());
+    float* markov = x + n * dim;
+    device_.copy(x, mixed, n * dim * sizeof(float));
+    device_.copy(markov, before, most * rank * sizeof(float));
+    device_.copy(up.host(tokens), up.device(tokens), (n + 1) * sizeof(std::int32_t));
+    if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
+    float sure = 1;
+    for (std::size_t i = 0; i < most; ++i) {
+      float sum = 0;
+      for (std::size_t k = 0; k < dim; ++k) sum += confidence_[k] * x[i * dim + k];
+      for (std::size_t k = 0; k < rank; ++k) sum += confidence_[dim + k] * markov[i * rank + k];
+      sure *= 1 / (1 + std::exp(-sum));
+      if (sure < options_.least_confidence) break;
+      out.push_back(up.host(tokens)[i + 1]);
+    }
+    return {};
+  }
+
+  Result<void> draft_by_mtp(KvCache& cache, TokenId next, std::size_t count,
+                            std::vector<TokenId>& out) {
     TokenId token = next;
     for (std::size_t i = 0; i < count; ++i) {
       scratch_.reset();
@@ -462,6 +539,8 @@ class DeviceModel final : public StepModel {
   DeviceBuffer staging_;                       // pinned: a step's upload
   DeviceBuffer target_;                        // where it goes
   DeviceBuffer logits_;                        // pinned
+  std::vector<float> confidence_;              // DSpark's head, on the host
+  DeviceBuffer drafted_;                       // pinned: what a draft's confidence is made of
   std::map<StepShape, void*> graphs_;          // null: seen once
   static constexpr std::size_t kRecorded = 8;  // rows of a step, at most
   static constexpr std::size_t kRows = 2048, kRowsFromHost = 4096;
@@ -496,12 +575,12 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
   AMBIT_TRY(checkpoint, open_checkpoint(path));
   AMBIT_TRY(weights, bind_weights(checkpoint));
   if (auto served = check_device_model(checkpoint.config, weights); !served) return served.error();
-  const bool mtp = options.mtp && !weights.mtp.empty();
+  const bool drafts = options.mtp && (!weights.mtp.empty() || weights.dspark);
   const bool rounded = options.numerics != Numerics::kPlain;
   const StateShape shape = aligned_rows(
-      state_shape(checkpoint.config, weights, mtp, {.rounded = rounded, .packed = rounded}));
+      state_shape(checkpoint.config, weights, drafts, {.rounded = rounded, .packed = rounded}));
   const std::uint64_t fingerprint =
-      model_fingerprint(weights, "cuda", rounded ? Numerics::kRelease : Numerics::kPlain, mtp);
+      model_fingerprint(weights, "cuda", rounded ? Numerics::kRelease : Numerics::kPlain, drafts);
   DeviceOptions o = options;
   if (o.state_bytes == 0) {
     // Warm prefixes, and as much for the sequences that are being computed.
@@ -509,7 +588,7 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
   }
   auto model =
       std::make_unique<DeviceModel>(library, std::move(checkpoint.config), fingerprint, shape, o);
-  if (auto done = model->upload(weights, mtp); !done) return done.error();
+  if (auto done = model->upload(weights, drafts); !done) return done.error();
   return std::unique_ptr<StepModel>(std::move(model));
 }
 

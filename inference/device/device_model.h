@@ -20,7 +20,8 @@ namespace ambit::inference {
 
 struct DeviceOptions {
   Numerics numerics = Numerics::kFast;
-  bool mtp = true;
+  bool mtp = true;                // with the draft blocks, if the checkpoint has some
+  float least_confidence = 0.5F;  // of DSpark's drafts, as ModelOptions has it
   // Of the card's memory: for pages of state (0: twice default_state_bytes() of plan.h), at most a
   // quarter of what is free; for weights (0: the rest, less what a step of most_rows() needs).
   std::uint64_t state_bytes = std::uint64_t{1} << 30U;

@@ -14,7 +14,8 @@ std::uint64_t step_scratch_bytes(const ModelConfig& c, std::size_t rows) {
   const std::uint64_t low = c.o_groups * c.o_lora_rank;
   // A row that is read in every form: fp32, BF16 and three terms of BF16.
   constexpr std::uint64_t kForms = 4 + 2 + 6;
-  const std::uint64_t step = 4 * c.hidden_size * (cuda::kStreams + 1 + k) + 1024;
+  const std::uint64_t taps = c.dspark_target_layer_ids.size();
+  const std::uint64_t step = 4 * c.hidden_size * (cuda::kStreams + 1 + k + taps) + 1024;
   const std::uint64_t attention =
       kForms * (c.hidden_size + c.q_lora_rank + heads + low) +
       4 * (c.q_lora_rank + heads + low + c.index_topk + c.index_n_heads * (1 + c.index_head_dim) +
@@ -144,7 +145,7 @@ void DeviceStep::settle(float* streams) {
 }
 
 void DeviceStep::head(const HcWeights& hc, const float* norm, const Matrix& vocabulary,
-                      float* streams, std::size_t n, float* logits) {
+                      float* streams, std::size_t n, float* logits, float* collapsed) {
   const ScratchScope scope(scratch_);
   const std::size_t chunks = (c_.hidden_size + cuda::kMixChunk - 1) / cuda::kMixChunk;
   cuda::HcMixArgs mix;
@@ -167,6 +168,7 @@ void DeviceStep::head(const HcWeights& hc, const float* norm, const Matrix& voca
   pre.norm_eps = c_.rms_norm_eps;
   pre.weight = norm;
   pre.out = forms(n, c_.hidden_size, {&vocabulary});
+  pre.collapsed = collapsed;
   device_.run(device_.api().hc_pre, pre, "hc_pre");
   linear(pre.out, n, {{&vocabulary, logits}});
 }

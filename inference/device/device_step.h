@@ -11,6 +11,7 @@ namespace ambit::inference {
 struct DeviceRows {
   ops::cuda::StepRows rows;
   std::int64_t longest = 0;  // tokens of the longest sequence after the step
+  bool mutual = false;       // one segment, whose rows all see one another
 };
 
 // Rotary tables of a step, [rows, half] each.
@@ -38,9 +39,19 @@ class DeviceStep {
   // Brings in what is owed.
   void settle(float* streams);
 
-  // Logits of `n` rows of settled streams.
+  // Logits of `n` rows of settled streams; collapsed: [n, dim], what the norm reads, or null.
   void head(const HcWeights& hc, const float* norm, const ops::Matrix& vocabulary, float* streams,
-            std::size_t n, float* logits);
+            std::size_t n, float* logits, float* collapsed = nullptr);
+
+  // DSpark (model/dspark.h). Settles the streams behind backbone layer `layer` if it is tapped, and
+  // fills its part of taps [rows, taps · dim].
+  void tap(std::size_t layer, float* streams, float* taps);
+  // Writes the window rows of all stages. first_layer: the first stage's index in the state.
+  void dspark_rows(const DsparkWeights& w, std::size_t first_layer, const float* taps);
+  // tokens [n + 1]: the known next token, behind which the n drafts are written. logits: of n rows,
+  // used up; before [n, rank]: what the Markov head knows of the token before each.
+  void dspark_tokens(const DsparkWeights& w, std::size_t n, float* logits, float* before,
+                     std::int32_t* tokens);
 
   // A row in the forms that these matrices read.
   [[nodiscard]] ops::cuda::Activation forms(std::size_t rows, std::size_t cols,

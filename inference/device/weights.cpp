@@ -16,13 +16,17 @@ class Walk {
   Walk(const ModelConfig& c, OnMatrix matrix, OnVector vector, OnTable table)
       : c_(c), matrix_(matrix), vector_(vector), table_(table) {}
 
-  void model(ModelWeights& w, bool mtp) {
+  void model(ModelWeights& w, bool drafts) {
     matrix_(w.embed);
     matrix_(w.head);
     vector_(w.norm, c_.hidden_size);
     streams(w.hc_head, c_.hc_mult);
     for (std::size_t l = 0; l < w.layers.size(); ++l) block(w.layers[l], c_.ratio(l));
-    if (!mtp) w.mtp.clear();
+    if (!drafts) {
+      w.mtp.clear();
+      w.dspark.reset();
+    }
+    if (w.dspark) dspark(*w.dspark);
     for (MtpWeights& m : w.mtp) {
       block(m.block, 0);
       matrix_(m.e_proj);
@@ -33,6 +37,16 @@ class Walk {
   }
 
  private:
+  void dspark(DsparkWeights& w) {
+    matrix_(w.main_proj);
+    vector_(w.main_norm, c_.hidden_size);
+    for (BlockWeights& b : w.stages) block(b, 0);
+    streams(w.hc_head, c_.hc_mult);
+    vector_(w.norm, c_.hidden_size);
+    matrix_(w.markov_in);
+    matrix_(w.markov_out);
+    w.confidence = nullptr;  // the host has it
+  }
   void streams(HcWeights& hc, std::size_t outs) {
     matrix_(hc.fn);
     vector_(hc.base, outs);
@@ -119,7 +133,9 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
   if (c.n_routed_experts > 1024 || c.num_experts_per_tok > cuda::kMaxPerToken) {
     why = "so many experts";
   }
-  if (c.o_lora_rank % 32 != 0) why = "this o_lora_rank";
+  // A group's rows begin with a scale block of their own.
+  const bool blocks = weights.layers[0].attn.wo_a.type == MatrixType::kFp8Block128;
+  if (c.o_lora_rank % (blocks ? 128 : 32) != 0) why = "this o_lora_rank";
   if (c.hidden_size % 8 != 0 || c.hidden_size > 11264) why = "this hidden_size";
   for (const std::int32_t ratio : c.compress_ratios) {
     if (ratio != 0 && kPageTokens % ratio != 0) why = "these compress_ratios";
@@ -131,10 +147,18 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
       unknown(weights.layers[0].ffn.experts[0].w1)) {
     why = "the number formats of GGUF files";
   }
+  const auto other = [&](const BlockWeights& b) {
+    return b.ffn.experts[0].w1.type != weights.layers[0].ffn.experts[0].w1.type;
+  };
   for (const MtpWeights& m : weights.mtp) {
-    if (m.block.ffn.experts[0].w1.type != weights.layers[0].ffn.experts[0].w1.type) {
-      why = "two number formats of experts";
+    if (other(m.block)) why = "two number formats of experts";
+  }
+  if (weights.dspark) {
+    for (const BlockWeights& b : weights.dspark->stages) {
+      if (other(b)) why = "two number formats of experts";
     }
+    if (c.dspark_markov_rank % 8 != 0) why = "this dspark_markov_rank";
+    if (unknown(weights.dspark->markov_in)) why = "the number formats of GGUF files";
   }
   if (why == nullptr) return {};
   return make_error(Code::kUnsupported, std::string("the CUDA kernels do not serve ") + why +
@@ -142,7 +166,7 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
 }
 
 Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
-                                     const ModelWeights& weights, bool mtp,
+                                     const ModelWeights& weights, bool drafts,
                                      std::uint64_t budget_bytes) {
   DeviceWeights out;
   out.slots.embed = weights.embed;
@@ -151,6 +175,7 @@ Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
   out.slots.hc_head = weights.hc_head;
   out.slots.layers = weights.layers;
   out.slots.mtp = weights.mtp;
+  out.slots.dspark = weights.dspark;
   out.slots.bytes = weights.bytes;
   try {
     Uploader up(device, out);
@@ -158,12 +183,15 @@ Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
         config, [&](Matrix& m) { up.matrix(m); },
         [&](const float*& v, std::size_t n) { v = up.put(v, n * sizeof(float)); },
         [&](const std::int32_t*& t, std::size_t n) { t = up.put(t, n * sizeof(std::int32_t)); });
-    walk.model(out.slots, mtp);
+    walk.model(out.slots, drafts);
     if (out.device_bytes > budget_bytes) throw std::bad_alloc();
     std::vector<const std::vector<ExpertWeights>*> blocks;
     for (const BlockWeights& b : weights.layers) blocks.push_back(&b.ffn.experts);
     for (std::size_t i = 0; i < out.slots.mtp.size(); ++i) {
       blocks.push_back(&weights.mtp[i].block.ffn.experts);
+    }
+    if (out.slots.dspark) {
+      for (const BlockWeights& b : weights.dspark->stages) blocks.push_back(&b.ffn.experts);
     }
     out.experts = std::make_unique<ExpertStore>(device, blocks, budget_bytes - out.device_bytes);
   } catch (const std::bad_alloc&) {

@@ -11,7 +11,8 @@
 namespace ambit::inference {
 
 struct DeviceWeights {
-  ModelWeights slots;                    // files, floats and tables are empty: nothing of the host
+  // files, floats and tables are empty: nothing of the host.
+  ModelWeights slots;
   std::unique_ptr<ExpertStore> experts;  // of the backbone's layers, then of the MTP blocks
   std::uint64_t device_bytes = 0;        // of `buffers`
   std::vector<DeviceBuffer> buffers;
@@ -21,11 +22,11 @@ struct DeviceWeights {
 [[nodiscard]] Result<void> check_device_model(const ModelConfig& config,
                                               const ModelWeights& weights);
 
-// Copies everything. budget_bytes: of device memory for weights; routed experts go to pinned host
-// memory as far as they do not fit. kResourceExhausted, with the sizes, when even the rest does not
-// fit.
+// Copies everything; drafts: also the draft blocks. budget_bytes: of device memory for weights;
+// routed experts go to pinned host memory as far as they do not fit. kResourceExhausted, with the
+// sizes, when even the rest does not fit.
 [[nodiscard]] Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
-                                                   const ModelWeights& weights, bool mtp,
+                                                   const ModelWeights& weights, bool drafts,
                                                    std::uint64_t budget_bytes);
 
 }  // namespace ambit::inference

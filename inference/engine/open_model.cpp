@@ -28,6 +28,7 @@ Result<OpenedModel> open_step_model(const std::filesystem::path& path, const Mod
     DeviceOptions on_card;
     on_card.numerics = options.numerics;
     on_card.mtp = options.mtp;
+    on_card.least_confidence = options.least_confidence;
     on_card.state_bytes = state_bytes;
     auto model = open_device_model(path, on_card);
     if (model) {

@@ -14,7 +14,7 @@
 
 namespace ambit::inference::ops::cuda {
 
-inline constexpr std::uint32_t kApiVersion = 5;
+inline constexpr std::uint32_t kApiVersion = 6;
 
 struct DeviceInfo {
   char name[128];
@@ -62,6 +62,7 @@ struct Api {
   decltype(&cuda::gather_rows) gather_rows;
   decltype(&cuda::save_streams) save_streams;
   decltype(&cuda::load_streams) load_streams;
+  decltype(&cuda::tap) tap;
   decltype(&cuda::add_rows) add_rows;
   decltype(&cuda::argmax) argmax;
   decltype(&cuda::rms_norm) rms_norm;

@@ -31,9 +31,11 @@ struct List {
 __device__ inline List list_of(const AttentionArgs& a, std::int64_t position,
                                const SegmentRef& segment) {
   List l;
-  const std::int64_t from = position - a.window + 1;
+  const bool mutual = segment.mutual != 0;
+  const std::int64_t from = (mutual ? segment.start : position + 1) - a.window;
+  const std::int64_t end = mutual ? segment.start + segment.count : position + 1;
   l.window_from = from > segment.first_position ? from : segment.first_position;
-  l.window = static_cast<int>(position - l.window_from + 1);
+  l.window = static_cast<int>(end - l.window_from);
   l.rows = 0;
   if (a.ratio != 0) {
     const std::int64_t visible = (position + 1) / a.ratio;

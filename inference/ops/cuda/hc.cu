@@ -232,6 +232,9 @@ __global__ void __launch_bounds__(kPreThreads) pre_kernel(const HcPreArgs a) {
                         fmaf(pre[j], x[j].z, y.z), fmaf(pre[j], x[j].w, y.w));
       }
       store4(mixed + col, y);
+      if (a.collapsed != nullptr) {
+        store4(a.collapsed + row * a.dim + static_cast<std::size_t>(col), y);
+      }
       sum = fmaf(y.x, y.x, sum);
       sum = fmaf(y.y, y.y, sum);
       sum = fmaf(y.z, y.z, sum);

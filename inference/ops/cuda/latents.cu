@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(kThreads, 4) latents_kernel(const LatentsArgs 
   await_before();
   const std::size_t row = blockIdx.x;
   if (blockIdx.y == 0) {
-    query_latent(a, row, partial);
+    if (a.q != nullptr) query_latent(a, row, partial);
     return;
   }
   if (blockIdx.y == 1) {

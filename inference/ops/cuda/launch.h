@@ -59,6 +59,7 @@ struct SegmentRef {
   std::int64_t first_position;  // whose window row exists: 1 in an MTP block
   std::int32_t row;
   std::int32_t count;
+  std::int32_t mutual = 0;  // not 0: each of its rows sees all of them (a DSpark block)
 };
 
 struct StepRows {
@@ -114,6 +115,14 @@ struct KeptStreamsArgs {
 };
 [[nodiscard]] LaunchError save_streams(const KeptStreamsArgs& args, Stream stream);
 [[nodiscard]] LaunchError load_streams(const KeptStreamsArgs& args, Stream stream);
+
+// out[r · stride + i] = the mean of streams[r, 0 … 3, i] (section 8.2: a tap).
+struct TapArgs {
+  const float* streams = nullptr;  // [rows, 4, dim]
+  std::size_t rows = 0, dim = 0, stride = 0;
+  float* out = nullptr;
+};
+[[nodiscard]] LaunchError tap(const TapArgs& args, Stream stream);
 
 // x[r, j, :] += y[r, :].
 struct AddArgs {
@@ -186,7 +195,8 @@ struct HcPreArgs {
   float* post = nullptr;  // [rows, 4], 24 outs only
   float* comb = nullptr;  // [rows, 4, 4]
   const float* weight = nullptr;
-  Activation out;  // [rows, dim]
+  Activation out;              // [rows, dim]
+  float* collapsed = nullptr;  // [rows, dim] before the norm, or null
 };
 [[nodiscard]] LaunchError hc_pre(const HcPreArgs& args, Stream stream);
 
@@ -292,7 +302,7 @@ struct CompressorArgs {
 
 struct LatentsArgs {
   StepRows step;
-  // The query bottleneck: normed into `q_latent`.
+  // The query bottleneck: normed into `q_latent`. Null: none, the KV rows alone.
   const float* q = nullptr;  // [rows, q_latent.cols]
   const float* q_norm = nullptr;
   Activation q_latent;

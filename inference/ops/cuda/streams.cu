@@ -46,6 +46,23 @@ __global__ void __launch_bounds__(kThreads) angles_kernel(const AnglesArgs a) {
   }
 }
 
+__global__ void __launch_bounds__(kThreads) tap_kernel(const TapArgs a) {
+  await_before();
+  const std::size_t row = blockIdx.x;
+  const float* x = a.streams + row * kStreams * a.dim;
+  for (std::size_t col = 4 * threadIdx.x; col < a.dim; col += 4 * kThreads) {
+    float4 sum = load4(x + col);
+#pragma unroll
+    for (int j = 1; j < kStreams; ++j) {
+      const float4 v = load4(x + static_cast<std::size_t>(j) * a.dim + col);
+      sum = make_float4(sum.x + v.x, sum.y + v.y, sum.z + v.z, sum.w + v.w);
+    }
+    constexpr float kShare = 1.0F / kStreams;
+    store4(a.out + row * a.stride + col,
+           make_float4(sum.x * kShare, sum.y * kShare, sum.z * kShare, sum.w * kShare));
+  }
+}
+
 __device__ void copy_row(const float* from, float* to, std::size_t width) {
   for (std::size_t col = 4 * threadIdx.x; col < width; col += 4 * kThreads) {
     store4(to + col, from == nullptr ? make_float4(0, 0, 0, 0) : load4(from + col));
@@ -160,6 +177,12 @@ LaunchError load_streams(const KeptStreamsArgs& a, Stream stream) {
   if (a.width % 4 != 0 || !grid(a.step.rows)) return LaunchError::kShape;
   if (a.step.rows == 0) return LaunchError::kNone;
   return launch(kept_kernel<false>, static_cast<unsigned>(a.step.rows), kThreads, 0, stream, a);
+}
+
+LaunchError tap(const TapArgs& a, Stream stream) {
+  if (a.dim % 4 != 0 || a.stride % 4 != 0 || !grid(a.rows)) return LaunchError::kShape;
+  if (a.rows == 0) return LaunchError::kNone;
+  return launch(tap_kernel, static_cast<unsigned>(a.rows), kThreads, 0, stream, a);
 }
 
 LaunchError add_rows(const AddArgs& a, Stream stream) {

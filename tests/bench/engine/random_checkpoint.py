@@ -19,6 +19,10 @@ SHAPES = {
                   sliding_window=24, dspark_markov_rank=8),
     "tiny": dict(num_hidden_layers=6, hidden_size=128, num_attention_heads=4, head_dim=128, qk_rope_head_dim=32, q_lora_rank=64, o_groups=2,
                  o_lora_rank=64, index_n_heads=4, index_head_dim=64, n_routed_experts=16, moe_intermediate_size=64, vocab_size=512),
+    # The least that the CUDA kernels serve.
+    "small": dict(num_hidden_layers=5, hidden_size=128, num_attention_heads=2, head_dim=128, qk_rope_head_dim=64, q_lora_rank=64, o_groups=2,
+                  o_lora_rank=128, index_n_heads=4, index_head_dim=64, n_routed_experts=8, moe_intermediate_size=128, vocab_size=512,
+                  sliding_window=32, dspark_markov_rank=32),
     "mid": dict(num_hidden_layers=8, hidden_size=1024, num_attention_heads=16, head_dim=128, qk_rope_head_dim=32, q_lora_rank=256, o_groups=4,
                 o_lora_rank=256, index_n_heads=16, index_head_dim=64, n_routed_experts=16, moe_intermediate_size=512, vocab_size=4096),
     "flash": dict(num_hidden_layers=43, hidden_size=4096, num_attention_heads=64, head_dim=512, qk_rope_head_dim=64, q_lora_rank=1024, o_groups=8,
