@@ -9,10 +9,11 @@ export NANO_THREADS=${3:-2} OMP_NUM_THREADS=1
 python=${PYTHON:-/usr/bin/python3} build=${BUILD:-$root/build/release}
 mkdir -p "$work" "$here/model"
 [ -f "$work/files.jsonl" ] || "$python" "$here/data/fetch.py" "$work"
+[ -d "$work/text" ] || "$python" "$here/data/choose.py" "$work"
 released="$root/../shared/golden/tokenizer/tokenizer.json"
 if [ ! -f "$here/model/tokenizer.json" ]; then
   [ -f "$released" ] || { echo "make.sh: no V4 tokenizer.json at $released to take the special tokens from" >&2; exit 1; }
-  "$python" "$here/train/tokenizer.py" "$work/files.jsonl" "$released" "$here/model/tokenizer.json" 4096
+  "$python" "$here/train/tokenizer.py" "$work/files.jsonl" "$released" "$here/model/tokenizer.json" 8192
 fi
 if [ -d "$root/../shared/golden" ]; then
   "$python" "$here/train/check_golden.py" "$root/../shared/golden"
@@ -21,7 +22,7 @@ else
 fi
 rm -f "$work/run/final.pt"
 shape="$here/train/config_cpu.json" # what a CPU can train
-what=("$work/files.jsonl" "$here/model/tokenizer.json")
+what=("$work/text" "$here/model/tokenizer.json")
 if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
   shape="$here/train/config.json"
   "$python" "$here/train/gpu_test.py" "$shape"

@@ -6,8 +6,11 @@ epoch never repeats exactly; all randomness comes from the given generator.
 
 import bisect
 import collections
+import itertools
 import json
 import lzma
+import multiprocessing
+import os
 import random
 import re
 
@@ -20,45 +23,59 @@ SHARES = {"c": 0.14, "cpp": 0.18, "python": 0.2, "typescript": 0.16, "javascript
 
 
 class Project:
-    def __init__(self, name: str):
-        self.name, self.files = name, []  # (path, text)
-        self.users: dict[str, list[int]] | None = None
+    """A package's files of one language. users: the files that speak of an identifier which is in few of them."""
 
-    def using(self, word: str) -> list[int]:
-        """Files that speak of an identifier which is in few files."""
-        if self.users is None:
-            users = collections.defaultdict(list)
-            for i, (_, text) in enumerate(self.files):
-                for found in set(IDENT.findall(text)):
-                    users[found].append(i)
-            self.users = {w: f for w, f in users.items() if 1 < len(f) <= 12}
-        return self.users.get(word, [])
+    def __init__(self, files: list[tuple[str, str]], name: str = ""):
+        self.name, self.files = name, files  # (path, text)
+        users = collections.defaultdict(list)
+        for i, (_, text) in enumerate(files):
+            for found in set(IDENT.findall(text)):
+                users[found].append(i)
+        self.users = {w: f for w, f in users.items() if 1 < len(f) <= 12}
+        self.ends = list(itertools.accumulate(len(text) for _, text in files))
+
+    def draw(self, rng: random.Random) -> int:
+        """A file, by its size."""
+        return bisect.bisect_right(self.ends, rng.randrange(self.ends[-1]))
+
+
+def read_part(path: str, split: str, only: str, most: int) -> dict[tuple[str, str], Project]:
+    """The projects of one file, by language and name."""
+    files = collections.defaultdict(list)
+    for line in (lzma.open if path.endswith(".xz") else open)(path, "rt"):
+        d = json.loads(line)
+        if d["split"] == split and (not only or d["language"] == only):
+            files[d["language"], d["project"]].append((d["path"], d["text"]))
+    projects = {}
+    for key, texts in files.items():
+        random.Random(len(key[1])).shuffle(texts)
+        projects[key] = Project(texts[:most], key[1])
+    return projects
 
 
 class Corpus:
+    """The text of `path`: a file of JSON lines (fetch.py), or a folder of such files (.jsonl, .jsonl.xz)
+    with no project in two of them, which are read at once. `most`: files of one project."""
+
     def __init__(self, path: str, split: str, only: str = "", most: int = kProjectFiles):
-        projects: dict[tuple[str, str], Project] = {}
-        for line in (lzma.open if path.endswith(".xz") else open)(path, "rt"):
-            d = json.loads(line)
-            if d["split"] == split and (not only or d["language"] == only):
-                key = (d["language"], d["project"])
-                projects.setdefault(key, Project(d["project"])).files.append((d["path"], d["text"]))
-        for project in projects.values():  # a few hundred files of one project teach enough
-            random.Random(len(project.name)).shuffle(project.files)
-            del project.files[most:]
-        self.projects: dict[str, list[tuple[float, Project]]] = collections.defaultdict(list)
-        for (language, _), project in projects.items():
-            # A project counts by the square root of its size, so that none drowns the others.
-            size = sum(len(t) for _, t in project.files)
-            if size > 3000:
-                self.projects[language].append((min(size, 4e6) ** 0.5, project))
+        parts = sorted(os.path.join(path, n) for n in os.listdir(path)) if os.path.isdir(path) else [path]
+        with multiprocessing.get_context("fork").Pool(min(len(parts), os.cpu_count() or 1)) as pool:
+            read = pool.starmap(read_part, [(p, split, only, most) for p in parts])
+        # A project counts by its size: with text enough, evenly drawn text is what unseen text is like.
+        self.projects: dict[str, list[Project]] = collections.defaultdict(list)
+        self.ends: dict[str, list[int]] = {}
+        for (language, _), project in ((k, p) for part in read for k, p in part.items()):
+            if project.ends[-1] > 3000:
+                self.projects[language].append(project)
+        for language, projects in self.projects.items():
+            self.ends[language] = list(itertools.accumulate(p.ends[-1] for p in projects))
 
     def draw(self, rng: random.Random) -> tuple[Project, int]:
         languages = [l for l in SHARES if self.projects[l]]
         language = rng.choices(languages, [SHARES[l] for l in languages])[0]
-        weights, choices = zip(*self.projects[language])
-        project = rng.choices(choices, weights)[0]
-        return project, rng.randrange(len(project.files))
+        ends = self.ends[language]
+        project = self.projects[language][bisect.bisect_right(ends, rng.randrange(ends[-1]))]
+        return project, project.draw(rng)
 
 
 def hole(text: str, rng: random.Random) -> tuple[int, int]:
@@ -109,7 +126,7 @@ class Documents:
         self.rng.shuffle(words)
         chosen = []
         for word in words[:40]:
-            others = [f for f in project.using(word) if f != index]
+            others = [f for f in project.users.get(word, ()) if f != index]
             if others:
                 chosen.append((self.rng.choice(others), word))
             if len(chosen) == 3:

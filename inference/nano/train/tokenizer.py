@@ -157,7 +157,7 @@ class Tokenizer:
 
 def main() -> int:
     files, released, out = sys.argv[1:4]
-    vocab_size = int(sys.argv[4]) if len(sys.argv) > 4 else 4096
+    vocab_size = int(sys.argv[4]) if len(sys.argv) > 4 else 8192
     by_language: dict[str, list[str]] = collections.defaultdict(list)
     for line in open(files):
         d = json.loads(line)
@@ -166,7 +166,7 @@ def main() -> int:
     pre, counts = PreTokenizer(), collections.Counter()
     for texts in by_language.values():
         random.Random(7).shuffle(texts)
-        budget = 1_000_000
+        budget = 2_000_000
         for text in texts:
             counts.update(pre.split(text[:8000]))
             budget -= min(len(text), 8000)

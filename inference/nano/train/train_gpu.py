@@ -1,9 +1,12 @@
-"""Trains ambit-nano on a GPU:  python3 train_gpu.py FILES.jsonl TOKENIZER.json CONFIG.json OUT_FOLDER SECONDS [SEED]
+"""Trains ambit-nano on a GPU:  python3 train_gpu.py FILES TOKENIZER.json CONFIG.json OUT_FOLDER SECONDS [SEED]
+
+FILES: the JSON lines of fetch.py, or a folder of such files (documents.py).
 
 The recipe of train.py by the graph of gpu.py. SECONDS of wall clock, start and compilation included, decide:
 warm-up, a constant rate, then a linear decay over the last NANO_DECAY (0.4) of the training, whose last
 NANO_EXACT (0.4) has the indexer's choice and the checkpoint's rounding in the loop. OUT_FOLDER gets
-log.tsv (step, tokens, nats per weighted token, the draft's, tokens/s, seconds, rate, gradient norm), the weights
+log.tsv (step, tokens, nats per weighted token, the draft's, the same of held-out projects, tokens/s, seconds, rate,
+gradient norm), the weights
 every 80 seconds (state.pt, from which a later call goes on) and the result final.pt, both in parts (parts.py).
 NANO_ROWS (32): sequences at once; NANO_LOADERS (all cores but two): processes that render; NANO_EAGER=1: no
 torch.compile; NANO_GRAPHS=0: no CUDA graphs; TORCHINDUCTOR_CACHE_DIR: where compiled code is kept for the next call.
@@ -22,7 +25,9 @@ import tempfile
 import time
 import traceback
 
-from documents import LENGTH, Corpus
+import numpy as np
+
+from documents import LENGTH, Corpus, Documents
 from loaders import Batches, Loaders
 from tokenizer import Tokenizer
 import parts
@@ -33,6 +38,7 @@ DECAY, EXACT = float(os.environ.get("NANO_DECAY", "0.4")), float(os.environ.get(
 MUON_LR, ADAM_LR, WORD_LR = 0.02, 3e-3, 3e-3
 kCompileMost = 60  # seconds to wait for the compiling processes
 kSave = 80  # seconds between two states on disk
+kHeldOut = 4  # batches of held-out projects that are read for every fifth line of the log
 kLast = 6  # seconds for writing the result
 
 
@@ -84,20 +90,25 @@ def main() -> int:
     library = os.path.join(os.environ["TORCHINDUCTOR_CACHE_DIR"], "gpu.so")
     wanted = shutil.which("nvcc") and os.environ.get("NANO_EAGER") != "1"
     compilers = start_compilers(config, library) if wanted else []
-    corpus, tokenizer = Corpus(files, "train", most=1000), Tokenizer(vocabulary)
-    say("text read")
+    corpus, tokenizer = Corpus(files, "train", most=10_000), Tokenizer(vocabulary)
+    say(f"text read: {sum(e[-1] for e in corpus.ends.values()) / 1e6:.0f} M characters of "
+        f"{sum(map(len, corpus.projects.values()))} projects")
     gc.collect()
     gc.freeze()  # the loaders share the text's memory
     loaders = Loaders(corpus, tokenizer, LOADERS, seed * 7919)
     try:
-        return train(loaders, config, folder, BEGIN + float(seconds) - kLast, seed, compilers, library)
+        unseen = Documents(Corpus(files, "eval"), tokenizer, LENGTH, 11)
+        held = [tuple(np.array(a) for a in unseen.batch(ROWS)) for _ in range(kHeldOut)]
+        say("held-out text rendered")
+        return train(loaders, held, config, folder, BEGIN + float(seconds) - kLast, seed, compilers, library)
     finally:
         loaders.stop()
         for p in compilers:
             p.kill()
 
 
-def train(loaders: Loaders, config: str, folder: str, deadline: float, seed: int, compilers: list, library: str) -> int:
+def train(loaders: Loaders, held: list, config: str, folder: str, deadline: float, seed: int, compilers: list,
+          library: str) -> int:
     import torch
 
     import bigram
@@ -182,8 +193,10 @@ def train(loaders: Loaders, config: str, folder: str, deadline: float, seed: int
             traceback.print_exc()
             torch.cuda.synchronize()
     gradients.clear()
+    held = [(torch.from_numpy(i).to(device), torch.from_numpy(w).float().to(device)) for i, w in held]
 
     step, begin, saved, said, within = 0, time.time(), time.time(), time.time(), []
+    lines, unseen = 0, ""
     tokens, seen, sums, drafts, last = torch.zeros((), device=device, dtype=torch.long), 0, 0.0, 0, 0
     log = open(folder + "/log.tsv", "a")
     while not stopped:
@@ -216,6 +229,9 @@ def train(loaders: Loaders, config: str, folder: str, deadline: float, seed: int
             adam[k].step()
             muon[k].step(rate)
         gradients.clear()
+        if unseen is None:  # with a share of nought in the gradient
+            unseen = f"{sum(gradients.step(*h, exact, False, 0.0)[0][0] for h in held).item() / len(held):.4f}"
+            gradients.clear()
         with torch.no_grad():
             for i, layer in enumerate(model.layers):
                 if not layer.ffn.gate.hashed:
@@ -230,12 +246,13 @@ def train(loaders: Loaders, config: str, folder: str, deadline: float, seed: int
         if step == 5 or time.time() - said > 5:
             main_loss, draft_loss = (sums / torch.tensor([last, max(1, drafts)], device=device)).tolist()
             now, total = time.time(), int(tokens)
-            line = (f"{step}\t{total}\t{main_loss:.4f}\t{draft_loss:.4f}\t{(total - seen) / (now - said):.0f}\t"
+            line = (f"{step}\t{total}\t{main_loss:.4f}\t{draft_loss:.4f}\t{unseen}\t{(total - seen) / (now - said):.0f}\t"
                     f"{now - BEGIN:.1f}\t{rate:.3f}\t{norm.item():.3f}")
             say(line, f"waited for loaders {batches.waited:.1f} s")
             log.write(line + "\n")
             log.flush()
-            said, seen, sums, last, drafts = now, total, 0.0, 0, 0
+            said, seen, sums, last, drafts, lines = now, total, 0.0, 0, 0, lines + 1
+            unseen = None if lines % 5 == 1 or spent > 0.97 else ""
             if not math.isfinite(main_loss):
                 say("the loss is not finite; stopped")
                 return 1

@@ -24,7 +24,7 @@ namespace {
 const std::filesystem::path kModel =
     std::filesystem::path(AMBIT_SOURCE_DIR) / "inference/nano/model";
 const std::filesystem::path kGolden = std::filesystem::path(AMBIT_SOURCE_DIR) / "tests/golden/nano";
-constexpr std::size_t kVocab = 4096;
+constexpr std::size_t kVocab = 8192;
 
 nlohmann::json expectations() {
   std::ifstream in(kGolden / "ids.json");

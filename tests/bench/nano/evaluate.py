@@ -87,7 +87,7 @@ def counted(files: str, train: Corpus, tok: Tokenizer, rng: random.Random, budge
 def bits_per_byte(files: str, tok: Tokenizer, models: dict) -> dict:
     result = {}
     for language in SHARES:
-        held_out = [f for _, p in Corpus(files, "eval", language).projects.get(language, []) for f in p.files]
+        held_out = [f for p in Corpus(files, "eval", language).projects.get(language, []) for f in p.files]
         random.Random(5).shuffle(held_out)
         bits: collections.Counter = collections.Counter()
         for path, text in held_out[:FILES]:

@@ -44,11 +44,8 @@ def features(text: str, guess: dict | None, written: bool, logprobs: list[float]
 
 
 def project_at(folder: Path, name: str) -> Project:
-    project = Project(name.split("-", 1)[1])
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and ".git" not in file.parts:
-            project.files.append((str(file.relative_to(folder)), file.read_text(errors="replace")))
-    return project
+    files = [f for f in sorted(folder.rglob("*")) if f.is_file() and ".git" not in f.parts]
+    return Project([(str(f.relative_to(folder)), f.read_text(errors="replace")) for f in files], name.split("-", 1)[1])
 
 
 def rated(cases: str, projects: Path, docs: Documents, engine: Asked) -> list[dict]:
