@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/support/file.h"
+#include "inference/weights/names.h"
 
 namespace ambit::inference {
 namespace {
@@ -211,9 +212,10 @@ Result<std::string> gguf_config(const Gguf& file) {
     return make_error(Code::kCorrupt, "metadata " + key("attention.compress_ratios") +
                                           " is missing; convert the checkpoint again");
   }
-  const auto layers = config["num_hidden_layers"].get<std::int64_t>();
+  const auto* layers = file.get<std::int64_t>(key("block_count"));
+  if (layers == nullptr) return unsupported("metadata " + key("block_count") + " is no integer");
   Json used = Json::array();
-  for (std::size_t l = 0; l < ratios->size() && static_cast<std::int64_t>(l) < layers; ++l) {
+  for (std::size_t l = 0; l < ratios->size() && static_cast<std::int64_t>(l) < *layers; ++l) {
     used.push_back((*ratios)[l]);
   }
   config["compress_ratios"] = used;
@@ -265,7 +267,7 @@ Result<TensorMap> gguf_tensors(const Gguf& file) {
       continue;
     }
     const auto stack = find(kStacks, rest);
-    if (!stack || tensor.shape.size() != 3 || tensor.shape[0] == 0) {
+    if (!stack || !is_stack(tensor)) {
       return make_error(Code::kUnsupported, "tensor " + name +
                                                 " is unknown; Ambit reads the names of llama.cpp "
                                                 "and ds4");
@@ -273,6 +275,9 @@ Result<TensorMap> gguf_tensors(const Gguf& file) {
     for (std::size_t e = 0; e < static_cast<std::size_t>(tensor.shape[0]); ++e) {
       std::string expert = at + "ffn.experts." + std::to_string(e) + std::string(*stack);
       if (!out.emplace(std::move(expert), piece(tensor, e)).second) return twice(name);
+    }
+    if (out.size() > kMostTensors) {
+      return make_error(Code::kCorrupt, "the file has more tensors than any model has");
     }
   }
   return out;

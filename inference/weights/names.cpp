@@ -97,7 +97,7 @@ Result<void> cut(TensorMap& out, const std::string& at, std::string_view part, c
                                               " is not a known part of the experts; convert the "
                                               "checkpoint to the released names");
   }
-  if (t.shape.size() != 3 || (both && t.shape[1] % 2 != 0)) {
+  if (!is_stack(t) || (both && t.shape[1] % 2 != 0)) {
     return make_error(Code::kCorrupt, "tensor " + at + std::string(part) +
                                           " is no stack of expert matrices; the checkpoint does "
                                           "not fit its config.json");
@@ -117,6 +117,11 @@ Result<void> cut(TensorMap& out, const std::string& at, std::string_view part, c
 }
 
 }  // namespace
+
+bool is_stack(const Tensor& t) {
+  constexpr std::int64_t kMostExperts = 65536;  // model_config.cpp
+  return t.shape.size() == 3 && t.shape[0] <= kMostExperts && t.elements() > 0;
+}
 
 std::string released_name(std::string_view name) {
   if (begins(name, "model.")) name.remove_prefix(6);
@@ -158,6 +163,9 @@ Result<TensorMap> with_released_names(const TensorMap& tensors) {
       const std::string_view part = std::string_view(released).substr(at.size());
       if (begins(part, "gate_up_proj") || begins(part, "down_proj")) {
         AMBIT_CHECK_OK(cut(out, at, part, tensor));
+        if (out.size() > kMostTensors) {
+          return make_error(Code::kCorrupt, "the checkpoint has more tensors than any model has");
+        }
         continue;
       }
     }

@@ -3,6 +3,7 @@
 // (self_attn, mlp, weight_scale_inv). Data is never copied: a piece of a stack is a view of it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,11 @@ namespace ambit::inference {
 // All tensors under their released names, stacks cut into experts. Errors: a stack whose shape
 // cannot be cut, two names for one tensor (kCorrupt).
 [[nodiscard]] Result<TensorMap> with_released_names(const TensorMap& tensors);
+
+// Whether t is a stack of matrices that may be cut: [n, rows, cols], not empty, and n no more than
+// a model can have experts. A few bytes of a hostile header must not become names without end.
+[[nodiscard]] bool is_stack(const Tensor& t);
+// More than any model has; readers give up there.
+inline constexpr std::size_t kMostTensors = std::size_t{1} << 22U;
 
 }  // namespace ambit::inference

@@ -259,6 +259,12 @@ TEST_F(Weights, RefuseStacksThatCannotBeCutAndTwoNamesForOneTensor) {
   const Tensor flat{TensorType::kU8, {6}, {data, 6}};
   EXPECT_FALSE(with_released_names({{"model.layers.0.mlp.experts.down_proj", flat}}));
   EXPECT_FALSE(with_released_names({{"model.layers.0.mlp.experts.down_proj_bias", odd}}));
+  // No bytes at all, and names for a thousand thousand million pieces of them.
+  const Tensor endless{TensorType::kU8, {std::int64_t{1} << 40U, 2, 0}, {}};
+  EXPECT_FALSE(with_released_names({{"model.layers.0.mlp.experts.down_proj", endless}}));
+  const std::vector<std::byte> many(65537);
+  const Tensor too_many{TensorType::kU8, {65537, 1, 1}, many};
+  EXPECT_FALSE(with_released_names({{"model.layers.0.mlp.experts.down_proj", too_many}}));
   EXPECT_FALSE(with_released_names({{"lm_head.weight", flat}, {"head.weight", flat}}));
 }
 
