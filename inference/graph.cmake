@@ -11,6 +11,7 @@ target_sources(ambit_inference PRIVATE
   weights/convert.cpp
   weights/checkpoint.cpp
   weights/binding.cpp
+  ops/processors.cpp
   ops/thread_pool.cpp
   ops/quantize_cpu.cpp
   ops/block_formats.cpp
@@ -30,6 +31,7 @@ target_sources(ambit_inference PRIVATE
   ops/rows_simd.cpp
   ops/attention_simd.cpp
   kv/state_shape.cpp
+  kv/host_memory.cpp
   kv/page.cpp
   kv/cache.cpp
   kv/prefix_tree.cpp

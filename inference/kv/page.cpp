@@ -1,31 +1,12 @@
 #include "inference/kv/page.h"
 
-#include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "inference/kv/page_codec.h"
 
 namespace ambit::inference {
 
 namespace {
-
-class HostMemory final : public StateMemory {
- public:
-  void* allocate(std::size_t n) override {
-    constexpr std::size_t kAlign = 64;
-    void* p =
-        std::aligned_alloc(kAlign, (std::max<std::size_t>(n, 1) + kAlign - 1) / kAlign * kAlign);
-    if (p == nullptr) throw std::bad_alloc();
-    return p;
-  }
-  void release(void* p, std::size_t) override { std::free(p); }
-  void copy(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
-  void read(void* host, const void* from, std::size_t n) override { copy(host, from, n); }
-  void write(void* to, const void* host, std::size_t n) override { copy(to, host, n); }
-  bool is_host() const override { return true; }
-};
 
 // The same in memory `to`. read: copies bytes from one memory to the other.
 template <class T, class Read>
@@ -42,11 +23,6 @@ bool packs_window(const StateMemory& memory, const StateShape& shape) {
 }
 
 }  // namespace
-
-StateMemory& host_memory() {
-  static HostMemory memory;
-  return memory;
-}
 
 PagePtr PageMaker::make() const {
   auto page = std::make_shared<Page>();

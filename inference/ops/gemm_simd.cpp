@@ -185,6 +185,10 @@ struct Fp32Rows {
     const float* from = data + row * cols + at;
     for (std::size_t v = 0; v < kUnitVectors; ++v) out[v] = hn::LoadU(d, from + v * hn::Lanes(d));
   }
+  HWY_INLINE void fetch(std::size_t row, std::size_t at) const {
+    __builtin_prefetch(data + row * cols + at);
+    __builtin_prefetch(data + row * cols + at + kUnit / 2);
+  }
 };
 
 struct Bf16Rows {
@@ -199,6 +203,9 @@ struct Bf16Rows {
       const auto half = hn::LoadU(h, from + v * hn::Lanes(d));
       out[v] = hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(u, half)));
     }
+  }
+  HWY_INLINE void fetch(std::size_t row, std::size_t at) const {
+    __builtin_prefetch(data + row * cols + at);
   }
 };
 
@@ -256,6 +263,8 @@ HWY_INLINE void packed_tile(const Rows& w, const Matrix& m, std::size_t row, con
     for (std::size_t o = 0; o < kW; ++o) {
       V unit[kUnitVectors];
       w.unit(row + o, i, unit);
+      // The rows of the next tile: rows are too short for the processor to guess.
+      if constexpr (requires { w.fetch(row, i); }) w.fetch(row + kW + o, i);
       for (std::size_t v = 0; v < kUnitVectors; ++v) {
         for (std::size_t r = 0; r < kX; ++r) {
           const V xv = hn::LoadU(d, x + r * x_stride + i + v * lanes);

@@ -1,12 +1,9 @@
 #include "inference/ops/thread_pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
-#include <chrono>
-#include <fstream>
-#include <set>
-#include <string>
+
+#include "daemon/support/machine.h"
+#include "inference/ops/processors.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -28,31 +25,20 @@ constexpr int kSpins = 4000;
 // The same within a Hold: about a millisecond.
 constexpr int kHeldSpins = 80000;
 
-// Processors that this process may use, counting the threads of one core once.
-unsigned physical_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) {
-    return std::max(1U, std::thread::hardware_concurrency());
-  }
-  std::set<std::string> cores;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &set)) continue;
-    std::ifstream in("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                     "/topology/thread_siblings_list");
-    std::string siblings;
-    if (!std::getline(in, siblings)) siblings = std::to_string(cpu);
-    cores.insert(siblings);
-  }
-  return std::max<unsigned>(1, static_cast<unsigned>(cores.size()));
-}
-
 }  // namespace
 
 ThreadPool::ThreadPool(unsigned threads) {
-  const unsigned n = threads == 0 ? physical_cores() : threads;
+  const std::vector<int> cores = physical_cores();
+  const auto all = std::max(1U, static_cast<unsigned>(cores.size()));
+  const unsigned n = threads == 0 ? std::min(all, usable_cores()) : threads;
+  const std::vector<int> bound = places(n, cores);
+  if (auto nodes = memory_nodes(cores); nodes.size() > 1) nodes_ = std::move(nodes);
   for (unsigned i = 1; i < n; ++i) {
-    workers_.emplace_back([this, i] { work(i); });
+    workers_.emplace_back([this, i, processor = bound.empty() ? -1 : bound[i]] {
+      if (processor >= 0) (void)bind_to(processor);
+      if (!nodes_.empty()) (void)spread_memory(nodes_);
+      work(i);
+    });
   }
 }
 
@@ -71,7 +57,16 @@ void ThreadPool::take(const Call& call, std::size_t worker) {
   }
 }
 
+// The caller's memory is spread as the workers' is.
+void ThreadPool::spread_callers_memory() const {
+  thread_local bool done = false;
+  if (done || nodes_.empty()) return;
+  (void)spread_memory(nodes_);
+  done = true;
+}
+
 void ThreadPool::run_call(const Call& call) {
+  spread_callers_memory();
   call_ = call;
   next_.store(0, std::memory_order_relaxed);
   inside_.store(kOpen, std::memory_order_release);

@@ -4,6 +4,9 @@
 // Hold they spin for longer, since waking up takes longer than a small model's whole step. A loop
 // ends when its pieces are done: a thread that the system has not let run by then is not waited
 // for, so a busy machine slows a loop down to what the caller does alone and no further.
+// A team as large as the cores that this process may use is bound to them, each worker to its own;
+// the caller goes where the system puts it, which is the core that is left. On a host with several
+// memory nodes what the team touches first is spread over them.
 #pragma once
 
 #include <atomic>
@@ -18,7 +21,8 @@ namespace ambit::inference::ops {
 
 class ThreadPool {
  public:
-  // threads: the team's size with the caller; 0: one per physical core that this process may use.
+  // threads: the team's size with the caller; 0: one per physical core that this process may use,
+  // by its affinity mask and its control group's quota.
   explicit ThreadPool(unsigned threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -71,6 +75,7 @@ class ThreadPool {
          n});
   }
   void run_call(const Call& call);
+  void spread_callers_memory() const;
   void work(std::size_t worker);
   void take(const Call& call, std::size_t worker);
 
@@ -83,6 +88,7 @@ class ThreadPool {
   alignas(64) std::atomic<std::uint32_t> inside_ = 0;
   std::atomic<bool> held_ = false;
   std::atomic<bool> stop_ = false;
+  std::vector<int> nodes_;  // of memory; empty: one
   std::vector<std::thread> workers_;
 };
 
