@@ -46,7 +46,7 @@ inline constexpr std::size_t kLanguageCount = 29;
 
 // What was learnt from a blob is valid for one version of the extractor: raise it when rules,
 // grammars or the extraction change what comes out.
-inline constexpr std::uint32_t kExtractorVersion = 6;
+inline constexpr std::uint32_t kExtractorVersion = 7;
 
 struct LanguageInfo {
   Language language = Language::kNone;

@@ -407,6 +407,7 @@ class Softener {
 }  // namespace
 
 bool soften(Language language, std::string_view text, Softened& out) {
+  if (language == Language::kKotlin) return soften_kotlin(text, out);
   if (!has_outline(language)) return false;
   out.clear();
   return Softener(text, false, language != Language::kC, out).run();

@@ -28,6 +28,8 @@ struct Softened {
 
 // False when there is nothing to do (other languages too); `out` is then unspecified.
 [[nodiscard]] bool soften(Language language, std::string_view text, Softened& out);
+// Of a Kotlin file; soften() calls it.
+[[nodiscard]] bool soften_kotlin(std::string_view text, Softened& out);
 // The same for a parse that only has to find definitions: `words` are then those of the cuts too.
 [[nodiscard]] bool soften_outline(Language language, std::string_view text, Softened& out);
 

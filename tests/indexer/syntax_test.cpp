@@ -73,6 +73,32 @@ TEST(Extract, FindsWhatOtherLanguagesDefine) {
   EXPECT_EQ(outline(Language::kMarkdown, "# A\n\n## B\n"), "section A\nsection A|B\n");
 }
 
+TEST(Extract, LooksThroughModifiersThatTheKotlinGrammarTakesForNames) {
+  const std::string text = R"(
+@OptIn(UnsafeNumber::class)
+actual class First
+internal actual constructor(
+  internal actual val data: ByteArray = null,
+) : Comparable<First> {
+  actual open fun one(actual: String) = "actual val none"
+  // expect fun neither()
+}
+@Target(CLASS)
+annotation class Mark
+)";
+  Extractor e;
+  const auto facts = e.extract(Language::kKotlin, text);
+  ASSERT_TRUE(facts);
+  std::set<std::string> names;
+  for (const auto& d : facts->definitions) {
+    names.insert(text.substr(d.name.begin, d.name.size()));
+    if (text.substr(d.name.begin, d.name.size()) == "First") {
+      EXPECT_TRUE(text.substr(d.declaration).starts_with("@OptIn(UnsafeNumber::class)\nactual"));
+    }
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"First", "data", "one", "Mark"}));
+}
+
 TEST(Languages, AFragmentIsWhatItHolds) {
   const auto check = [](std::string_view head, Language expected) {
     EXPECT_EQ(language_of("src/list.inc", head), expected) << head;

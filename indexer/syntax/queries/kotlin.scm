@@ -1,5 +1,6 @@
 ; Kotlin
 (#comment line_comment block_comment)
+(#no-name false null true)
 (#locals function_declaration anonymous_function lambda_literal)
 
 (class_declaration name: (identifier) @name) @definition.class
