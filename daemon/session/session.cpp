@@ -336,7 +336,7 @@ void Session::drop_unused_workspaces() {
   server.runtime().work([before = std::move(before)] {});
 }
 
-Config Session::config_for(const std::shared_ptr<Workspace>& workspace) {
+Config Session::config_for(const std::shared_ptr<Workspace>& workspace) const {
   std::vector<std::string> notes;
   return (workspace ? workspace->config() : server.config()).with_editor(editor_settings, notes);
 }

@@ -132,7 +132,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void drop_unused_workspaces();
   // The workspace of a path; null in single-file mode.
   [[nodiscard]] std::shared_ptr<Workspace> workspace_of(const std::string& path);
-  [[nodiscard]] Config config_for(const std::shared_ptr<Workspace>& workspace);
+  [[nodiscard]] Config config_for(const std::shared_ptr<Workspace>& workspace) const;
   // Everything an assist needs for a document of this window.
   [[nodiscard]] std::shared_ptr<AssistContext> assist_context(const std::string& path,
                                                               std::stop_token stop);

@@ -4,7 +4,7 @@
 
 namespace ambit::indexer::context {
 
-PackSpan make_span(std::string path, Region region, Detail detail, std::string text,
+PackSpan make_span(std::string path, Region region, Detail detail, std::string_view text,
                    const TokenCounter& count, std::string reason, double score) {
   PackSpan s;
   s.path = std::move(path);

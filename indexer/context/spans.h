@@ -9,8 +9,9 @@
 
 namespace ambit::indexer::context {
 
-[[nodiscard]] PackSpan make_span(std::string path, Region region, Detail detail, std::string text,
-                                 const TokenCounter& count, std::string reason, double score = 0);
+[[nodiscard]] PackSpan make_span(std::string path, Region region, Detail detail,
+                                 std::string_view text, const TokenCounter& count,
+                                 std::string reason, double score = 0);
 
 // A file's text as prompts may have it: secrets replaced, over whole files, since a part of a key
 // is not seen to be one. Line numbers stay.

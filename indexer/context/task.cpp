@@ -34,7 +34,7 @@ const std::string& name_of(const SymbolGraph& graph, const ScoredDefinition& d) 
 std::uint32_t symbol_in(const std::vector<Symbol>& all, const Definition& d,
                         std::string_view name) {
   if (d.symbol < all.size() && all[d.symbol].name == name) return d.symbol;
-  std::uint32_t best = static_cast<std::uint32_t>(all.size());
+  auto best = static_cast<std::uint32_t>(all.size());
   std::uint32_t distance = 0xFFFFFFFF;
   for (std::uint32_t i = 0; i < all.size(); ++i) {
     const auto away = all[i].line > d.line ? all[i].line - d.line : d.line - all[i].line;

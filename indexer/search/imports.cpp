@@ -10,8 +10,7 @@ std::string module_words(std::string_view m, Language language) {
   const bool dots = language == Language::kPython || language == Language::kJava ||
                     language == Language::kKotlin || language == Language::kScala ||
                     language == Language::kCSharp;
-  for (std::size_t i = 0; i < m.size(); ++i) {
-    const char c = m[i];
+  for (const char c : m) {
     if (c == '"' || c == '\'' || c == '<' || c == '>' || c == '`') continue;
     if ((dots && c == '.') || c == ':' || c == '\\' || c == '/') {
       if (!out.empty() && out.back() != '/') out.push_back('/');

@@ -108,7 +108,7 @@ class Compiler {
     if (g_.error.empty()) g_.error = std::move(message);
     return false;
   }
-  FieldId field(std::string_view name) {
+  [[nodiscard]] FieldId field(std::string_view name) const {
     return ts_language_field_id_for_name(g_.language, name.data(),
                                          static_cast<std::uint32_t>(name.size()));
   }

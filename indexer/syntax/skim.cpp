@@ -16,7 +16,7 @@ constexpr std::array<Byte, 256> kBytes = [] {
   for (std::size_t c = 0x80; c < 256; ++c) out[c] = Byte::kWord;
   out['_'] = Byte::kWord;
   for (int c = '0'; c <= '9'; ++c) out[static_cast<std::size_t>(c)] = Byte::kDigit;
-  for (const char c : std::string_view("\"'/#{}")) out[static_cast<std::size_t>(c)] = Byte::kMark;
+  for (const char c : std::string_view("\"'/#{}")) out[static_cast<unsigned char>(c)] = Byte::kMark;
   return out;
 }();
 
@@ -86,7 +86,7 @@ class Skimmer {
           std::vector<MacroLine>& macros)
       : text_(text), at_(open + 1), cpp_(cpp), words_(words), macros_(macros) {
     const auto first = text_.find_first_not_of(" \t\r\n", at_);
-    if (first == std::string_view::npos || text_.substr(at_, first - at_).find('\n') == npos)
+    if (first == std::string_view::npos || text_.substr(at_, first - at_).find('\n') == kNone)
       return;
     const auto outer = declaration_indent(open);
     if (indent(first) > outer) outer_ = outer;
@@ -132,23 +132,23 @@ class Skimmer {
   }
 
  private:
-  static constexpr auto npos = std::string_view::npos;
+  static constexpr auto kNone = std::string_view::npos;
 
-  // Blanks before what begins at `at`; npos when it is not the first on its line.
+  // Blanks before what begins at `at`; kNone when it is not the first on its line.
   [[nodiscard]] std::size_t indent(std::size_t at) const {
     auto begin = at;
     while (begin > 0 && (text_[begin - 1] == ' ' || text_[begin - 1] == '\t')) --begin;
-    return begin == 0 || text_[begin - 1] == '\n' ? at - begin : npos;
+    return begin == 0 || text_[begin - 1] == '\n' ? at - begin : kNone;
   }
   // Of the lines that lead to the '{' at `open`, the least.
   [[nodiscard]] std::size_t declaration_indent(std::size_t open) const {
-    auto least = npos;
+    auto least = kNone;
     for (int lines = 0; lines < 16; ++lines) {
-      const auto newline = open == 0 ? npos : text_.rfind('\n', open - 1);
-      const auto begin = newline == npos ? 0 : newline + 1;
+      const auto newline = open == 0 ? kNone : text_.rfind('\n', open - 1);
+      const auto begin = newline == kNone ? 0 : newline + 1;
       const auto first = text_.find_first_not_of(" \t", begin);
       if (lines > 0 && (first >= open || text_[first] == '#' ||
-                        std::string_view(";{}:/").find(text_[open - 1]) != npos)) {
+                        std::string_view(";{}:/").find(text_[open - 1]) != kNone)) {
         break;
       }
       least = std::min(least, first - begin);
@@ -161,7 +161,7 @@ class Skimmer {
   // letter, with something beside the margin after it, ends the declaration all the same. Else all
   // functions below would be a part of this one until the next '}' is typed.
   [[nodiscard]] bool ends_by_layout() const {
-    return outer_ != npos && indent(at_) <= outer_ && margin_follows(text_, at_ + 1, outer_);
+    return outer_ != kNone && indent(at_) <= outer_ && margin_follows(text_, at_ + 1, outer_);
   }
   [[nodiscard]] bool digit_mark() const {  // 1'000
     return text_[at_] == '\'' && cpp_ && at_ + 1 < text_.size() && word_byte(text_[at_ + 1]);
@@ -219,7 +219,7 @@ class Skimmer {
   std::string_view text_;
   std::size_t at_;
   bool cpp_;
-  std::size_t outer_ = npos;  // the declaration's indent, when the block's lines are deeper
+  std::size_t outer_ = kNone;  // the declaration's indent, when the block's lines are deeper
   std::vector<ByteSpan>& words_;
   std::vector<MacroLine>& macros_;
   std::vector<std::size_t> branches_;  // depth of braces at each #if

@@ -78,14 +78,14 @@ class LocalBackend final : public Backend {
       if (!grammar) return refuse(*job, grammar.error());
       job->grammar.emplace(std::move(*grammar));
     }
-    {
+    const bool full = [&] {
       const std::lock_guard lock(mutex_);
-      if (pending_ < options_.max_queue) {
-        ++pending_;
-        queue_.push_back(std::move(job));
-      }
-    }
-    if (job != nullptr) {
+      if (pending_ >= options_.max_queue) return true;
+      ++pending_;
+      queue_.push_back(std::move(job));
+      return false;
+    }();
+    if (full) {
       return refuse(*job,
                     make_error(Code::kResourceExhausted,
                                "the model's queue is full; try again when it has less to do"));
@@ -196,7 +196,7 @@ class LocalBackend final : public Backend {
     std::size_t chunk = 0;
     if (prefilling != nullptr) chunk = plan_prefill(**prefilling, !inputs_.empty());
     const TimePoint before = std::chrono::steady_clock::now();
-    const std::size_t vocab = static_cast<std::size_t>(model_->config().vocab_size);
+    const auto vocab = static_cast<std::size_t>(model_->config().vocab_size);
     if (!inputs_.empty()) {
       const Result<StepOutput> stepped = model_->step(inputs_);
       if (!stepped) return fail(stepped.error());

@@ -283,8 +283,9 @@ NextStep MemoryQuery::next(std::span<const Lexeme> grown, bool ballots) const {
     if (tally.total <= 0) continue;
     float top = 0;
     for (const auto& [index, weight] : tally.votes) top = std::max(top, weight / tally.total);
+    const std::size_t length = v / 3 + 1;
     const float depth =
-        v < kDepths.size() * 3 ? static_cast<float>(v / 3 + 1) / static_cast<float>(deepest) : 0.0F;
+        v < kDepths.size() * 3 ? static_cast<float>(length) / static_cast<float>(deepest) : 0.0F;
     const std::array<float, kVoterFeatures> x{1.0F,       std::log2(1.0F + tally.total) / 8.0F,
                                               top,        tally.votes.size() == 1 ? 1.0F : 0.0F,
                                               has_prefix, depth};

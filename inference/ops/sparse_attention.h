@@ -50,7 +50,7 @@ struct AttentionFold {
   float largest = 0;  // the sink
   float sum = 1;
   void add(const float* part, float part_largest, float part_sum);
-  void finish();  // out becomes o_h
+  void finish() const;  // out becomes o_h
 };
 
 }  // namespace ambit::inference::ops

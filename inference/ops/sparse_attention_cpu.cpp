@@ -63,7 +63,7 @@ void AttentionFold::add(const float* part, float part_largest, float part_sum) {
   largest = top;
 }
 
-void AttentionFold::finish() {
+void AttentionFold::finish() const {
   const float inverse = 1.0F / sum;
   for (std::size_t i = 0; i < dim; ++i) out[i] *= inverse;
 }

@@ -47,7 +47,7 @@ class ScriptedBackend::Impl {
   Impl(Script script, Options options)
       : script_(std::move(script)),
         tokenizer_(options.tokenizer ? std::move(options.tokenizer) : Tokenizer::bytes()),
-        record_(options.record.empty() ? script_.record : std::move(options.record)),
+        record_(options.record.empty() ? script_.record : options.record),
         state_(script_.state == BackendState::kLoading ? BackendState::kCold : script_.state),
         problem_(script_.problem) {
     used_.resize(script_.rules.size() + 1);

@@ -69,7 +69,7 @@ class Binder {
   }
 
   // A vector (or small table) of n values as fp32.
-  const float* vector(const std::string& name, std::vector<size_t> shape) {
+  const float* vector(const std::string& name, const std::vector<size_t>& shape) {
     const Tensor* t = tensor(name);
     if (t == nullptr || !expect_shape(name, *t, shape)) return nullptr;
     size_t n = 1;

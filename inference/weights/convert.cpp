@@ -208,7 +208,8 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
         if (it == c.tensors.end() || it->second.type != t.type || it->second.shape != t.shape) {
           return make_error(Code::kCorrupt, "tensor " + one + " is missing or unlike expert 0's");
         }
-        stack.parts.push_back([&c, one, &x = it->second] { return gguf_data(c.tensors, one, x); });
+        stack.parts.emplace_back(
+            [&c, one, &x = it->second] { return gguf_data(c.tensors, one, x); });
       }
       writer.add(std::move(stack));
       continue;
@@ -219,7 +220,7 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
     }
     GgufTensor one{.name = to, .type = gguf_type(t), .shape = t.shape, .parts = {}};
     if (one.type == GgufType::kMxfp4) one.shape.back() *= 2;
-    one.parts.push_back([&c, &name, &t] { return gguf_data(c.tensors, name, t); });
+    one.parts.emplace_back([&c, &name, &t] { return gguf_data(c.tensors, name, t); });
     writer.add(std::move(one));
   }
   Conversion done;
