@@ -50,7 +50,7 @@ struct TextMatch {
   std::string line_text;
 };
 
-class Snapshot {
+class Snapshot : public std::enable_shared_from_this<Snapshot> {
  public:
   virtual ~Snapshot() = default;
 
@@ -58,8 +58,22 @@ class Snapshot {
   [[nodiscard]] virtual std::shared_ptr<const Snapshot> with_buffers(
       const Buffers& buffers) const = 0;
 
-  [[nodiscard]] virtual std::string tree_name()
-      const = 0;  // the exact tree that answers are valid for
+  // The same for a text that is being typed in: within a few milliseconds, whatever was typed.
+  // Where it takes longer to say what the text holds, answers near the change are those of the text
+  // before; unsettled() names such files.
+  [[nodiscard]] virtual std::shared_ptr<const Snapshot> with_typing(const Buffers& buffers) const {
+    return with_buffers(buffers);
+  }
+  [[nodiscard]] virtual std::vector<std::string> unsettled() const { return {}; }
+  // The same texts with exact answers, which later calls of with_typing() build on. Takes as long
+  // as it takes (a second for the worst files), so not on a thread that somebody waits for.
+  [[nodiscard]] virtual std::shared_ptr<const Snapshot> settled() const {
+    return shared_from_this();
+  }
+
+  // The exact tree that answers are valid for: the commit and branch, how many unsaved texts lie
+  // over it, and how many of these are unsettled.
+  [[nodiscard]] virtual std::string tree_name() const = 0;
   // Of the contents: equal only when every path has the same bytes, unsaved text included. "" when
   // the snapshot has no files. Reads no file; some milliseconds for 100,000.
   [[nodiscard]] virtual std::string content_id() const { return {}; }

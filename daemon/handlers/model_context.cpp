@@ -48,6 +48,7 @@ Result<AssistContext> context_of(FeatureRun& run, const std::string& path) {
                       "there is no repository around this document; open a folder first");
   }
   auto out = *context;
+  out.snapshot = out.snapshot->settled();
   out.progress = [&run](int percentage, std::string message) {
     run.progress.report(percentage, std::move(message));
   };

@@ -142,7 +142,7 @@ void ask_index(
   run_feature(session, id, params,
               [context, inside, answer = std::move(answer),
                encoding = session.client.encoding](FeatureRun&) -> Result<lsp::Json> {
-                Places places(context->snapshot, context->root, encoding);
+                Places places(context->snapshot->settled(), context->root, encoding);
                 const auto* text = places.text(inside);
                 return lsp::Json(text == nullptr ? json(nullptr) : answer(places, inside, *text));
               });
@@ -235,7 +235,7 @@ void on_workspace_symbol(Session& session, const lsp::RequestId& id, const json&
                 for (const auto& context : contexts) {
                   if (run.stop.stop_requested()) break;
                   if (context->root.empty()) continue;
-                  Places places(context->snapshot, context->root, encoding);
+                  Places places(context->snapshot->settled(), context->root, encoding);
                   for (const auto& s : places.snapshot().find_symbols(query, kMaxSymbols))
                     append(out, places.information(s, s.name_span));
                 }

@@ -47,6 +47,11 @@ Result<lsp::Json> resolve(FeatureRun& run, const json& data) {
   const auto uri = data.at("uri").get<std::string>();
   const auto what = data.at("what").get<std::string>();
   AMBIT_TRY(seen, run.session->on_strand<Seen>([&](Session& s) { return look(s, uri); }));
+  if (seen.context && seen.context->snapshot) {
+    auto exact = std::make_shared<AssistContext>(*seen.context);
+    exact->snapshot = exact->snapshot->settled();
+    seen.context = std::move(exact);
+  }
   const auto found = edits_of(seen);
   const auto edit = std::find_if(found.begin(), found.end(),
                                  [&](const HandEdit& one) { return describe(one) == what; });

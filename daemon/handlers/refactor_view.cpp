@@ -44,6 +44,8 @@ Result<View> view_of(FeatureRun& run, const json& argument) {
     return make_error(Code::kNotFound,
                       "there is no repository around this document; open a folder first");
   }
+  if (view.context && view.context->snapshot)
+    view.context->snapshot = view.context->snapshot->settled();
   return view;
 }
 

@@ -370,9 +370,19 @@ std::shared_ptr<AssistContext> Session::assist_context(const std::string& path,
   std::sort(recent.rbegin(), recent.rend());
   for (auto& [when, relative] : recent) context->open_files.push_back(std::move(relative));
   context->saved = workspace->snapshot();
-  context->snapshot = context->saved->with_buffers(buffers);
+  context->snapshot = context->saved->with_typing(buffers);
+  settle(context->snapshot);
   context->warm = server.warm_prefix(workspace, context->config, context->open_files);
   return context;
+}
+
+void Session::settle(const std::shared_ptr<const indexer::Snapshot>& snapshot) {
+  constexpr std::chrono::milliseconds kPause{100};
+  if (snapshot->unsettled().empty()) return;
+  if (!settling_) settling_ = std::make_unique<Timer>(strand);
+  settling_->start(kPause, [&runtime = server.runtime(), snapshot] {
+    runtime.work([snapshot] { (void)snapshot->settled(); });
+  });
 }
 
 void Session::read_ahead(const std::string& uri) {

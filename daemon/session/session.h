@@ -133,7 +133,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // The workspace of a path; null in single-file mode.
   [[nodiscard]] std::shared_ptr<Workspace> workspace_of(const std::string& path);
   [[nodiscard]] Config config_for(const std::shared_ptr<Workspace>& workspace) const;
-  // Everything an assist needs for a document of this window.
+  // Everything an assist needs for a document of this window. Its snapshot may be unsettled; a
+  // command that has to be exact takes snapshot->settled() on its own thread.
   [[nodiscard]] std::shared_ptr<AssistContext> assist_context(const std::string& path,
                                                               std::stop_token stop);
   // Starts reading the repository of this open document into the model, and shows that once a
@@ -166,6 +167,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void dispatch(lsp::Message message);
   void finish();
   void trace_reply(const lsp::RequestId& request, const std::string& how);
+  // In the next pause of the typing: what a keystroke had no time for.
+  void settle(const std::shared_ptr<const indexer::Snapshot>& snapshot);
 
   std::shared_ptr<Connection> connection_;
   std::function<void(const Session&)> on_end_;
@@ -184,6 +187,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t next_token_ = 1;
   std::map<std::string, std::shared_ptr<Workspace>> workspaces_;  // by root: kept alive
   std::set<std::string> shown_reading_;                           // roots
+  std::unique_ptr<Timer> settling_;
   mutable std::mutex client_mutex_;
   ClientInfo shared_client_;  // guarded by client_mutex_
 };

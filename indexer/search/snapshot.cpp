@@ -80,32 +80,49 @@ Result<std::string> TextSource::part(const FileEntry& f, ByteSpan span) const {
   return repository_.read_part(f.path, f.stamp, span);
 }
 
-std::shared_ptr<const ParsedText> TextSource::outline(
-    const std::string& path, Language language, std::shared_ptr<const std::string> text) const {
-  const auto& cache = has_outline(language) ? outlines_ : whole_;
-  return cache.parse(path, language, std::move(text), max_bytes_);
-}
-
-std::shared_ptr<const ParsedText> ParseCache::parse(const std::string& path, Language language,
-                                                    std::shared_ptr<const std::string> text,
-                                                    std::uint64_t max_bytes) const {
+Parsed ParseCache::last(const std::string& path, Language language) const {
   std::lock_guard lock(mutex_);
   const auto it = recent_.find(path);
-  const auto* last =
-      it != recent_.end() && it->second->language == language ? it->second.get() : nullptr;
-  if (last != nullptr && (last->text == text || *last->text == *text)) return it->second;
-  auto out = std::make_shared<ParsedText>();
-  out->text = std::move(text);
-  out->language = language;
+  return it != recent_.end() && it->second->language == language ? it->second : nullptr;
+}
+
+void ParseCache::keep(const std::string& path, const Parsed& before, const Parsed& now) const {
+  if (before == now) return;
+  std::lock_guard lock(mutex_);
+  const auto it = recent_.find(path);
+  // A newer text came meanwhile: that is the one which the next will be like.
+  if (it != recent_.end() && before != nullptr && it->second != before &&
+      *it->second->text != *now->text) {
+    return;
+  }
+  if (it == recent_.end() && recent_.size() >= kRecentTexts) recent_.erase(recent_.begin());
+  recent_[path] = now;
+}
+
+Parsed ParseCache::exact(const std::string& path, Language language,
+                         std::shared_ptr<const std::string> text, std::uint64_t max_bytes) const {
+  const auto is_it = [&](const Parsed& p) {
+    return p != nullptr && !p->provisional && (p->text == text || *p->text == *text);
+  };
+  if (auto known = last(path, language); is_it(known)) return known;
+  std::lock_guard lock(exact_mutex_);
+  const auto before = last(path, language);
+  if (is_it(before)) return before;
   ExtractLimits limits;
   limits.time = std::chrono::milliseconds(2000);
   limits.max_bytes = max_bytes;
-  auto live = last == nullptr ? parse_live(extractor_, language, detail_, *out->text, limits)
-                              : follow_live(extractor_, language, detail_, last->live, *last->text,
-                                            *out->text, limits);
-  if (live) out->live = std::move(*live);
-  if (recent_.size() >= kRecentTexts) recent_.erase(recent_.begin());
-  recent_[path] = out;
+  auto out = follow(exact_, language, detail_, before, std::move(text), limits);
+  keep(path, before, out);
+  return out;
+}
+
+Parsed ParseCache::typing(const std::string& path, Language language,
+                          std::shared_ptr<const std::string> text, std::uint64_t max_bytes) const {
+  const auto before = last(path, language);
+  if (before == nullptr) return exact(path, language, std::move(text), max_bytes);
+  std::lock_guard lock(typing_mutex_);
+  auto out = follow_typing(typing_, detail_, before, std::move(text));
+  keep(path, before, out);
   return out;
 }
 
@@ -130,18 +147,47 @@ void BaseView::link() {
 }
 
 std::shared_ptr<const Snapshot> SnapshotImpl::with_buffers(const Buffers& buffers) const {
+  return laid_over(buffers, &TextSource::outline);
+}
+
+std::shared_ptr<const Snapshot> SnapshotImpl::with_typing(const Buffers& buffers) const {
+  return laid_over(buffers, &TextSource::typing);
+}
+
+std::shared_ptr<const Snapshot> SnapshotImpl::laid_over(const Buffers& buffers, Parse parse) const {
   auto out = std::make_shared<SnapshotImpl>(base_, history_);
   for (const auto& [path, text] : buffers) {
     if (text == nullptr) continue;
     const auto language = language_of(path, std::string_view(*text).substr(0, 4096));
-    out->buffers_[path] = base_->source->outline(path, language, text);
+    out->buffers_[path] = (*base_->source.*parse)(path, language, text);
+  }
+  return out;
+}
+
+std::vector<std::string> SnapshotImpl::unsettled() const {
+  std::vector<std::string> out;
+  for (const auto& [path, b] : buffers_) {
+    if (b->provisional) out.push_back(path);
+  }
+  return out;
+}
+
+std::shared_ptr<const Snapshot> SnapshotImpl::settled() const {
+  if (unsettled().empty()) return shared_from_this();
+  auto out = std::make_shared<SnapshotImpl>(base_, history_);
+  out->buffers_ = buffers_;
+  for (auto& [path, b] : out->buffers_) {
+    if (b->provisional) b = base_->source->outline(path, b->language, b->text);
   }
   return out;
 }
 
 std::string SnapshotImpl::tree_name() const {
-  return buffers_.empty() ? base_->tree_name
-                          : base_->tree_name + " + " + std::to_string(buffers_.size()) + " unsaved";
+  auto out = base_->tree_name;
+  if (!buffers_.empty()) out += " + " + std::to_string(buffers_.size()) + " unsaved";
+  if (const auto n = unsettled().size(); n != 0)
+    out += ", " + std::to_string(n) + " as before the last keystrokes";
+  return out;
 }
 
 std::string SnapshotImpl::content_id() const {
@@ -221,7 +267,7 @@ Result<std::vector<BlameHunk>> SnapshotImpl::blame(std::string_view path, std::u
   return indexer::blame(repository.root(), std::string(path), content, line, count);
 }
 
-std::shared_ptr<const ParsedText> SnapshotImpl::parsed(std::string_view path) const {
+Parsed SnapshotImpl::parsed(std::string_view path) const {
   if (const auto it = buffers_.find(path); it != buffers_.end())
     return base_->source->parse(it->first, it->second->language, it->second->text);
   const auto* f = base_->find(path);

@@ -10,7 +10,7 @@
 #include "indexer/git/repository.h"
 #include "indexer/index.h"
 #include "indexer/store/segment.h"
-#include "indexer/syntax/incremental.h"
+#include "indexer/syntax/live.h"
 
 namespace ambit::indexer {
 
@@ -30,27 +30,30 @@ struct FileEntry {
   std::uint32_t next_same = kNoRecord;  // next file with the same record
 };
 
-// A text that is parsed in memory: an unsaved buffer, or a file that a query looks into.
-struct ParsedText {
-  std::shared_ptr<const std::string> text;
-  Language language = Language::kNone;
-  LiveFacts live;
-  [[nodiscard]] const Facts& facts() const { return live.facts; }
-};
-
-// Recent parses by path, each made from the one before where that is possible. Thread-safe.
+// Recent parses by path, each made from the one before where that is possible. Thread-safe: a text
+// that is being typed in waits for no other parse.
 class ParseCache {
  public:
   explicit ParseCache(LiveDetail detail) : detail_(detail) {}
-  [[nodiscard]] std::shared_ptr<const ParsedText> parse(const std::string& path, Language language,
-                                                        std::shared_ptr<const std::string> text,
-                                                        std::uint64_t max_bytes) const;
+  [[nodiscard]] Parsed exact(const std::string& path, Language language,
+                             std::shared_ptr<const std::string> text,
+                             std::uint64_t max_bytes) const;
+  // May be provisional (live.h) when another text of the file is known.
+  [[nodiscard]] Parsed typing(const std::string& path, Language language,
+                              std::shared_ptr<const std::string> text,
+                              std::uint64_t max_bytes) const;
 
  private:
+  [[nodiscard]] Parsed last(const std::string& path, Language language) const;
+  void keep(const std::string& path, const Parsed& before, const Parsed& now) const;
+
   const LiveDetail detail_;
-  mutable std::mutex mutex_;  // guards what follows
-  mutable std::unordered_map<std::string, std::shared_ptr<const ParsedText>> recent_;
-  mutable Extractor extractor_;
+  mutable std::mutex mutex_;  // guards what follows; held for moments
+  mutable std::unordered_map<std::string, Parsed> recent_;
+  mutable std::mutex exact_mutex_;  // guards what follows
+  mutable Extractor exact_;
+  mutable std::mutex typing_mutex_;  // guards what follows
+  mutable Extractor typing_;
 };
 
 // Reads file contents and remembers recent parses. Thread-safe.
@@ -62,16 +65,26 @@ class TextSource {
   [[nodiscard]] Result<std::string> text(const FileEntry& f) const;
   // Bytes of it, when they can be had without reading all: from an unchanged file on disk.
   [[nodiscard]] Result<std::string> part(const FileEntry& f, ByteSpan span) const;
-  [[nodiscard]] std::shared_ptr<const ParsedText> parse(
-      const std::string& path, Language language, std::shared_ptr<const std::string> text) const {
-    return whole_.parse(path, language, std::move(text), max_bytes_);
+  [[nodiscard]] Parsed parse(const std::string& path, Language language,
+                             std::shared_ptr<const std::string> text) const {
+    return whole_.exact(path, language, std::move(text), max_bytes_);
   }
-  // Definitions and imports alone, where that is less work: what a keystroke waits for.
-  [[nodiscard]] std::shared_ptr<const ParsedText> outline(
-      const std::string& path, Language language, std::shared_ptr<const std::string> text) const;
+  // Definitions and imports alone, where that is less work.
+  [[nodiscard]] Parsed outline(const std::string& path, Language language,
+                               std::shared_ptr<const std::string> text) const {
+    return outlines_of(language).exact(path, language, std::move(text), max_bytes_);
+  }
+  // The same for what a keystroke waits for; may be provisional.
+  [[nodiscard]] Parsed typing(const std::string& path, Language language,
+                              std::shared_ptr<const std::string> text) const {
+    return outlines_of(language).typing(path, language, std::move(text), max_bytes_);
+  }
   [[nodiscard]] const Repository& repository() const { return repository_; }
 
  private:
+  [[nodiscard]] const ParseCache& outlines_of(Language language) const {
+    return has_outline(language) ? outlines_ : whole_;
+  }
   Repository repository_;
   std::uint64_t max_bytes_;
   mutable std::mutex git_mutex_;
@@ -90,12 +103,15 @@ struct BaseView {
   void link();  // fills first_file and next_same
 };
 
-class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<SnapshotImpl> {
+class SnapshotImpl : public Snapshot {
  public:
   SnapshotImpl(std::shared_ptr<const BaseView> base, std::shared_ptr<const History> history)
       : base_(std::move(base)), history_(std::move(history)) {}
 
   std::shared_ptr<const Snapshot> with_buffers(const Buffers& buffers) const override;
+  std::shared_ptr<const Snapshot> with_typing(const Buffers& buffers) const override;
+  std::vector<std::string> unsettled() const override;
+  std::shared_ptr<const Snapshot> settled() const override;
   std::string tree_name() const override;
   std::string content_id() const override;
   std::vector<ByteSpan> unparsed_ranges(std::string_view path) const override;
@@ -118,16 +134,20 @@ class SnapshotImpl : public Snapshot, public std::enable_shared_from_this<Snapsh
 
   [[nodiscard]] const BaseView& base() const { return *base_; }
   // Facts of a path, from its buffer or parsed now; null when it has none.
-  [[nodiscard]] std::shared_ptr<const ParsedText> parsed(std::string_view path) const;
+  [[nodiscard]] Parsed parsed(std::string_view path) const;
 
  private:
+  using Parse = Parsed (TextSource::*)(const std::string& path, Language language,
+                                       std::shared_ptr<const std::string> text) const;
+  [[nodiscard]] std::shared_ptr<const Snapshot> laid_over(const Buffers& buffers,
+                                                          Parse parse) const;
   [[nodiscard]] bool hidden(std::string_view path) const { return buffers_.contains(path); }
   void stored_symbols(const FileEntry& f, const std::vector<std::uint32_t>* wanted,
                       std::vector<Symbol>& out) const;
 
   std::shared_ptr<const BaseView> base_;
   std::shared_ptr<const History> history_;
-  std::map<std::string, std::shared_ptr<const ParsedText>, std::less<>> buffers_;  // outlines
+  std::map<std::string, Parsed, std::less<>> buffers_;  // outlines
 };
 
 // Occurrences of a name as a whole word outside comments and strings, with a guess of the kind.

@@ -35,4 +35,20 @@ bool opens_or_closes(std::string_view text) {
          count("=begin") != count("=end") || count("<<") != 0 || count("?>") != 0;
 }
 
+std::optional<std::size_t> odd_bracket(std::string_view node, std::size_t end) {
+  for (const auto& [open, close] :
+       {std::pair('(', ')'), std::pair('[', ']'), std::pair('{', '}')}) {
+    const auto n =
+        std::count(node.begin(), node.end(), open) - std::count(node.begin(), node.end(), close);
+    if (n == 0) continue;
+    int depth = 0;
+    for (auto i = std::min(end, node.size()); i-- > 0;) {
+      if (n < 0 && node[i] == close) return i;
+      if (node[i] == close) ++depth;
+      if (node[i] == open && --depth < 0) return i;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace ambit::indexer

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -113,5 +114,8 @@ bool ordered(const std::vector<T>& v) {
 [[nodiscard]] bool touches_directive(std::string_view text, std::size_t begin, std::size_t end);
 // Whether a comment or a string that may run on for lines begins here or ends here, but not both.
 [[nodiscard]] bool opens_or_closes(std::string_view text);
+// The bracket that somebody typed and has not closed yet (or has closed too early), when those of a
+// node are not in balance: the innermost one before `end`.
+[[nodiscard]] std::optional<std::size_t> odd_bracket(std::string_view node, std::size_t end);
 
 }  // namespace ambit::indexer

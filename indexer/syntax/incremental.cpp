@@ -175,9 +175,12 @@ class Update {
       if (!w.single || has_outline(language_) || blanks.size() == kMaxBlanks || left > limit_)
         return std::nullopt;
       limit_ -= left;
-      const auto odd = odd_bracket(gap(level, w, whole), blanks);
+      const auto node = gap(level, w, whole);
+      std::string words(text_.substr(node.begin, node.size()));
+      for (const auto at : blanks) words[at - node.begin] = ' ';
+      const auto odd = odd_bracket(words, change_.moved(change_.end) - node.begin);
       if (!odd) return std::nullopt;
-      blanks.push_back(*odd);
+      blanks.push_back(node.begin + static_cast<std::uint32_t>(*odd));
     }
   }
 
@@ -193,35 +196,13 @@ class Update {
     }
     auto limits = limits_;
     limits.item_depth = static_cast<std::uint8_t>(level + 1);
-    auto part = parse_live(extractor_, language_, detail_, now, limits);
+    limits.time = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline_ - std::chrono::steady_clock::now());
+    if (limits.time.count() <= 0) return std::nullopt;
+    auto part = parse_whole(extractor_, language_, detail_, now, limits, nullptr);
     if (!part) return std::nullopt;
-    restore(*part, cuts, begin);
+    put_in_place(*part, cuts, text_, begin);
     return std::move(*part);
-  }
-
-  // The bracket that somebody typed and has not closed yet (or has closed too early), when those of
-  // a node are not in balance: the innermost one before the end of the change.
-  [[nodiscard]] std::optional<std::uint32_t> odd_bracket(
-      ByteSpan node, const std::vector<std::uint32_t>& blanks) const {
-    std::string text(text_.substr(node.begin, node.size()));
-    for (const auto at : blanks) text[at - node.begin] = ' ';
-    const auto odd = [&](char open, char close) {
-      return std::count(text.begin(), text.end(), open) -
-             std::count(text.begin(), text.end(), close);
-    };
-    const auto end = std::min<std::size_t>(change_.moved(change_.end) - node.begin, text.size());
-    for (const auto& [open, close] :
-         {std::pair('(', ')'), std::pair('[', ']'), std::pair('{', '}')}) {
-      const auto n = odd(open, close);
-      if (n == 0) continue;
-      int depth = 0;
-      for (auto i = end; i-- > 0;) {
-        if (n < 0 && text[i] == close) return node.begin + static_cast<std::uint32_t>(i);
-        if (text[i] == close) ++depth;
-        if (text[i] == open && --depth < 0) return node.begin + static_cast<std::uint32_t>(i);
-      }
-    }
-    return std::nullopt;
   }
 
   // In the new text: the node that is parsed again, or all between the neighbours of the change.
@@ -271,38 +252,6 @@ class Update {
     }
     std::sort(cuts_.begin(), cuts_.end());
     std::sort(kept_.begin(), kept_.end());
-  }
-
-  // From places in what was parsed to places in the text.
-  void restore(LiveFacts& part, const Cuts& cuts, std::uint32_t begin) const {
-    const auto now = text_.substr(begin);
-    if (!cuts.empty()) {
-      cuts.restore(now, part.facts);
-      for (auto& l : part.facts.locals) {
-        l.name = cuts.original(l.name);
-        l.within = cuts.original(l.within);
-      }
-      for (auto& i : part.items) i.span = cuts.original(i.span);
-      std::uint32_t line = 0, start = 0;
-      const auto set = [&](auto& fact) {
-        for (auto n = now.find('\n', start); n < place(fact); n = now.find('\n', start)) {
-          ++line;
-          start = static_cast<std::uint32_t>(n + 1);
-        }
-        fact.line = line;
-        fact.column = place(fact) - start;
-      };
-      for (auto& m : part.facts.mentions) set(m);
-      line = start = 0;
-      for (auto& l : part.facts.locals) set(l);
-    }
-    const Shift in{begin, std::count(text_.begin(), text_.begin() + begin, '\n')};
-    for (auto& x : part.facts.definitions) move(x, in);
-    for (auto& x : part.facts.mentions) move(x, in);
-    for (auto& x : part.facts.imports) move(x, in);
-    for (auto& x : part.facts.locals) move(x, in);
-    for (auto& x : part.facts.errors) move(x, in);
-    for (auto& x : part.items) move(x, in);
   }
 
   // Whether all nodes that were kept beside and around the change are still what they were.
@@ -367,6 +316,8 @@ class Update {
   const std::string_view old_text_, text_;
   const ExtractLimits& limits_;
   const TextChange change_;
+  const std::chrono::steady_clock::time_point deadline_ =  // of all attempts together
+      std::chrono::steady_clock::now() + limits_.time;
   // Bytes to parse before a fresh parse is cheaper; what an outline leaves out costs little.
   std::size_t limit_ = std::max<std::size_t>(
       has_outline(language_) ? old_text_.size() * 2 : old_text_.size() / 2, std::size_t{16} << 10);
@@ -378,9 +329,7 @@ class Update {
 
 }  // namespace
 
-namespace {
-
-Result<LiveFacts> parse_after(Extractor& extractor, Language language, LiveDetail detail,
+Result<LiveFacts> parse_whole(Extractor& extractor, Language language, LiveDetail detail,
                               std::string_view text, const ExtractLimits& limits, KeptTree tree) {
   LiveFacts out;
   // Softened texts change far from an edit, so their trees are not kept.
@@ -394,30 +343,13 @@ Result<LiveFacts> parse_after(Extractor& extractor, Language language, LiveDetai
   return out;
 }
 
-}  // namespace
-
-Result<LiveFacts> parse_live(Extractor& extractor, Language language, LiveDetail detail,
-                             std::string_view text, const ExtractLimits& limits) {
-  return parse_after(extractor, language, detail, text, limits, nullptr);
-}
-
-Result<LiveFacts> follow_live(Extractor& extractor, Language language, LiveDetail detail,
-                              const LiveFacts& before, std::string_view old_text,
-                              std::string_view text, const ExtractLimits& limits) {
-  const auto change = change_between(old_text, text);
-  auto tree =
-      edited(before.tree, old_text, text, change.begin, change.end, change.moved(change.end));
+std::optional<LiveFacts> follow_change(Extractor& extractor, Language language, LiveDetail detail,
+                                       const LiveFacts& before, std::string_view old_text,
+                                       std::string_view text, const ExtractLimits& limits) {
   // Headings depend on what follows.
-  if (!before.disturbed && language != Language::kYaml && language != Language::kMarkdown) {
-    if (auto out = Update(extractor, language, detail, before, old_text, text, limits).run()) {
-      out->tree = std::move(tree);
-      return std::move(*out);
-    }
-  }
-  AMBIT_TRY(out, parse_after(extractor, language, detail, text, limits, std::move(tree)));
-  out.known_errors = std::min(out.known_errors, before.known_errors);
-  out.disturbed = out.facts.errors.size() > out.known_errors;
-  return out;
+  if (before.disturbed || language == Language::kYaml || language == Language::kMarkdown)
+    return std::nullopt;
+  return Update(extractor, language, detail, before, old_text, text, limits).run();
 }
 
 }  // namespace ambit::indexer

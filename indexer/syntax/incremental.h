@@ -8,6 +8,7 @@
 // opens, a macro changes) is parsed as a whole.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,14 +26,17 @@ struct LiveFacts {
   KeptTree tree;                 // of the text, or of an older one with its edits; may be null
 };
 
-[[nodiscard]] Result<LiveFacts> parse_live(Extractor& extractor, Language language,
-                                           LiveDetail detail, std::string_view text,
-                                           const ExtractLimits& limits = {});
+// `tree`: that of an older text with its edits, or null.
+[[nodiscard]] Result<LiveFacts> parse_whole(Extractor& extractor, Language language,
+                                            LiveDetail detail, std::string_view text,
+                                            const ExtractLimits& limits, KeptTree tree);
 
-// `before` are the facts of old_text in the same detail.
-[[nodiscard]] Result<LiveFacts> follow_live(Extractor& extractor, Language language,
-                                            LiveDetail detail, const LiveFacts& before,
-                                            std::string_view old_text, std::string_view text,
-                                            const ExtractLimits& limits = {});
+// `before` are the facts of old_text in the same detail. Nothing when only a whole parse can tell,
+// or when limits.time is over; the result has no tree.
+[[nodiscard]] std::optional<LiveFacts> follow_change(Extractor& extractor, Language language,
+                                                     LiveDetail detail, const LiveFacts& before,
+                                                     std::string_view old_text,
+                                                     std::string_view text,
+                                                     const ExtractLimits& limits = {});
 
 }  // namespace ambit::indexer

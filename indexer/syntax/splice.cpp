@@ -124,4 +124,35 @@ std::optional<LiveFacts> splice(const LiveFacts& before, LiveFacts part, const T
   return Splice(before, change, again).merge(std::move(part));
 }
 
+void put_in_place(LiveFacts& part, const Cuts& cuts, std::string_view text, std::uint32_t begin) {
+  const auto now = text.substr(begin);
+  if (!cuts.empty()) {
+    cuts.restore(now, part.facts);
+    for (auto& l : part.facts.locals) {
+      l.name = cuts.original(l.name);
+      l.within = cuts.original(l.within);
+    }
+    for (auto& i : part.items) i.span = cuts.original(i.span);
+    std::uint32_t line = 0, start = 0;
+    const auto set = [&](auto& fact) {
+      for (auto n = now.find('\n', start); n < place(fact); n = now.find('\n', start)) {
+        ++line;
+        start = static_cast<std::uint32_t>(n + 1);
+      }
+      fact.line = line;
+      fact.column = place(fact) - start;
+    };
+    for (auto& m : part.facts.mentions) set(m);
+    line = start = 0;
+    for (auto& l : part.facts.locals) set(l);
+  }
+  const Shift in{begin, std::count(text.begin(), text.begin() + begin, '\n')};
+  for (auto& x : part.facts.definitions) move(x, in);
+  for (auto& x : part.facts.mentions) move(x, in);
+  for (auto& x : part.facts.imports) move(x, in);
+  for (auto& x : part.facts.locals) move(x, in);
+  for (auto& x : part.facts.errors) move(x, in);
+  for (auto& x : part.items) move(x, in);
+}
+
 }  // namespace ambit::indexer

@@ -105,6 +105,43 @@ TEST(RepoIndex, LaysUnsavedTextOverTheSnapshot) {
   EXPECT_TRUE(base->definitions("f1").empty());
 }
 
+TEST(RepoIndex, AKeystrokeIsAnsweredAtOnceAndSettledLater) {
+  TempRepo repo;
+  std::string code;
+  for (int i = 0; i < 400; ++i) code += "int f" + std::to_string(i) + "(int a) {\n  return a;\n}\n";
+  repo.write("a.c", code);
+  repo.commit("one");
+  auto index = index_of(repo.path());
+  ASSERT_TRUE(index->update());
+  const auto saved = index->snapshot();
+  const auto overlay = [&](const std::string& text) {
+    return saved->with_typing({{"a.c", std::make_shared<const std::string>(text)}});
+  };
+  EXPECT_TRUE(overlay(code)->unsettled().empty());
+  // No end of this comment: what is behind it is known to the next parse of the whole file alone.
+  const auto at = code.find("int f200");
+  auto typed = code;
+  typed.insert(at, "/*\n");
+  const auto now = overlay(typed);
+  EXPECT_EQ(now->unsettled(), std::vector<std::string>{"a.c"});
+  EXPECT_EQ(now->tree_name(), saved->tree_name() + " + 1 unsaved, 1 as before the last keystrokes");
+  const auto f300 = now->definitions("f300");
+  ASSERT_EQ(f300.size(), 1U);
+  EXPECT_EQ(f300[0].line, 901U);
+  EXPECT_EQ(typed.substr(f300[0].name_span.begin, 4), "f300");
+  const auto settled = now->settled();
+  EXPECT_TRUE(settled->unsettled().empty());
+  auto other = index_of(repo.path());
+  ASSERT_TRUE(other->update());
+  const auto buffer = std::make_shared<const std::string>(typed);
+  EXPECT_EQ(dump(*settled), dump(*other->snapshot()->with_buffers({{"a.c", buffer}})));
+  // What was settled is what the next keystroke builds on, and a closed comment is exact at once.
+  EXPECT_TRUE(overlay(typed)->unsettled().empty());
+  typed.insert(at + 2, " */");
+  EXPECT_TRUE(overlay(typed)->settled()->unsettled().empty());
+  EXPECT_EQ(overlay(typed)->definitions("f300").size(), 1U);
+}
+
 TEST(RepoIndex, RefusesTheRootAndLinksOut) {
   EXPECT_FALSE(RepoIndex::open("/", {}));
   TempRepo repo;

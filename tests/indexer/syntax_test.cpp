@@ -6,7 +6,7 @@
 
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/grammars.h"
-#include "indexer/syntax/incremental.h"
+#include "indexer/syntax/live.h"
 
 namespace ambit::indexer {
 namespace {
@@ -283,6 +283,27 @@ std::string said(const Definition& d) {
   return out;
 }
 
+void expect_in_place(const Facts& facts, std::string_view text) {
+  const auto at = [&](ByteSpan span, std::uint32_t line, std::uint32_t column) {
+    ASSERT_LE(span.begin, span.end);
+    ASSERT_LE(span.end, text.size());
+    const auto before = text.substr(0, span.begin);
+    EXPECT_EQ(line, std::count(before.begin(), before.end(), '\n'));
+    EXPECT_EQ(column, before.size() - (before.rfind('\n') + 1));
+  };
+  for (std::size_t i = 0; i < facts.definitions.size(); ++i) {
+    const auto& d = facts.definitions[i];
+    at(d.name, d.line, d.column);
+    EXPECT_LT(d.parent, static_cast<std::int32_t>(i));
+    EXPECT_LE(d.span.begin, d.declaration);
+    EXPECT_LE(d.declaration, d.name.begin);
+    EXPECT_LE(d.name.end, d.span.end);
+    EXPECT_LE(d.span.end, text.size());
+    EXPECT_LE(facts.definitions[i == 0 ? 0 : i - 1].name.begin, d.name.begin);
+  }
+  for (const auto& l : facts.locals) at(l.name, l.line, l.column);
+}
+
 // Keystrokes in the middle of a file: what is kept and moved must be what a fresh parse says, in
 // every text without errors, on whatever way it came about.
 void type_into(Language language, LiveDetail detail, std::string text) {
@@ -291,9 +312,10 @@ void type_into(Language language, LiveDetail detail, std::string text) {
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
   };
   Extractor e;
-  auto live = parse_live(e, language, detail, text);
-  ASSERT_TRUE(live);
-  ASSERT_TRUE(live->facts.errors.empty());
+  const auto shared = [](const std::string& t) { return std::make_shared<const std::string>(t); };
+  auto live = follow(e, language, detail, nullptr, shared(text));
+  ASSERT_TRUE(live->facts().errors.empty());
+  ASSERT_FALSE(live->facts().definitions.empty());
   const auto check = [&](const LiveFacts& now, const LiveFacts& fresh, const std::string& what) {
     const auto& a = now.facts.definitions;
     const auto& b = fresh.facts.definitions;
@@ -307,12 +329,22 @@ void type_into(Language language, LiveDetail detail, std::string text) {
   };
   const std::string typed = "abcx(); {}\n+*/\"#,";
   const auto step = [&](const std::string& next, const std::string& what) {
-    auto now = follow_live(e, language, detail, *live, text, next);
-    const auto fresh = parse_live(e, language, detail, next);
-    ASSERT_TRUE(now && fresh);
+    const auto fresh = follow(e, language, detail, nullptr, shared(next));
     text = next;
-    live = std::move(*now);
-    if (fresh->facts.errors.empty()) check(*live, *fresh, what);
+    const bool right = fresh->facts().errors.empty();
+    // A keystroke's answer is exact, or has every fact in its place and says that it is old.
+    const auto quick = follow_typing(e, detail, live, shared(next));
+    const auto old = follow_typing(e, detail, live, shared(next), std::chrono::milliseconds(0));
+    EXPECT_TRUE(old->provisional || *live->text == next) << what;
+    for (const auto& now : {quick, old}) {
+      expect_in_place(now->facts(), text);
+      if (right && !now->provisional) check(now->live, fresh->live, what);
+    }
+    // Whatever lies behind it, the exact answer is that of a fresh parse.
+    const auto settled = follow(e, language, detail, pick(2) == 0 ? live : quick, shared(next));
+    EXPECT_FALSE(settled->provisional);
+    if (right) check(settled->live, fresh->live, what);
+    live = pick(2) == 0 ? settled : quick;
   };
   for (int episode = 0; episode < 40 && !testing::Test::HasFatalFailure(); ++episode) {
     std::vector<std::string> way;  // there and back, each step a few bytes at one place

@@ -27,6 +27,12 @@ using namespace ambit;           // NOLINT: a program of one file
 using namespace ambit::indexer;  // NOLINT
 using Clock = std::chrono::steady_clock;
 
+double cpu_ms() {  // of this thread
+  timespec t{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
+}
+
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
@@ -106,17 +112,36 @@ void questions(const Snapshot& s, std::mt19937& random) {
   print("regex (the first 100)", regex);
 }
 
-// `words` typed at `at`, a letter at a time.
+// What keystrokes cost.
+struct Typed {
+  std::vector<double> overlay;  // until the snapshot has it, milliseconds
+  std::vector<double> cpu;      // the same without the time that other processes took
+  std::vector<double> settled;  // behind it, of those that were not exact at once: until they are
+  void print(const std::string& what) const {
+    ::print(what, overlay);
+    ::print("  CPU time of these", cpu);
+    if (overlay.empty() || settled.empty()) return;
+    const auto exact = overlay.size() - settled.size();
+    ::print("  exact at once " + std::to_string(100 * exact / overlay.size()) + " %; the others",
+            settled);
+  }
+};
+
+// `words` typed at `at`, a letter at a time; between them is time to settle.
 void type(const Snapshot& s, const std::string& path, std::string text, std::size_t at,
-          std::string_view words, std::vector<double>& ms) {
+          std::string_view words, Typed& out) {
   (void)s.with_buffers({{path, std::make_shared<const std::string>(text)}});
   for (const char c : words) {
     text.insert(at++, 1, c);
     auto buffer = std::make_shared<const std::string>(text);
-    ms.push_back(timed([&] {
-      const auto with = s.with_buffers({{path, buffer}});
+    std::shared_ptr<const Snapshot> with;
+    const auto cpu = cpu_ms();
+    out.overlay.push_back(timed([&] {
+      with = s.with_typing({{path, buffer}});
       (void)with->file(path);
     }));
+    out.cpu.push_back(cpu_ms() - cpu);
+    if (!with->unsettled().empty()) out.settled.push_back(timed([&] { (void)with->settled(); }));
   }
 }
 
@@ -150,7 +175,7 @@ void typing(const Snapshot& s, std::mt19937& random) {
   });
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
-  std::vector<double> largest, others, between;
+  Typed largest, others, between;
   for (std::size_t k = 0; k < 40 && k < files.size(); ++k) {
     const auto& f = k < 20 ? files[k] : files[random() % files.size()];
     const auto text = s.text(f.path);
@@ -178,9 +203,9 @@ void typing(const Snapshot& s, std::mt19937& random) {
     type(s, f.path, *text, at, "\n" + margin + fresh_function(f.language, margin) + "\n", between);
   }
   const auto up_to = std::to_string(files.empty() ? 0 : files.front().bytes / 1000) + " KB";
-  print("keystroke, the 20 largest up to " + up_to, largest);
-  print("keystroke, between functions of these", between);
-  print("keystroke, other files", others);
+  largest.print("keystroke, the 20 largest up to " + up_to);
+  between.print("keystroke, between functions of these");
+  others.print("keystroke, other files");
 }
 
 void saves(RepoIndex& index, std::mt19937& random) {
