@@ -41,21 +41,6 @@ json verdict_json(const Verdict& v) {
           {"baseline_cached", v.baseline_cached}};
 }
 
-Result<Verdict> verified(RefactorHome& home, Plan& plan, const std::vector<std::string>& command,
-                         std::int64_t timeout) {
-  AMBIT_TRY(scratch, Scratch::prepare(home.root, cache_directory()));
-  AMBIT_TRY(verdict, verify_plan(plan, disk_reader(home.journal), scratch, command, timeout, {},
-                                 [](std::string_view line) {
-                                   std::fprintf(stderr, "ambit: %.*s\n",
-                                                static_cast<int>(line.size()), line.data());
-                                 }));
-  if (std::any_of(plan.steps.begin(), plan.steps.end(),
-                  [](const PlanStep& s) { return s.dropped; })) {
-    AMBIT_TRY(file, home.store.save(plan));
-  }
-  return verdict;
-}
-
 void print_verdict(const Verdict& v, const Plan& plan) {
   std::printf("%s: %s\n", v.passed ? "passed" : "failed", v.summary.c_str());
   for (const auto& f : v.failures) std::printf("  %s\n", f.c_str());
@@ -64,75 +49,105 @@ void print_verdict(const Verdict& v, const Plan& plan) {
   }
 }
 
-constexpr std::string_view kVerifyHelp =
-    "build or test command, run without a shell; remembered, \"\" for none";
+constexpr std::string_view kTrialUsage = "[PLAN] [--verify CMD] [--timeout S] [--json]";
+
+// A plan, and the command that tries it in a copy: what `verify` and `apply` begin with.
+struct Trial {
+  std::optional<RefactorHome> home;
+  Plan plan;
+  std::vector<std::string> command;
+  std::int64_t timeout = 0;  // seconds
+  bool as_json = false;
+
+  // nullopt: go on; otherwise the exit code.
+  std::optional<int> open(Options& options, const Arguments& arguments) {
+    const auto& name = options.positional("PLAN", Options::kOptional);
+    const auto& given =
+        options.text("--verify", "", "CMD",
+                     "build or test command, run without a shell; remembered, \"\" for none");
+    const auto& seconds = options.integer("--timeout", 3600, 1, 86'400, "seconds for one run");
+    const auto& json_flag = options.flag("--json", "print one JSON document");
+    if (auto done = options.parse(arguments)) return *done;
+    timeout = seconds;
+    as_json = json_flag;
+    auto opened = open_refactor_home();
+    if (!opened) return report(opened.error());
+    home.emplace(std::move(*opened));
+    auto loaded = home->store.load(name);
+    if (!loaded) return report(loaded.error());
+    plan = std::move(*loaded);
+    auto words = verify_words(*home, options, given);
+    if (!words) return report(words.error());
+    command = std::move(*words);
+    return std::nullopt;
+  }
+
+  // Steps that fail are dropped from the plan, which is saved then.
+  Result<Verdict> run() {
+    AMBIT_TRY(scratch, Scratch::prepare(home->root, cache_directory()));
+    AMBIT_TRY(verdict, verify_plan(plan, disk_reader(home->journal), scratch, command, timeout, {},
+                                   [](std::string_view line) {
+                                     std::fprintf(stderr, "ambit: %.*s\n",
+                                                  static_cast<int>(line.size()), line.data());
+                                   }));
+    if (std::any_of(plan.steps.begin(), plan.steps.end(),
+                    [](const PlanStep& s) { return s.dropped; })) {
+      AMBIT_TRY(file, home->store.save(plan));
+    }
+    return verdict;
+  }
+};
 
 }  // namespace
 
 int refactor_verify_verb(const Arguments& arguments) {
-  Options options("refactor verify", "[PLAN] [--verify CMD] [--timeout S] [--json]",
+  Options options("refactor verify", kTrialUsage,
                   "Tries the plan in a copy of the repository: every file must parse as well as "
                   "before, and the\ncommand must fail in nothing in which it did not fail before. "
                   "Steps that fail are dropped.");
-  auto& name = options.positional("PLAN", Options::kOptional);
-  auto& command = options.text("--verify", "", "CMD", kVerifyHelp);
-  auto& timeout = options.integer("--timeout", 3600, 1, 86'400, "seconds for one run");
-  auto& as_json = options.flag("--json", "print one JSON document");
-  if (auto done = options.parse(arguments)) return *done;
-  auto home = open_refactor_home();
-  if (!home) return report(home.error());
-  auto plan = home->store.load(name);
-  if (!plan) return report(plan.error());
-  const auto words = verify_words(*home, options, command);
-  if (!words) return report(words.error());
-  const auto verdict = verified(*home, *plan, *words, timeout);
+  Trial trial;
+  if (auto done = trial.open(options, arguments)) return *done;
+  const auto verdict = trial.run();
   if (!verdict) return report(verdict.error());
-  if (as_json) {
+  if (trial.as_json) {
     auto out = verdict_json(*verdict);
-    out["plan"] = plan_json(*plan, home->store);
+    out["plan"] = plan_json(trial.plan, trial.home->store);
     print_json(out);
   } else {
-    print_verdict(*verdict, *plan);
+    print_verdict(*verdict, trial.plan);
   }
   return verdict->passed ? kExitDone : kExitFindings;
 }
 
 int refactor_apply_verb(const Arguments& arguments) {
-  Options options("refactor apply", "[PLAN] [--verify CMD] [--timeout S] [--json]",
+  Options options("refactor apply", kTrialUsage,
                   "Carries a plan out, whole or not at all; `ambit refactor undo` takes it back at "
                   "any time. With a\ncommand it is tried in a copy first.");
-  auto& name = options.positional("PLAN", Options::kOptional);
-  auto& command = options.text("--verify", "", "CMD", kVerifyHelp);
-  auto& timeout = options.integer("--timeout", 3600, 1, 86'400, "seconds for one run");
-  auto& as_json = options.flag("--json", "print one JSON document");
-  if (auto done = options.parse(arguments)) return *done;
-  auto home = open_refactor_home();
-  if (!home) return report(home.error());
-  auto plan = home->store.load(name);
-  if (!plan) return report(plan.error());
-  const auto words = verify_words(*home, options, command);
-  if (!words) return report(words.error());
+  Trial trial;
+  if (auto done = trial.open(options, arguments)) return *done;
   json out;
-  if (!words->empty()) {
-    const auto verdict = verified(*home, *plan, *words, timeout);
+  if (!trial.command.empty()) {
+    const auto verdict = trial.run();
     if (!verdict) return report(verdict.error());
     out["verify"] = verdict_json(*verdict);
-    if (!as_json) print_verdict(*verdict, *plan);
+    if (!trial.as_json) print_verdict(*verdict, trial.plan);
     if (!verdict->passed) {
-      if (as_json) print_json(out);
+      if (trial.as_json) print_json(out);
       return kExitFindings;
     }
   }
-  const auto changes = plan_changes(*plan, disk_reader(home->journal));
+  const auto& plan = trial.plan;
+  auto& journal = trial.home->journal;
+  const auto changes = plan_changes(plan, disk_reader(journal));
   if (!changes) return report(changes.error());
   ApplyRequest request;
-  request.title = plan->instruction;
-  request.plan = plan->id;
-  const auto id = home->journal.apply(*changes, request);
+  request.title = plan.instruction;
+  request.plan = plan.id;
+  const auto id = journal.apply(*changes, request);
   if (!id) return report(id.error());
-  if (as_json) {
+  if (trial.as_json) {
     out["id"] = *id;
-    out["plan"] = plan->id;
+    out["plan"] = plan.id;
     out["files"] = json::array();
     for (const auto& [path, c] : *changes) out["files"].push_back(path);
     print_json(out);

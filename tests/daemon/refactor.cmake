@@ -6,7 +6,9 @@ ambit_test(refactor_tests SOURCES
   refactor/model_plan_test.cpp
   refactor/verify_test.cpp
   refactor/move_java_test.cpp
+  refactor/move_script_test.cpp
   refactor/move_test.cpp
   refactor/rename_test.cpp
+  refactor/signature_test.cpp
   refactor/undo_test.cpp
   LIBS ambit_daemon)

@@ -6,8 +6,8 @@
 
 #include "daemon/assists/completion/next_edit.h"
 #include "daemon/assists/completion/words.h"
+#include "daemon/assists/refactor/parameters.h"
 #include "daemon/assists/refactor/rename.h"
-#include "daemon/assists/refactor/signature.h"
 #include "indexer/syntax/languages.h"
 
 namespace ambit::daemon {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "daemon/assists/path_words.h"
 #include "daemon/assists/refactor/extract.h"
 #include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/extract.h"
@@ -299,8 +300,7 @@ class Taker : Statements {
 Result<Extraction> extract_function(Language language, std::string_view text, ByteSpan selection) {
   const bool python = language == Language::kPython;
   const bool typed = language == Language::kTypeScript || language == Language::kTsx;
-  const bool c_like =
-      language == Language::kC || language == Language::kCpp || language == Language::kCuda;
+  const bool c_like = c_family(language);
   const bool go = language == Language::kGo;
   if (!python && language != Language::kJavaScript && !typed && !c_like && !go) {
     return make_error(Code::kUnsupported,

@@ -18,10 +18,6 @@ namespace {
 constexpr std::array<std::string_view, 9> kScriptEnds{".ts",  ".tsx", ".d.ts", ".js",  ".jsx",
                                                       ".mjs", ".cjs", ".mts",  ".json"};
 
-bool script(Language l) {
-  return same_family(l, Language::kJavaScript);
-}
-
 std::string_view unquoted(std::string_view words) {
   return words.size() > 1 ? words.substr(1, words.size() - 2) : std::string_view();
 }
@@ -199,7 +195,7 @@ std::optional<std::string> Imports::target(const std::string& importer,
   const auto language = indexer::language_of(importer);
   if (words.empty()) return std::nullopt;
   if (language == Language::kPython) return python_target(importer, words);
-  if (script(language)) return script_target(importer, words);
+  if (script_family(language)) return script_target(importer, words);
   return include_target(importer, words);
 }
 
@@ -233,7 +229,7 @@ Result<std::string> Imports::words_for(const std::string& old_importer,
   }
   const auto quote = std::string(words.substr(0, 1));
   const auto close = std::string(words.substr(words.size() - 1));
-  if (script(language)) {
+  if (script_family(language)) {
     auto name = relative(target, folder_of_path(importer));
     const auto old_name = std::string(unquoted(words));
     if (!old_name.ends_with(base_of(old_target))) {

@@ -1,10 +1,42 @@
 #include "daemon/assists/refactor/module_imports.h"
 
+#include <algorithm>
+
+#include "daemon/assists/refactor/site_text.h"
+
 namespace ambit::daemon {
 
 using indexer::ByteSpan;
 using indexer::Language;
 using indexer::SymbolKind;
+
+namespace {
+
+// X of "import X from 'm'" and "import type X, { y } from 'm'".
+std::string_view default_of(std::string_view words) {
+  const auto word = [&]() {
+    words.remove_prefix(std::min(words.find_first_not_of(" \t\r\n"), words.size()));
+    std::size_t end = 0;
+    while (end < words.size() && word_byte(words[end])) ++end;
+    const auto out = words.substr(0, end);
+    words.remove_prefix(end);
+    return out;
+  };
+  if (word() != "import") return {};
+  auto name = word();
+  if (name == "type") {
+    const auto rest = words;
+    const auto next = word();
+    if (next != "from" || words.find("from") != std::string_view::npos)
+      name = next;
+    else
+      words = rest;
+  }
+  words.remove_prefix(std::min(words.find_first_not_of(" \t\r\n"), words.size()));
+  return words.starts_with(',') || words.starts_with("from") ? name : std::string_view();
+}
+
+}  // namespace
 
 Bound bound_by(const SourceFile& f, const indexer::Import& import) {
   Bound out;
@@ -38,6 +70,10 @@ Bound bound_by(const SourceFile& f, const indexer::Import& import) {
     }
     out.names[local] = local;
   }
+  if (const auto local = default_of(words);
+      !local.empty() && script_family(indexer::language_of(f.path))) {
+    out.names[std::string(local)] = "default";
+  }
   return out;
 }
 
@@ -45,7 +81,9 @@ ImportPlace place_of(const SourceFile& f, const indexer::Import& i) {
   const auto at = i.statement.begin;
   if (at == 0 || f.text[at - 1] == '\n') return ImportPlace::kTop;
   for (const auto& d : f.facts.definitions) {
-    if (d.kind != SymbolKind::kClass && inside(i.statement, d.span) && d.name.end < at) {
+    const bool code = d.kind != SymbolKind::kClass && d.kind != SymbolKind::kVariable &&
+                      d.kind != SymbolKind::kConstant;
+    if (code && inside(i.statement, d.span) && d.name.end < at) {
       return ImportPlace::kFunction;
     }
   }
@@ -59,7 +97,10 @@ const std::set<std::string>& ReadOrder::read_with(const std::string& path) {
   const auto file = load_facts(snapshot_, path);
   if (!file) return it->second;
   for (const auto& i : file->facts.imports) {
-    if (place_of(*file, i) != ImportPlace::kTop) continue;
+    // const x = require('m') stands behind something else on its line.
+    const bool require = file->slice(i.statement).starts_with("require");
+    const auto place = place_of(*file, i);
+    if (place != ImportPlace::kTop && !(require && place == ImportPlace::kCondition)) continue;
     const auto target = imports_.target(path, file->slice(i.module));
     if (!target) continue;
     if (!target->ends_with('/')) {

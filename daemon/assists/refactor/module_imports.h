@@ -18,7 +18,8 @@ struct Bound {
   bool everything = false;                   // import *, import * as
 };
 
-// Names that a statement "from m import a, b as c" or "import { a, b as c } from 'm'" binds.
+// Names that a statement "from m import a, b as c" or "import d, { a, b as c } from 'm'" binds; of
+// d the name in the module is "default".
 [[nodiscard]] Bound bound_by(const SourceFile& file, const indexer::Import& import);
 
 // Where an import stands: Python has them anywhere.

@@ -19,12 +19,20 @@ bool is_python(const SourceFile& f) {
   return indexer::language_of(f.path) == Language::kPython;
 }
 
+// Between "import" and "from" in JavaScript and TypeScript.
+std::string imported(const std::string& name, const std::string& local) {
+  if (name == "default") return local;
+  return "{ " + (name == local ? name : name + " as " + local) + " }";
+}
+
 }  // namespace
 
 std::string ImportWriter::line(const std::string& importer, const std::string& target,
                                const std::string& name, const std::string& local) const {
-  const auto as = name == local ? name : name + " as " + local;
-  if (is_python(like_)) return "from " + imports_.python_module(target) + " import " + as;
+  if (is_python(like_)) {
+    return "from " + imports_.python_module(target) + " import " +
+           (name == local ? name : name + " as " + local);
+  }
   // In the style of an import that is there: with an ending or without, its quotes, its semicolon.
   std::string sample = like_.text.find("from \"") != std::string::npos ? "\"./none\"" : "'./none'";
   std::string sample_target = folder_of_path(like_.path) + "none.ts";
@@ -40,16 +48,18 @@ std::string ImportWriter::line(const std::string& importer, const std::string& t
     break;
   }
   const auto words = imports_.words_for(like_.path, sample_target, sample, importer, target);
-  return "import { " + as + " } from " + (words ? *words : sample) + (semicolon ? ";" : "");
+  return "import " + imported(name, local) + " from " + (words ? *words : sample) +
+         (semicolon ? ";" : "");
 }
 
 std::string ImportWriter::same_module(std::string_view words, const std::string& module,
                                       const std::string& name, const std::string& local) const {
-  const auto as = name == local ? name : name + " as " + local;
-  if (is_python(like_)) return "from " + module + " import " + as;
+  if (is_python(like_)) {
+    return "from " + module + " import " + (name == local ? name : name + " as " + local);
+  }
   const bool types = words.starts_with("import type");
-  return std::string(types ? "import type { " : "import { ") + as + " } from " + module +
-         (words.ends_with(';') ? ";" : "");
+  return std::string(types ? "import type " : "import ") + imported(name, local) + " from " +
+         module + (words.ends_with(';') ? ";" : "");
 }
 
 Result<void> replace_imported_name(const SourceFile& f, const Bound& bound,
@@ -70,7 +80,9 @@ Result<void> replace_imported_name(const SourceFile& f, const Bound& bound,
     return {};
   }
   const auto words = f.slice(i.statement);
-  const auto as = name == local ? name : name + " as " + local;
+  const bool is_default = name == "default" && !is_python(f);
+  if (is_default && has_word(words, "default")) return unusual("is written in an unusual way");
+  const auto as = name == local || is_default ? local : name + " as " + local;
   auto at = words.find(as);
   for (; at != std::string_view::npos; at = words.find(as, at + 1)) {
     const bool begins = !word_byte(words[at - 1]);

@@ -35,8 +35,8 @@ class Users {
         continue;
       }
       const auto text = move_.snapshot.text(info.path);
-      if (!text || (text->find(move_.symbol.name) == std::string::npos &&
-                    text->find('*') == std::string::npos)) {
+      if (!text ||
+          (text->find(sign()) == std::string::npos && text->find('*') == std::string::npos)) {
         continue;
       }
       auto loaded = load_facts(move_.snapshot, info.path);
@@ -46,22 +46,10 @@ class Users {
     return {};
   }
 
-  // Modules that are named outside of imports: import('./a'), mock('./a').
   Result<void> check_other_ways(const SourceFile& f) const {
-    if (python_ || !has_word(f.text, move_.symbol.name)) return {};
-    for (const char quote : {'\'', '"', '`'}) {
-      for (auto at = f.text.find(quote); at != std::string::npos; at = f.text.find(quote, at + 1)) {
-        const auto end = f.text.find_first_of(std::string("\n") + quote, at + 1);
-        if (end == std::string::npos || f.text[at + 1] != '.' || f.text[end] != quote) continue;
-        const ByteSpan span{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end + 1)};
-        const bool import =
-            std::any_of(f.facts.imports.begin(), f.facts.imports.end(),
-                        [&](const indexer::Import& i) { return inside(span, i.statement); });
-        if (!import && move_.imports.target(f.path, f.slice(span)) == move_.symbol.path) {
-          return refusal(f.path, f.line_of(at),
-                         "names its module in a way that this cannot follow");
-        }
-      }
+    if (python_ || (!is_default() && !has_word(f.text, move_.symbol.name))) return {};
+    if (const auto at = names_module_elsewhere(move_.imports, move_.symbol.path, f)) {
+      return refusal(f.path, f.line_of(*at), "names its module in a way that this cannot follow");
     }
     return {};
   }
@@ -107,31 +95,48 @@ class Users {
       }
       if (target != move_.symbol.path) continue;
       const auto words = f.slice(i.statement);
-      const bool named =
-          python_ ? words.starts_with("from") : words.find('{') != std::string_view::npos;
+      const bool named = python_ ? words.starts_with("from") : !bound.names.empty();
+      if (words.starts_with("export") && is_default() && has_word(words, "default")) {
+        return refusal(f.path, line, "exports it again");
+      }
       if (words.starts_with("export") && bound.everything) {
         return refusal(f.path, line, "exports all of its module again");
       }
       if (!named || bound.everything) {
         const bool reached = python_ ? f.text.find("." + move_.symbol.name) != std::string::npos
-                                     : has_word(f.text, move_.symbol.name);
+                                     : is_default() || has_word(f.text, move_.symbol.name);
         if (reached || (bound.everything && python_)) {
           return refusal(f.path, line, "reaches " + move_.symbol.name + " through its module");
         }
         continue;
       }
       for (const auto& [local, name] : bound.names) {
-        if (name != move_.symbol.name) continue;
+        if (name != move_.exported_as) continue;
         if (words.starts_with("export")) return refusal(f.path, line, "exports it again");
         if (place_of(f, i) == ImportPlace::kTop) users_.insert(f.path);
-        const bool types = !python_ && words.starts_with("import type");
-        auto added =
-            f.path == move_.to ? std::string() : move_.writer.line(f.path, move_.to, name, local);
-        if (types && !added.empty()) added.replace(0, 6, "import type");
+        AMBIT_TRY(added, new_import(f, i, name, local));
         AMBIT_CHECK_OK(replace_imported_name(f, bound, local, added, edits_));
       }
     }
     return {};
+  }
+
+  // The statement in the style of the one that is there; none where it moves to.
+  Result<std::string> new_import(const SourceFile& f, const indexer::Import& i,
+                                 const std::string& name, const std::string& local) const {
+    if (f.path == move_.to) return std::string();
+    if (python_) return move_.writer.line(f.path, move_.to, name, local);
+    AMBIT_TRY(module, move_.imports.words_for(f.path, move_.symbol.path, f.slice(i.module), f.path,
+                                              move_.to));
+    return move_.writer.same_module(f.slice(i.statement), module, name, local);
+  }
+
+  [[nodiscard]] bool is_default() const { return move_.exported_as == "default"; }
+  // What stands in every file that uses it. A default has any name: its module's counts.
+  [[nodiscard]] std::string sign() const {
+    if (!is_default()) return move_.symbol.name;
+    const auto stem = stem_of(move_.symbol.path);
+    return std::string(stem == "index" ? base_of(folder_of(move_.symbol.path)) : stem);
   }
 
   const ModuleMove& move_;
@@ -141,6 +146,22 @@ class Users {
 };
 
 }  // namespace
+
+std::optional<std::size_t> names_module_elsewhere(const Imports& imports, const std::string& module,
+                                                  const SourceFile& f) {
+  for (const char quote : {'\'', '"', '`'}) {
+    for (auto at = f.text.find(quote); at != std::string::npos; at = f.text.find(quote, at + 1)) {
+      const auto end = f.text.find_first_of(std::string("\n") + quote, at + 1);
+      if (end == std::string::npos || f.text[at + 1] != '.' || f.text[end] != quote) continue;
+      const ByteSpan span{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end + 1)};
+      const bool import =
+          std::any_of(f.facts.imports.begin(), f.facts.imports.end(),
+                      [&](const indexer::Import& i) { return inside(span, i.statement); });
+      if (!import && imports.target(f.path, f.slice(span)) == module) return at;
+    }
+  }
+  return std::nullopt;
+}
 
 Result<std::set<std::string>> change_module_users(const ModuleMove& move, FileEdits& edits,
                                                   std::stop_token stop) {

@@ -15,6 +15,12 @@ using indexer::SymbolKind;
 
 namespace {
 
+// A definition of a module.
+bool can_move(const Symbol& s) {
+  return s.kind == SymbolKind::kFunction || s.kind == SymbolKind::kClass ||
+         s.kind == SymbolKind::kInterface || s.kind == SymbolKind::kTypeAlias;
+}
+
 // Whether a symbol is what an instruction calls `name`. In C++ a scope may be a namespace: whether
 // it is one, the move looks at. In Go it is the type of a method.
 bool is_meant(const Symbol& s, const std::string& name) {
@@ -71,6 +77,12 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
     return indexer::language_of(s.path) == Language::kJava && !s.scope.empty();
   };
   if (!std::all_of(found.begin(), found.end(), nested)) std::erase_if(found, nested);
+  // What is required by its name is a variable of who requires it.
+  if (std::any_of(found.begin(), found.end(), can_move)) {
+    std::erase_if(found, [](const Symbol& s) {
+      return same_family(indexer::language_of(s.path), Language::kJavaScript) && !can_move(s);
+    });
+  }
   if (found.empty()) {
     return make_error(Code::kNotFound,
                       "the index knows no function or class " + name + " at the top of a file");
@@ -107,12 +119,12 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
     return plan_java_method_move(snapshot, symbol, to, stop);
   }
   if (java) return plan_java_type_move(snapshot, symbol, to, notes, stop);
-  if (symbol.kind != SymbolKind::kFunction && symbol.kind != SymbolKind::kClass &&
-      symbol.kind != SymbolKind::kInterface && symbol.kind != SymbolKind::kTypeAlias) {
+  if (!can_move(symbol)) {
     return make_error(Code::kInvalidArgument, name + " is a " +
                                                   std::string(to_string(symbol.kind)) +
                                                   "; functions and classes can be moved");
   }
+  if (language == Language::kJavaScript) return plan_common_js_move(snapshot, symbol, to, stop);
   return plan_module_move(snapshot, symbol, to, stop);
 }
 

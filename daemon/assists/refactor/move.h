@@ -26,6 +26,10 @@ namespace ambit::daemon {
 [[nodiscard]] Result<PlanStep> plan_module_move(const indexer::Snapshot& snapshot,
                                                 const indexer::Symbol& symbol,
                                                 const std::string& to, std::stop_token stop);
+// The same of a module with module.exports; other modules go to plan_module_move().
+[[nodiscard]] Result<PlanStep> plan_common_js_move(const indexer::Snapshot& snapshot,
+                                                   const indexer::Symbol& symbol,
+                                                   const std::string& to, std::stop_token stop);
 
 // From source to source or from header to header; that a program which links the one links the
 // other too is not looked at. `symbol` has a body, and `to` is another file of the same family.

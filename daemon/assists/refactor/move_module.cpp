@@ -45,8 +45,9 @@ class Mover {
     AMBIT_CHECK_OK(check_target());
     if (python_) AMBIT_CHECK_OK(check_python());
     AMBIT_TRY(head, needed_imports());
-    AMBIT_TRY(users, change_module_users({snapshot_, imports_, symbol_, from_, to_, writer_},
-                                         edits_, stop));
+    AMBIT_TRY(users, change_module_users(
+                         {snapshot_, imports_, symbol_, from_, to_, writer_, exported_as()}, edits_,
+                         stop));
     users_ = std::move(users);
     AMBIT_CHECK_OK(change_source());
     if (python_) AMBIT_CHECK_OK(check_circles());
@@ -63,16 +64,37 @@ class Mover {
   Result<void> find_span() {
     AMBIT_TRY(span, whole_lines(from_, symbol_, symbol_.span));
     span_ = span;
-    if (!python_ && from_.slice(span_).find("export default") != std::string_view::npos) {
-      return refusal(symbol_.path, symbol_.line,
-                     "is the default of its module; move the file instead");
-    }
-    exported_ = python_ || from_.slice(span_).find("export ") != std::string_view::npos;
+    const auto words = from_.slice(span_);
+    default_ = !python_ && words.find("export default") != std::string_view::npos;
+    exported_ = python_ || words.find("export ") != std::string_view::npos;
+    if (!python_ && !default_) AMBIT_CHECK_OK(find_default_line());
     return {};
   }
+  // "export default NAME" on a line of its own.
+  Result<void> find_default_line() {
+    const auto& text = from_.text;
+    const auto words = "export default " + symbol_.name;
+    for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) {
+      const auto end = std::min(text.find('\n', at), text.size());
+      const auto rest = std::string_view(text).substr(at + words.size(), end - at - words.size());
+      if ((at > 0 && text[at - 1] != '\n') ||
+          (rest != "" && rest != ";" && rest != "\r" && rest != ";\r"))
+        continue;
+      if (exported_) return refusal(symbol_.path, symbol_.line, "is exported in two ways");
+      default_line_ = ByteSpan{static_cast<std::uint32_t>(at),
+                               static_cast<std::uint32_t>(std::min(end + 1, text.size()))};
+      default_ = exported_ = true;
+    }
+    return {};
+  }
+  [[nodiscard]] std::string exported_as() const { return default_ ? "default" : symbol_.name; }
 
   Result<void> check_target() const {
     if (!target_) return {};
+    if (default_ && (target_->text.find("export default") != std::string::npos ||
+                     has_word(target_->text, "as default"))) {
+      return make_error(Code::kInvalidArgument, to_ + " has a default already");
+    }
     for (const auto& d : target_->facts.definitions) {
       if (d.parent < 0 && target_->slice(d.name) == symbol_.name) {
         return refusal(to_, d.line, "defines " + symbol_.name + " already");
@@ -182,7 +204,8 @@ class Mover {
       }
       needs_source_ = true;
       needed_files_.insert(symbol_.path);
-      out.push_back(writer_.line(to_, symbol_.path, name, name));
+      const bool its_default = !python_ && from_.slice(d.span).starts_with("export default");
+      out.push_back(writer_.line(to_, symbol_.path, its_default ? "default" : name, name));
     }
     for (const auto& i : from_.facts.imports) {
       if (inside(i.statement, span_)) continue;
@@ -209,8 +232,10 @@ class Mover {
           return make_error(Code::kInvalidArgument, to_ + " has another " + local);
         }
         if (target == to_) continue;
-        const bool plain = python_ ? words.starts_with("import")
-                                   : bound.everything || words.find('{') == std::string_view::npos;
+        const bool plain =
+            python_ ? words.starts_with("import")
+                    : bound.everything ||
+                          (words.find('{') == std::string_view::npos && name != "default");
         if (plain || !target) {
           // The statement as it stands, when it says the same from there.
           const bool relative = python_ ? module.starts_with('.') : module.substr(1, 1) == ".";
@@ -248,7 +273,8 @@ class Mover {
   Result<void> change_source() {
     bool used = false;
     for (const auto& m : from_.facts.mentions) {
-      if (from_.slice(m.span) == symbol_.name && !inside(m.span, span_)) used = true;
+      const bool elsewhere = !inside(m.span, span_) && !inside(m.span, default_line_);
+      if (from_.slice(m.span) == symbol_.name && elsewhere) used = true;
     }
     const auto& text = from_.text;
     if (python_ && text.find("__all__") != std::string::npos) {
@@ -266,9 +292,10 @@ class Mover {
                                                     " uses names of its file, and is used there");
     }
     edit(from_, with_gap(from_, span_), "");
+    if (default_line_.size() > 0) edit(from_, default_line_, "");
     if (!python_) drop_unused_imports(from_, span_, edits_);
     if (used) {
-      const auto line = writer_.line(symbol_.path, to_, symbol_.name, symbol_.name);
+      const auto line = writer_.line(symbol_.path, to_, exported_as(), symbol_.name);
       const auto end = std::string(line_end_of(text));
       users_.insert(symbol_.path);
       if (const auto* last = last_top_import(from_)) {
@@ -284,7 +311,8 @@ class Mover {
   }
 
   void change_target(const std::vector<std::string>& head) {
-    const auto words = std::string(from_.slice(span_));
+    auto words = std::string(from_.slice(span_));
+    if (default_line_.size() > 0) words += "\n" + std::string(from_.slice(default_line_));
     const std::string gap = python_ ? "\n\n" : "\n";
     if (!target_) {
       std::string text;
@@ -323,6 +351,8 @@ class Mover {
   Symbol symbol_;
   std::string to_;
   bool python_ = false, exported_ = false, needs_source_ = false;
+  bool default_ = false;   // is the default of its module
+  ByteSpan default_line_;  // that says so, when it is another statement
   SourceFile from_;
   std::optional<SourceFile> target_;
   ByteSpan span_;

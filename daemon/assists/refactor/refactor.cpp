@@ -43,7 +43,7 @@ std::string lower(std::string text) {
 std::optional<Instruction> parse_instruction(std::string_view text) {
   auto w = words_of(text);
   if (w.size() == 3 && lower(w[0]) == "rename" && lower(w[1]) == "to") {
-    return Instruction{Instruction::kRename, "", w[2], ""};
+    return Instruction{Instruction::kRename, "", w[2], "", ""};
   }
   if (w.size() < 4) return std::nullopt;
   const auto verb = lower(w[0]);
@@ -60,12 +60,12 @@ std::optional<Instruction> parse_instruction(std::string_view text) {
     drop(1, {"the", "function", "method", "class", "struct", "type", "field", "variable", "symbol",
              "constant", "macro", "interface", "enum", "namespace", "file", "definition", "of"});
     if (w.size() != 4 || !is(2, {"to", "as", "into", "->", "=>"})) return std::nullopt;
-    return Instruction{Instruction::kRename, w[1], w[3], ""};
+    return Instruction{Instruction::kRename, w[1], w[3], "", ""};
   }
   if (verb == "move") {
     drop(1, {"the", "function", "class", "definition", "file", "folder", "of"});
     if (w.size() != 4 || !is(2, {"to", "into", "->"})) return std::nullopt;
-    return Instruction{Instruction::kMove, w[1], w[3], ""};
+    return Instruction{Instruction::kMove, w[1], w[3], "", ""};
   }
   // add parameter "int depth" to f with 0
   if ((verb == "add" || verb == "remove" || verb == "drop") && w.size() >= 5) {
@@ -82,10 +82,21 @@ std::optional<Instruction> parse_instruction(std::string_view text) {
     if (at + 1 >= w.size() || out.to.empty()) return std::nullopt;
     out.symbol = w[at + 1];
     at += 2;
+    if (add && at + 1 < w.size() && is(at, {"before"})) {
+      out.before = w[at + 1];
+      at += 2;
+    }
     if (at < w.size()) {
       if (!add || !is(at, {"with", "passing", "="}) || at + 1 >= w.size()) return std::nullopt;
       for (++at; at < w.size(); ++at) out.value += (out.value.empty() ? "" : " ") + w[at];
     }
+    return out;
+  }
+  // reorder parameters of f to b, a
+  if (verb == "reorder" && w.size() >= 6 && is(1, {"parameters", "arguments"}) && is(2, {"of"}) &&
+      is(4, {"to", "as"})) {
+    Instruction out{Instruction::kReorderParameters, w[3], "", "", ""};
+    for (std::size_t at = 5; at < w.size(); ++at) out.to += (out.to.empty() ? "" : " ") + w[at];
     return out;
   }
   return std::nullopt;
@@ -165,7 +176,8 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
       break;
     }
     case Instruction::kAddParameter:
-    case Instruction::kRemoveParameter: {
+    case Instruction::kRemoveParameter:
+    case Instruction::kReorderParameters: {
       AMBIT_TRY(steps, plan_signature(snapshot, request, *instruction, out.notes, stop));
       for (auto& step : steps) out.steps.push_back(std::move(step));
       break;
@@ -177,8 +189,8 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
 }  // namespace
 
 std::string plain_forms() {
-  return " (rename A to B; add parameter \"DECL\" to F with VALUE; remove parameter P from F; move "
-         "NAME or FILE to PATH): ";
+  return " (rename A to B; add parameter \"DECL\" to F with VALUE; remove parameter P from F; "
+         "reorder parameters of F to B, A; move NAME or FILE to PATH): ";
 }
 
 Result<Plan> plan_by_index(const indexer::Snapshot& snapshot, const RefactorRequest& request,

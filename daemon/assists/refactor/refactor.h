@@ -2,8 +2,10 @@
 //
 //   rename A to B                     A may be Scope::name or Scope.name; left out, it
 //                                     is the symbol at the place that the request names
-//   add parameter DECL to F with V    the declaration; callers pass V unless DECL has a default
+//   add parameter DECL to F with V    the declaration; callers pass V unless DECL has a default;
+//                                     "to F before P with V" says where
 //   remove parameter P from F
+//   reorder parameters of F to B, A   every parameter once
 //   move NAME to PATH                 a function or class of Python, JavaScript or TypeScript
 //   move PATH to PATH                 a file or folder, with the imports that name it
 //
@@ -31,10 +33,11 @@ struct RefactorRequest {
 
 // An instruction in one of the plain forms.
 struct Instruction {
-  enum Kind { kRename, kAddParameter, kRemoveParameter, kMove } kind = kRename;
+  enum Kind { kRename, kAddParameter, kRemoveParameter, kReorderParameters, kMove } kind = kRename;
   std::string symbol;  // what is renamed, or whose parameters change
-  std::string to;      // the new name, the declaration, the parameter, the path
+  std::string to;      // the new name, the declaration, the parameter, the path, the names
   std::string value;   // what callers pass
+  std::string before;  // the parameter that the new one stands in front of, "" for the last place
 };
 [[nodiscard]] std::optional<Instruction> parse_instruction(std::string_view text);
 

@@ -1,153 +1,343 @@
 #include "daemon/assists/refactor/signature.h"
 
 #include <algorithm>
+#include <map>
 
 #include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/signature_sites.h"
 #include "daemon/assists/refactor/site_text.h"
+#include "daemon/assists/refactor/source_file.h"
 
 namespace ambit::daemon {
 
 using indexer::ByteSpan;
 using indexer::Language;
+using indexer::SymbolKind;
+using indexer::SyntaxTree;
 
 namespace {
 
-bool blank(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+class SignaturePlanner {
+ public:
+  SignaturePlanner(const indexer::Snapshot& snapshot, const Instruction& instruction, Rename uses,
+                   std::vector<std::string>& notes)
+      : snapshot_(snapshot),
+        asked_(instruction),
+        uses_(std::move(uses)),
+        notes_(notes),
+        new_(instruction) {}
 
-std::size_t skip_blank(std::string_view text, std::size_t at) {
-  while (at < text.size() && blank(text[at])) ++at;
-  return at;
-}
+  Result<PlanStep> run() {
+    AMBIT_CHECK_OK(read_definition());
+    AMBIT_CHECK_OK(asked_.kind == Instruction::kAddParameter      ? decide_add()
+                   : asked_.kind == Instruction::kRemoveParameter ? decide_remove()
+                                                                  : decide_order());
+    for (const auto& f : uses_.files) {
+      AMBIT_TRY(source, load_text(f.path));
+      NestedEdits edits(source->text);
+      for (auto site = f.sites.rbegin(); site != f.sites.rend(); ++site) {
+        AMBIT_CHECK_OK(change_site(*source, *site, edits));
+      }
+      for (const auto& e : edits.all()) out_.edit(*source, e.span, e.text);
+    }
+    auto step = out_.take(title());
+    std::erase_if(step.files, [](const PlanFile& p) { return p.edits.empty(); });
+    if (step.files.empty()) return no("there is nothing to change");
+    return step;
+  }
 
-PlanSite site_at(std::string_view text, std::size_t offset) {
-  PlanSite out;
-  const auto before = text.substr(0, offset);
-  out.line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n')) + 1;
-  const auto start = before.rfind('\n');
-  out.column =
-      static_cast<std::uint32_t>(offset - (start == std::string_view::npos ? 0 : start + 1) + 1);
-  return out;
-}
+ private:
+  // A file without a grammar has no tree.
+  Result<const SourceFile*> load_text(const std::string& path) {
+    const auto [it, fresh] = sources_.try_emplace(path);
+    if (!fresh) return &it->second;
+    AMBIT_TRY(text, snapshot_.text(path));
+    it->second.path = path;
+    it->second.text = std::move(text);
+    auto tree = SyntaxTree::parse(indexer::language_of(path), it->second.text);
+    if (tree) it->second.tree = std::move(*tree);
+    return &it->second;
+  }
+  static std::optional<ListPieces> list_behind(const SourceFile& f, std::uint32_t at) {
+    const auto open = list_after(f.text, at);
+    if (open == std::string_view::npos) return std::nullopt;
+    if (f.tree) {
+      if (auto list = list_pieces(*f.tree, f.text, open)) return list;
+    }
+    return list_pieces(f.text, open);
+  }
+  static Error refused(const SourceFile& f, std::uint32_t at, const std::string& why) {
+    return refusal(f.path, f.line_of(at), why);
+  }
+  [[nodiscard]] std::string title() const {
+    switch (asked_.kind) {
+      case Instruction::kAddParameter:
+        return "add parameter " + asked_.to + " to " + uses_.symbol;
+      case Instruction::kRemoveParameter:
+        return "remove parameter " + asked_.to + " from " + uses_.symbol;
+      default:
+        return "reorder the parameters of " + uses_.symbol + " to " + asked_.to;
+    }
+  }
 
-PlanEdit plan_edit(std::string_view text, const ListEdit& edit) {
-  return {site_at(text, edit.span.begin),
-          std::string(text.substr(edit.span.begin, edit.span.size())), edit.text};
-}
+  // What the definition takes; the other declarations have to take the same.
+  Result<void> read_definition() {
+    const auto& all = uses_.definitions;
+    const auto body = std::find_if(all.begin(), all.end(),
+                                   [](const indexer::Symbol& s) { return !s.declaration_only; });
+    const auto& d = body == all.end() ? all.front() : *body;
+    if (d.kind == SymbolKind::kConstructor || d.name == "__init__" || d.name == "constructor") {
+      return refusal(d.path, d.line, "is a constructor; who names its class is not followed");
+    }
+    if (d.kind != SymbolKind::kFunction && d.kind != SymbolKind::kMethod &&
+        d.kind != SymbolKind::kMacro) {
+      return no(uses_.symbol + " is no function");
+    }
+    new_.language = indexer::language_of(d.path);
+    new_.scope = d.scope;
+    AMBIT_TRY(source, load_text(d.path));
+    const auto list = list_behind(*source, d.name_span.end);
+    if (!list)
+      return refused(*source, d.name_span.begin, "has no list of parameters that can be read");
+    new_.known = read_parameters(source->text, *list, new_.language);
+    const auto head =
+        std::string_view(source->text).substr(d.span.begin, d.name_span.begin - d.span.begin);
+    if (all.size() == 1 && head.find("@Override") != std::string_view::npos) {
+      return refused(*source, d.name_span.begin,
+                     "overrides a method that is not in the repository");
+    }
+    for (const auto& other : all) {
+      if (&other == &d) continue;
+      AMBIT_TRY(file, load_text(other.path));
+      const auto theirs = list_behind(*file, other.name_span.end);
+      if (!theirs) continue;
+      if (!same_types(read_parameters(file->text, *theirs, new_.language))) {
+        return refused(*file, other.name_span.begin,
+                       "takes something else than " + d.path + ":" + std::to_string(d.line + 1) +
+                           "; functions of one name cannot be told apart");
+      }
+    }
+    return {};
+  }
+
+  // The type alone, however the parameter is called; both readings of a nameless one.
+  static std::vector<std::string> types_of(const Parameter& p) {
+    auto words = p.words.substr(0, p.words.find('='));
+    const auto squeezed = [](std::string_view text) {
+      std::string out;
+      for (const char c : text) {
+        if (c != ' ' && c != '\t' && c != '\n' && c != '\r') out += c;
+      }
+      return out;
+    };
+    std::vector<std::string> out{squeezed(words)};
+    if (const auto at = words.rfind(p.name); !p.name.empty() && at != std::string::npos) {
+      out.push_back(squeezed(words.substr(0, at) + words.substr(at + p.name.size())));
+    }
+    return out;
+  }
+  [[nodiscard]] bool same_types(const std::vector<Parameter>& other) const {
+    if (other.size() != new_.known.size()) return false;
+    const bool overloads = new_.language == Language::kCpp || new_.language == Language::kCuda ||
+                           new_.language == Language::kJava || new_.language == Language::kCSharp ||
+                           new_.language == Language::kKotlin || new_.language == Language::kScala;
+    if (!overloads) return true;
+    for (std::size_t i = 0; i < other.size(); ++i) {
+      const auto a = types_of(new_.known[i]), b = types_of(other[i]);
+      if (std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) == a.end()) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] std::optional<std::size_t> index_of(std::string_view name) const {
+    for (std::size_t i = 0; i < new_.known.size(); ++i) {
+      if (!new_.known[i].name.empty() && new_.known[i].name == name) return i;
+    }
+    return std::nullopt;
+  }
+
+  Result<void> decide_add() {
+    new_.fresh = read_parameter(asked_.to, new_.language);
+    if (new_.fresh.name.empty()) return no("'" + asked_.to + "' declares no parameter");
+    if (index_of(new_.fresh.name)) return no(uses_.symbol + " has a parameter " + new_.fresh.name);
+    if (asked_.value.empty() && !new_.fresh.optional) {
+      return no("say what callers pass: add parameter \"" + asked_.to + "\" to " + asked_.symbol +
+                " with VALUE");
+    }
+    new_.at = new_.known.size();
+    if (!asked_.before.empty()) {
+      const auto before = index_of(asked_.before);
+      if (!before) return no(uses_.symbol + " has no parameter " + asked_.before);
+      if (new_.known[*before].receiver)
+        return no(asked_.before + " is the object, and stays the first");
+      new_.at = *before;
+    } else {
+      // In front of what has to stay the last: any number of arguments, and what may be left out.
+      const bool stars = std::any_of(new_.known.begin(), new_.known.end(), [](const Parameter& p) {
+        return p.by_name_only || p.words == "*" || (p.open_ended && !p.words.starts_with("**"));
+      });
+      while (new_.at > 0) {
+        const auto& p = new_.known[new_.at - 1];
+        const bool last =
+            new_.language == Language::kPython
+                ? p.words.starts_with("**") || (!stars && !new_.fresh.optional && p.optional)
+                : p.open_ended || (!new_.fresh.optional && p.optional);
+        if (!last) break;
+        --new_.at;
+      }
+    }
+    for (std::size_t i = 0; i < new_.at; ++i) {
+      if (new_.language == Language::kPython && new_.known[i].words.starts_with('*'))
+        new_.fresh.by_name_only = true;
+    }
+    if (new_.at > 0 && new_.known[new_.at - 1].open_ended && !new_.fresh.by_name_only) {
+      return no(new_.known[new_.at - 1].words + " takes all arguments that follow");
+    }
+    if (!new_.fresh.optional && !new_.fresh.by_name_only && new_.at > 0 &&
+        new_.known[new_.at - 1].optional && new_.language != Language::kKotlin) {
+      return no(new_.known[new_.at - 1].name + " may be left out, and stands before it");
+    }
+    new_.position = 0;
+    for (std::size_t i = 0; i < new_.at; ++i) new_.position += new_.known[i].position ? 1 : 0;
+    return {};
+  }
+
+  Result<void> decide_remove() {
+    const auto found = index_of(asked_.to);
+    if (!found || new_.known[*found].receiver) {
+      return no(uses_.symbol + " has no parameter " + asked_.to);
+    }
+    new_.at = *found;
+    if (new_.known[new_.at].open_ended) {
+      return no(new_.known[new_.at].words + " takes any number of arguments; take them out first");
+    }
+    new_.position = new_.known[new_.at].position.value_or(std::string::npos);
+    for (const auto& d : uses_.definitions) {
+      if (!d.declaration_only) AMBIT_CHECK_OK(check_unused(d));
+    }
+    return {};
+  }
+
+  // Names at the leaves of the body, members left out.
+  Result<void> check_unused(const indexer::Symbol& d) {
+    AMBIT_TRY(source, load_text(d.path));
+    const auto list = list_behind(*source, d.name_span.end);
+    if (!list) return {};
+    const auto own = read_parameters(source->text, *list, new_.language);
+    const auto name = new_.at < own.size() ? own[new_.at].name : std::string();
+    if (name.empty()) return {};
+    const ByteSpan body{static_cast<std::uint32_t>(list->close), d.span.end};
+    const auto& text = source->text;
+    bool used = false;
+    if (!source->tree) {
+      used = has_word(source->slice(body), name);
+    } else {
+      const auto& tree = *source->tree;
+      for (std::uint32_t i = 0; i < tree.nodes().size() && !used; ++i) {
+        const auto& n = tree[i];
+        if (n.after != i + 1 || !inside(n.span, body) || n.span.begin == 0) continue;
+        if (n.type.find("comment") != std::string_view::npos) continue;
+        if (source->slice(n.span) == name) {
+          const auto before = std::string_view(text).substr(0, n.span.begin);
+          const bool member =
+              (before.ends_with('.') && !before.ends_with("..")) || before.ends_with("->");
+          used = !member && !is_key(text, n.span, new_.language);
+        } else if (n.type.find("string") != std::string_view::npos) {
+          used =
+              source->slice(n.span).find('{' + name) != std::string_view::npos;  // "{name}" of Rust
+        }
+        // What a macro stands for is one leaf.
+        used = used || (n.type == "preproc_arg" && has_word(source->slice(n.span), name));
+      }
+    }
+    if (!used) return {};
+    return no(name + " is still used in the body of " + uses_.symbol + " (" + d.path +
+              "); remove the uses first");
+  }
+
+  // "b, a": every parameter once.
+  Result<void> decide_order() {
+    std::vector<std::size_t> movable;
+    for (std::size_t i = 0; i < new_.known.size(); ++i) {
+      if (!new_.known[i].receiver && !new_.known[i].marker) movable.push_back(i);
+    }
+    std::vector<std::size_t> wanted;
+    std::string_view rest = asked_.to;
+    while (!rest.empty()) {
+      const auto comma = std::min(rest.find(','), rest.size());
+      auto name = rest.substr(0, comma);
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+      while (name.starts_with(' ')) name.remove_prefix(1);
+      while (name.ends_with(' ')) name.remove_suffix(1);
+      const auto found = index_of(name);
+      if (!found || std::find(wanted.begin(), wanted.end(), *found) != wanted.end()) {
+        return no(uses_.symbol + " has no parameter '" + std::string(name) +
+                  "', or it is said twice");
+      }
+      wanted.push_back(*found);
+    }
+    if (wanted.size() != movable.size()) {
+      std::string all;
+      for (const auto i : movable) all += (all.empty() ? "" : ", ") + new_.known[i].words;
+      return no("say all parameters of " + uses_.symbol + ", each once: " + all);
+    }
+    new_.order.resize(new_.known.size());
+    for (std::size_t i = 0; i < new_.known.size(); ++i) new_.order[i] = i;
+    bool optional = false;
+    for (std::size_t i = 0; i < movable.size(); ++i) {
+      const auto& p = new_.known[wanted[i]];
+      new_.order[movable[i]] = wanted[i];
+      if (p.open_ended || p.by_name_only || new_.known[movable[i]].by_name_only) {
+        if (wanted[i] != movable[i]) return no(p.words + " has to stay where it is");
+        continue;
+      }
+      if (optional && !p.optional)
+        return no(p.name + " would stand behind one that may be left out");
+      optional = optional || p.optional;
+    }
+    return {};
+  }
+
+  Result<void> change_site(const SourceFile& f, const RenameSite& s, NestedEdits& edits) {
+    if (s.place != Place::kCode) return {};
+    const auto where = f.path + ":" + std::to_string(s.line + 1);
+    if (s.confidence < kSureConfidence) {
+      notes_.push_back(where + " may mean it too and is left alone: " + std::string(s.why));
+      return {};
+    }
+    const auto list = list_behind(f, s.span.end);
+    if (!list) {
+      if (!s.definition) notes_.push_back(where + " is no call and is left alone");
+      return {};
+    }
+    return s.definition
+               ? change_declaration(new_, f, s.span, *list, default_stands_elsewhere(f, s), edits)
+               : change_call(new_, f, s.span, *list, notes_, edits);
+  }
+
+  // A default stands once in C++: where the function is declared first.
+  [[nodiscard]] bool default_stands_elsewhere(const SourceFile& f, const RenameSite& s) const {
+    const auto& all = uses_.definitions;
+    return same_family(new_.language, Language::kC) &&
+           std::any_of(all.begin(), all.end(),
+                       [&](const indexer::Symbol& d) {
+                         return d.path == f.path && d.name_span.begin == s.span.begin &&
+                                !d.declaration_only;
+                       }) &&
+           std::any_of(all.begin(), all.end(),
+                       [](const indexer::Symbol& d) { return d.declaration_only; });
+  }
+
+  const indexer::Snapshot& snapshot_;
+  const Instruction& asked_;
+  Rename uses_;
+  std::vector<std::string>& notes_;
+  NewSignature new_;
+  std::map<std::string, SourceFile> sources_;
+  FileEdits out_;
+};
 
 }  // namespace
-
-std::string parameter_name(std::string_view text, Language language) {
-  text = text.substr(0, text.find('='));
-  const bool before_colon = language == Language::kPython || language == Language::kRust ||
-                            same_family(language, Language::kJavaScript) ||
-                            language == Language::kKotlin || language == Language::kScala ||
-                            language == Language::kSwift;
-  if (before_colon) text = text.substr(0, text.find(':'));
-  const bool first = language == Language::kGo;
-  std::string found, word;
-  for (std::size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && word_byte(text[i])) {
-      word += text[i];
-      continue;
-    }
-    if (!word.empty()) {
-      if (first) return word;
-      found = word;
-    }
-    word.clear();
-  }
-  return found;
-}
-
-std::size_t list_after(std::string_view text, std::size_t at) {
-  at = skip_blank(text, at);
-  if (text.substr(at, 2) == "::") at = skip_blank(text, at + 2);  // Rust's turbofish
-  if (at < text.size() && (text[at] == '<' || text[at] == '[')) {
-    const char open = text[at], close = open == '<' ? '>' : ']';
-    int depth = 0;
-    for (auto i = at; i < text.size() && i < at + 500; ++i) {
-      if (text[i] == open) ++depth;
-      if (text[i] == close && --depth == 0) {
-        at = skip_blank(text, i + 1);
-        break;
-      }
-      if (text[i] == ';' || text[i] == '{') return std::string_view::npos;
-    }
-  }
-  return at < text.size() && text[at] == '(' ? at : std::string_view::npos;
-}
-
-ListEdit without_piece(const ListPieces& list, std::size_t n) {
-  auto span = list.pieces[n];
-  if (n + 1 < list.pieces.size()) {
-    span.end = list.pieces[n + 1].begin;
-  } else if (n > 0) {
-    span.begin = list.pieces[n - 1].end;
-  }
-  return {span, ""};
-}
-
-ListEdit with_piece(const ListPieces& list, std::size_t n, const std::string& words) {
-  const auto at = [](std::size_t offset) {
-    const auto byte = static_cast<std::uint32_t>(offset);
-    return ByteSpan{byte, byte};
-  };
-  if (list.pieces.empty()) return {at(list.open + 1), words};
-  if (n < list.pieces.size()) return {at(list.pieces[n].begin), words + ", "};
-  return {at(list.pieces.back().end), ", " + words};
-}
-
-std::optional<ListPieces> list_pieces(std::string_view text, std::size_t open) {
-  ListPieces out;
-  out.open = open;
-  int depth = 0;
-  std::size_t begin = open + 1;
-  const auto piece = [&](std::size_t end) {
-    auto b = skip_blank(text, begin), e = end;
-    while (e > b && blank(text[e - 1])) --e;
-    if (e > b) out.pieces.push_back({static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(e)});
-    begin = end + 1;
-  };
-  for (auto i = open; i < text.size() && i < open + 100'000; ++i) {
-    const char c = text[i];
-    if (c == '"' || c == '\'' || c == '`') {
-      for (++i; i < text.size() && text[i] != c && text[i] != '\n'; ++i) {
-        if (text[i] == '\\') ++i;
-      }
-      continue;
-    }
-    if (c == '/' && i + 1 < text.size() && (text[i + 1] == '*' || text[i + 1] == '/')) {
-      const auto end = text.find(text[i + 1] == '*' ? "*/" : "\n", i + 2);
-      if (end == std::string_view::npos) return std::nullopt;
-      i = text[i + 1] == '*' ? end + 1 : end;
-      continue;
-    }
-    if (c == '(' || c == '[' || c == '{') ++depth;
-    if (c == ')' || c == ']' || c == '}') {
-      if (--depth == 0) {
-        piece(i);
-        out.close = i;
-        return out;
-      }
-    }
-    if (c == ',' && depth == 1) {
-      // A comma inside <…> separates types, when what stands around looks like a template.
-      const auto so_far = text.substr(begin, i - begin);
-      const auto opens = std::count(so_far.begin(), so_far.end(), '<');
-      auto closes = std::count(so_far.begin(), so_far.end(), '>');
-      for (auto at = so_far.find("->"); at != std::string_view::npos;
-           at = so_far.find("->", at + 2)) {
-        --closes;
-      }
-      const auto ahead = text.substr(i, text.find_first_of(");", i) - i);
-      if (opens > closes && ahead.find('>') != std::string_view::npos) continue;
-      piece(i);
-    }
-  }
-  return std::nullopt;
-}
 
 Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
                                              const RefactorRequest& request,
@@ -157,176 +347,10 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
   // Where the function is meant: the same judgement as a rename, to a name that nobody has.
   const RenameTarget target{instruction.symbol, request.at_path, request.at_offset};
   AMBIT_TRY(uses, plan_rename(snapshot, target, "ambit_no_such_name", request.paths, stop));
-  const auto& definition = uses.definitions[0];
-  if (definition.kind != indexer::SymbolKind::kFunction &&
-      definition.kind != indexer::SymbolKind::kMethod &&
-      definition.kind != indexer::SymbolKind::kConstructor &&
-      definition.kind != indexer::SymbolKind::kMacro) {
-    return make_error(Code::kInvalidArgument, uses.symbol + " is no function");
-  }
-  const bool add = instruction.kind == Instruction::kAddParameter;
-  const auto language = indexer::language_of(definition.path);
-  const auto name = add ? parameter_name(instruction.to, language) : instruction.to;
-  if (name.empty()) {
-    return make_error(Code::kInvalidArgument, "'" + instruction.to + "' declares no parameter");
-  }
-  const bool has_default = instruction.to.find('=') != std::string::npos;
-  if (add && instruction.value.empty() && !has_default) {
-    return make_error(Code::kInvalidArgument, "say what callers pass: add parameter \"" +
-                                                  instruction.to + "\" to " + instruction.symbol +
-                                                  " with VALUE");
-  }
-  PlanStep step;
-  step.title =
-      (add ? "add parameter " + instruction.to + " to " : "remove parameter " + name + " from ") +
-      uses.symbol;
-  std::optional<std::size_t> position;  // of the parameter that goes
-  bool used = false;
-  // Declarations first: they tell which argument is meant.
-  for (const bool declarations : {true, false}) {
-    for (const auto& f : uses.files) {
-      AMBIT_TRY(text, snapshot.text(f.path));
-      const auto own = indexer::language_of(f.path);
-      PlanFile* file = nullptr;
-      const auto edits = [&]() -> std::vector<PlanEdit>& {
-        if (file == nullptr) {
-          const auto it = std::find_if(step.files.begin(), step.files.end(),
-                                       [&](const PlanFile& p) { return p.path == f.path; });
-          if (it == step.files.end()) {
-            step.files.push_back({});
-            step.files.back().path = f.path;
-            step.files.back().blob = f.blob.hex();
-            file = &step.files.back();
-          } else {
-            file = &*it;
-          }
-        }
-        return file->edits;
-      };
-      for (const auto& s : f.sites) {
-        if (s.place != Place::kCode || s.definition != declarations) continue;
-        const auto where = f.path + ":" + std::to_string(s.line + 1);
-        if (s.confidence < kSureConfidence) {
-          notes.push_back(where + " may mean it too and is left alone: " + std::string(s.why));
-          continue;
-        }
-        const auto open = list_after(text, s.span.end);
-        const auto list = open == std::string_view::npos ? std::nullopt : list_pieces(text, open);
-        if (!list) {
-          if (!declarations) notes.push_back(where + " is no call and is left alone");
-          continue;
-        }
-        auto pieces = *list;
-        if (declarations) {
-          // (void) is an empty list.
-          if (pieces.pieces.size() == 1 &&
-              std::string_view(text).substr(pieces.pieces[0].begin, pieces.pieces[0].size()) ==
-                  "void") {
-            if (!add) return make_error(Code::kInvalidArgument, where + " has no parameters");
-            edits().push_back({site_at(text, pieces.pieces[0].begin), "void", instruction.to});
-            continue;
-          }
-          std::size_t receiver = 0;
-          std::optional<std::size_t> found;
-          for (std::size_t i = 0; i < pieces.pieces.size(); ++i) {
-            const auto p =
-                std::string_view(text).substr(pieces.pieces[i].begin, pieces.pieces[i].size());
-            if (i == 0 && (p == "self" || p == "cls" || p == "&self" || p == "&mut self" ||
-                           p == "this" || p == "mut self")) {
-              receiver = 1;
-            }
-            if (parameter_name(p, own) == name) found = i;
-          }
-          if (add) {
-            if (found) {
-              return make_error(Code::kInvalidArgument, where + " has a parameter " + name);
-            }
-            auto words = instruction.to;
-            // A default stands once in C++: where the function is declared first.
-            const auto it = uses.definitions.begin();
-            const bool body = std::any_of(it, uses.definitions.end(), [&](const auto& d) {
-              return d.path == f.path && d.name_span.begin == s.span.begin && !d.declaration_only;
-            });
-            const bool declared_too = std::any_of(it, uses.definitions.end(),
-                                                  [](const auto& d) { return d.declaration_only; });
-            if (same_family(own, Language::kC) && has_default && body && declared_too) {
-              words = words.substr(0, words.find('='));
-              while (!words.empty() && blank(words.back())) words.pop_back();
-            }
-            edits().push_back(plan_edit(text, with_piece(pieces, pieces.pieces.size(), words)));
-            continue;
-          }
-          if (!found) {
-            // A prototype may leave out names; the body's position counts.
-            if (position && *position < pieces.pieces.size()) {
-              edits().push_back(plan_edit(text, without_piece(pieces, *position)));
-              continue;
-            }
-            return make_error(Code::kInvalidArgument, where + " has no parameter " + name);
-          }
-          position = *found - receiver;
-          edits().push_back(plan_edit(text, without_piece(pieces, *found)));
-          // Is it still used in the body?
-          const auto end = std::min<std::size_t>(text.size(), definition.span.end);
-          if (definition.path == f.path && definition.name_span.begin == s.span.begin) {
-            for (auto at = text.find(name, pieces.close); at != std::string::npos && at < end;
-                 at = text.find(name, at + 1)) {
-              const bool whole = !word_byte(text[at - 1]) && (at + name.size() >= text.size() ||
-                                                              !word_byte(text[at + name.size()]));
-              used = used || whole;
-            }
-          }
-          continue;
-        }
-        if (add) {
-          if (instruction.value.empty()) continue;  // the default serves
-          edits().push_back(
-              plan_edit(text, with_piece(pieces, pieces.pieces.size(), instruction.value)));
-          continue;
-        }
-        // By name (Python, Kotlin, C#), else by place.
-        std::optional<std::size_t> which;
-        for (std::size_t i = 0; i < pieces.pieces.size(); ++i) {
-          const auto p =
-              std::string_view(text).substr(pieces.pieces[i].begin, pieces.pieces[i].size());
-          if (p.starts_with(name) && p.size() > name.size()) {
-            const auto next = skip_blank(p, name.size());
-            const bool equals = next < p.size() && p[next] == '=' && p.substr(next, 2) != "==";
-            if (equals && own == Language::kPython) which = i;
-          }
-        }
-        if (!which && position && *position < pieces.pieces.size()) {
-          const auto p = std::string_view(text).substr(pieces.pieces[*position].begin,
-                                                       pieces.pieces[*position].size());
-          const auto equals = p.find('=');
-          const bool keyword =
-              own == Language::kPython && equals != std::string_view::npos &&
-              p.substr(equals, 2) != "==" &&
-              std::all_of(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(equals),
-                          [](char c) { return word_byte(c) || c == ' '; });
-          if (!keyword) which = *position;
-        }
-        if (!which) continue;  // left out: its default was used
-        const auto p = std::string_view(text).substr(pieces.pieces[*which].begin,
-                                                     pieces.pieces[*which].size());
-        if (p.find('(') != std::string_view::npos) {
-          notes.push_back(
-              where + " loses an argument that calls something: " + std::string(p.substr(0, 60)));
-        }
-        edits().push_back(plan_edit(text, without_piece(pieces, *which)));
-      }
-    }
-  }
-  if (used) {
-    return make_error(Code::kInvalidArgument, name + " is still used in the body of " +
-                                                  uses.symbol + " (" + definition.path +
-                                                  "); remove the uses first");
-  }
-  std::erase_if(step.files, [](const PlanFile& f) { return f.edits.empty(); });
-  std::sort(step.files.begin(), step.files.end(),
-            [](const PlanFile& a, const PlanFile& b) { return a.path < b.path; });
-  if (step.files.empty()) return make_error(Code::kInvalidArgument, "there is nothing to change");
-  return std::vector<PlanStep>{std::move(step)};
+  AMBIT_TRY(step, SignaturePlanner(snapshot, instruction, std::move(uses), notes).run());
+  std::vector<PlanStep> steps;
+  steps.push_back(std::move(step));
+  return steps;
 }
 
 }  // namespace ambit::daemon

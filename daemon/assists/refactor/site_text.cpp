@@ -7,21 +7,6 @@ namespace ambit::daemon {
 using indexer::ByteSpan;
 using indexer::Language;
 
-bool c_family(Language l) {
-  return l == Language::kC || l == Language::kCpp || l == Language::kCuda;
-}
-bool script_family(Language l) {
-  return l == Language::kJavaScript || l == Language::kTypeScript || l == Language::kTsx;
-}
-
-std::string_view folder_of(std::string_view path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
-}
-std::string_view base_of(std::string_view path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
 std::string_view stem_of(std::string_view path) {
   const auto base = base_of(path);
   return base.substr(0, base.find('.'));

@@ -5,13 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/assists/path_words.h"
 #include "indexer/syntax/languages.h"
 #include "indexer/types.h"
 
 namespace ambit::daemon {
-
-[[nodiscard]] bool c_family(indexer::Language language);
-[[nodiscard]] bool script_family(indexer::Language language);
 
 // Part of a name in some language: letters, digits, '_', '$' and everything beyond ASCII.
 [[nodiscard]] bool word_byte(char c);
@@ -19,9 +17,7 @@ namespace ambit::daemon {
 // The name of a class that a scope ends with: "a::b" -> "b".
 [[nodiscard]] std::string last_name(std::string_view scope);
 
-// "a/b" of "a/b/c.x", "c.x" of it, "c" of it.
-[[nodiscard]] std::string_view folder_of(std::string_view path);
-[[nodiscard]] std::string_view base_of(std::string_view path);
+// "c" of "a/b/c.x".
 [[nodiscard]] std::string_view stem_of(std::string_view path);
 
 // What stands in front of a name.

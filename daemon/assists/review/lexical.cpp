@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "daemon/assists/path_words.h"
+
 namespace ambit::daemon::review {
 namespace {
 
@@ -180,10 +182,6 @@ class Blanker {
   Habits h_;
   Language language_;
 };
-
-bool c_family(Language l) {
-  return l == Language::kC || l == Language::kCpp || l == Language::kCuda;
-}
 
 struct Piece {
   std::size_t begin, end;

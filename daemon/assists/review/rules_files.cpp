@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "daemon/assists/path_words.h"
 #include "daemon/assists/review/facts.h"
 #include "daemon/assists/review/lexical.h"
 #include "daemon/assists/review/tests_in.h"
@@ -16,17 +17,12 @@ using indexer::Change;
 using indexer::Language;
 using indexer::SymbolKind;
 
-std::string base_of(std::string_view path) {
-  const auto slash = path.rfind('/');
-  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
-}
-
-std::string stem_of(std::string_view path) {
-  const auto base = base_of(path);
-  if (base == "__init__.py" || base.starts_with("index.")) {
-    return base_of(path.substr(0, path.size() - base.size() - (path.size() > base.size() ? 1 : 0)));
-  }
-  return base.substr(0, base.find('.'));
+// Of the folder, where the file stands for it.
+std::string module_stem(std::string_view path) {
+  auto base = base_of(path);
+  if (base == "__init__.py" || base.starts_with("index."))
+    return std::string(base_of(folder_of(path)));
+  return std::string(base.substr(0, base.find('.')));
 }
 
 bool quoted_include(std::string_view statement) {
@@ -34,9 +30,7 @@ bool quoted_include(std::string_view statement) {
 }
 
 bool can_be_imported(Language l) {
-  return l == Language::kC || l == Language::kCpp || l == Language::kCuda ||
-         l == Language::kPython || l == Language::kJavaScript || l == Language::kTypeScript ||
-         l == Language::kTsx;
+  return c_family(l) || script_family(l) || l == Language::kPython;
 }
 
 }  // namespace
@@ -70,10 +64,10 @@ void rule_missing_files(RuleContext& c) {
     if (!can_be_imported(language)) continue;
     // A template or a list of rules that makes the file when building.
     const bool made = std::any_of(all.begin(), all.end(), [&](const std::string& p) {
-      return base_of(p).starts_with(base_of(old_path) + ".");
+      return base_of(p).starts_with(std::string(base_of(old_path)) + ".");
     });
     if (made) continue;
-    const auto stem = stem_of(old_path);
+    const auto stem = module_stem(old_path);
     if (stem.size() < 2) continue;
     auto matches = c.after->search(stem, false, 400, c.stop);
     if (!matches) continue;
@@ -87,9 +81,7 @@ void rule_missing_files(RuleContext& c) {
         const std::string_view text = entry.text;
         const auto module = text.substr(i.module.begin, i.module.size());
         const auto statement = text.substr(i.statement.begin, i.statement.size());
-        const bool c_like =
-            language == Language::kC || language == Language::kCpp || language == Language::kCuda;
-        if (c_like && !quoted_include(statement)) continue;
+        if (c_family(language) && !quoted_include(statement)) continue;
         if (!import_names(module, language, importer, old_path)) continue;
         // Anything else that it may mean now?
         const bool found = std::any_of(all.begin(), all.end(), [&](const std::string& p) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/assists/path_words.h"
 #include "daemon/assists/review/facts.h"
 #include "daemon/assists/review/lexical.h"
 #include "indexer/secrets.h"
@@ -41,10 +42,6 @@ Finding at_line(const ChangedFile& file, std::string rule, Severity severity, st
 
 bool marker(std::string_view line, std::string_view mark) {
   return line.starts_with(mark) && (line.size() == mark.size() || line[mark.size()] == ' ');
-}
-
-bool javascript(Language l) {
-  return l == Language::kJavaScript || l == Language::kTypeScript || l == Language::kTsx;
 }
 
 // A word followed by "(", as a whole word that is not a member of something else.
@@ -307,7 +304,7 @@ void rule_tests_switched(const ChangedFile& file, std::vector<Finding>& out) {
       file, file.after->text, [&](std::uint32_t line, std::string_view, const auto& starts) {
         const auto bare = line_text(code, starts, line);
         std::string_view focused, skipped;
-        if (javascript(file.language)) {
+        if (script_family(file.language)) {
           for (const std::string_view name :
                {"it.only", "describe.only", "test.only", "fdescribe", "fit"}) {
             if (find_call(bare, name) != std::string_view::npos) focused = name;

@@ -141,7 +141,7 @@ bool import_names(std::string_view module, Language language, std::string_view i
         (std::filesystem::path(folder_of(importer)) / words).lexically_normal().generic_string();
     return beside == target || ends_on_boundary(target, words);
   }
-  if (javascript(language)) {
+  if (script_family(language)) {
     if (!words.starts_with('.')) return false;
     const auto full =
         (std::filesystem::path(folder_of(importer)) / words).lexically_normal().generic_string();

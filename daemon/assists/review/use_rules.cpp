@@ -6,16 +6,6 @@ namespace ambit::daemon::review {
 using indexer::Language;
 using indexer::SymbolKind;
 
-std::string_view folder_of(std::string_view path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
-}
-
-std::string_view base_of(std::string_view path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 std::string_view without_extension(std::string_view path) {
   const auto dot = path.rfind('.');
   return dot == std::string_view::npos || path.find('/', dot) != std::string_view::npos
@@ -36,13 +26,6 @@ std::string_view unquoted(std::string_view m) {
 bool ends_on_boundary(std::string_view path, std::string_view end) {
   return !end.empty() && path.ends_with(end) &&
          (path.size() == end.size() || path[path.size() - end.size() - 1] == '/');
-}
-
-bool c_family(Language l) {
-  return l == Language::kC || l == Language::kCpp || l == Language::kCuda;
-}
-bool javascript(Language l) {
-  return l == Language::kJavaScript || l == Language::kTypeScript || l == Language::kTsx;
 }
 
 bool is_type(SymbolKind k) {

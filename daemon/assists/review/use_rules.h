@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/assists/path_words.h"
 #include "daemon/assists/review/lexical.h"
 #include "daemon/assists/review/uses.h"
 
@@ -43,14 +44,10 @@ struct Here {
 [[nodiscard]] bool imported_from_elsewhere(const Here& here, std::string_view name);
 
 // Words and paths.
-[[nodiscard]] std::string_view folder_of(std::string_view path);
-[[nodiscard]] std::string_view base_of(std::string_view path);
 [[nodiscard]] std::string_view without_extension(std::string_view path);
 [[nodiscard]] std::string_view unquoted(std::string_view module);
 // "a/b" ends "x/a/b" and not "xa/b".
 [[nodiscard]] bool ends_on_boundary(std::string_view path, std::string_view end);
-[[nodiscard]] bool c_family(indexer::Language language);
-[[nodiscard]] bool javascript(indexer::Language language);
 [[nodiscard]] bool is_type(indexer::SymbolKind kind);
 [[nodiscard]] bool contains_word(std::string_view text, std::string_view word);
 [[nodiscard]] std::string_view previous_word(std::string_view code);

@@ -12,7 +12,7 @@ namespace {
 
 bool means(Texts& texts, const Here& h, const Subject& s) {
   if (c_family(s.language)) return c_use(h, s);
-  if (javascript(s.language)) return javascript_use(h, s);
+  if (script_family(s.language)) return javascript_use(h, s);
   switch (s.language) {
     case Language::kPython:
       return python_use(texts, h, s);
@@ -47,7 +47,7 @@ const Texts::Entry& Texts::at(const std::string& path) {
 }
 
 bool same_family(Language a, Language b) {
-  return a == b || (c_family(a) && c_family(b)) || (javascript(a) && javascript(b));
+  return a == b || (c_family(a) && c_family(b)) || (script_family(a) && script_family(b));
 }
 
 std::vector<Use> uses_of(Texts& texts, const Subject& subject, std::size_t limit,

@@ -17,6 +17,7 @@ export const serverCommands = {
   previewRefactor: 'ambit.refactor.preview',
   applyRefactor: 'ambit.refactor.apply',
   undoRefactor: 'ambit.refactor.undo',
+  refactorHunks: 'ambit.refactor.hunks',
   rewrite: 'ambit.rewrite',
   explain: 'ambit.explain',
 } as const;
@@ -37,7 +38,17 @@ export interface RefactorPreview {
 }
 
 export interface UndoneRefactor {
+  title: string;
+  files: number;
+  hunks: number;
   conflicts: { path: string; line: number; reason: string }[];
+}
+
+/** What is left of an applied change; undo takes the numbers of its hunks, from 1. */
+export interface ChangeHunks {
+  id: string;
+  title: string;
+  hunks: { path: string; line: number; removed: string; added: string }[];
 }
 
 export interface Explanation {

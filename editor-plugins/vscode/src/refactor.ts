@@ -2,7 +2,7 @@
 // rewrite these lines, explain them.
 import * as vscode from 'vscode';
 import { execute, executeWithProgress } from './client';
-import { Explanation, RefactorPlan, RefactorPreview, serverCommands, UndoneRefactor } from './protocol';
+import { ChangeHunks, Explanation, RefactorPlan, RefactorPreview, serverCommands, UndoneRefactor } from './protocol';
 
 let lastApplied: string | undefined;
 
@@ -43,24 +43,52 @@ async function refactor(): Promise<void> {
   const preview = await execute<RefactorPreview>(serverCommands.previewRefactor, { id: plan.id });
   if (!preview) return;
   await show(`${plan.id}.diff`, summary(plan) + preview.diff);
+  // The message leaves after a while; the button above the diff stays.
   const chosen = await vscode.window.showInformationMessage('Apply this change?', { modal: false }, 'Apply', 'Leave');
-  if (chosen !== 'Apply') return;
-  if ((await execute(serverCommands.applyRefactor, { id: plan.id })) !== undefined) {
-    lastApplied = plan.id;
-    void vscode.window.setStatusBarMessage('Ambit: applied', 3000);
-  }
+  if (chosen === 'Apply') await apply(plan.id);
 }
 
-async function undo(): Promise<void> {
-  const undone = await execute<UndoneRefactor>(serverCommands.undoRefactor, { id: lastApplied });
+async function apply(id: string): Promise<void> {
+  if ((await execute(serverCommands.applyRefactor, { id })) === undefined) return;
+  lastApplied = id;
+  void vscode.window.setStatusBarMessage('Ambit: applied', 3000);
+}
+
+// The plan that the diff in front shows.
+async function applyShown(): Promise<void> {
+  const uri = vscode.window.activeTextEditor?.document.uri;
+  if (uri?.scheme === scheme && uri.path.endsWith('.diff')) await apply(uri.path.slice(1, -'.diff'.length));
+}
+
+async function undo(what: { id?: string; hunks?: number[] } = { id: lastApplied }): Promise<void> {
+  const undone = await execute<UndoneRefactor>(serverCommands.undoRefactor, what);
   if (!undone) return;
+  if (!what.hunks) lastApplied = undefined;
+  const done = `${undone.hunks} places in ${undone.files} files of "${undone.title}"`;
   const kept = undone.conflicts[0];
   if (kept) {
     void vscode.window.showWarningMessage(
-      `Ambit: taken back, but for ${undone.conflicts.length} places that you changed since (${kept.path}:${kept.line + 1}).`);
+      `Ambit: taken back ${done}, but for ${undone.conflicts.length} places that you changed since (${kept.path}:${kept.line + 1}).`);
+  } else if (undone.hunks === 0) {
+    void vscode.window.showInformationMessage('Ambit: nothing of it is left to take back.');
   } else {
-    void vscode.window.setStatusBarMessage('Ambit: taken back', 3000);
+    void vscode.window.setStatusBarMessage(`Ambit: taken back ${done}`, 5000);
   }
+}
+
+async function undoHunks(): Promise<void> {
+  const change = await execute<ChangeHunks>(serverCommands.refactorHunks, { id: lastApplied });
+  if (!change) return;
+  const items = change.hunks.map((hunk, i) => ({
+    label: (hunk.added || hunk.removed).trim().split('\n', 1)[0] ?? '',
+    description: `${hunk.path}:${hunk.line + 1}`,
+    detail: hunk.added ? `was: ${hunk.removed.trim().split('\n', 1)[0] ?? ''}` : 'was removed',
+    number: i + 1,
+  }));
+  const chosen = await vscode.window.showQuickPick(items, {
+    canPickMany: true, matchOnDescription: true, title: change.title, placeHolder: 'Which places shall be as before?',
+  });
+  if (chosen && chosen.length > 0) await undo({ id: change.id, hunks: chosen.map((item) => item.number) });
 }
 
 function selected(editor: vscode.TextEditor): { uri: string; range: unknown } {
@@ -95,7 +123,9 @@ export function activate(context: vscode.ExtensionContext): void {
       if (document.uri.scheme === scheme) shown.delete(document.uri.path);
     }),
     vscode.commands.registerCommand('ambit.runRefactor', refactor),
-    vscode.commands.registerCommand('ambit.undoRefactor', undo),
+    vscode.commands.registerCommand('ambit.applyRefactor', applyShown),
+    vscode.commands.registerCommand('ambit.undoRefactor', () => undo()),
+    vscode.commands.registerCommand('ambit.undoRefactorHunks', undoHunks),
     vscode.commands.registerCommand('ambit.runRewrite', rewrite),
     vscode.commands.registerCommand('ambit.runExplain', explain),
   );

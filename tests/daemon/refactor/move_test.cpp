@@ -120,7 +120,7 @@ TEST(MoveDefinition, ImportsAreWrittenAsTheOthersAreAndGoWhenNobodyNeedsThem) {
         "import { three } from \"../c.js\"\n\nexport const b = 1\n\n"
         "export function f() { return one + three + d }\n//- lib/d.js\nexport default 1\n"
         "//- c.js\nexport const one = 1\nexport const two = 2\nexport const three = 3\n"
-        "//- e.js\nimport { f } from \"./lib/b.js\"\nf()\n");
+        "//- e.js\nimport { f } from './lib/b.js'\nf()\n");
 }
 
 TEST(MoveDefinition, ImportsInsideOfFunctionsStayWhereTheyAre) {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, drive } from './driver.mjs';
+import { hands } from './hands.mjs';
 
 const { PROJECT, AMBIT } = process.env;
 const path = (name) => join(PROJECT, 'src', name);
@@ -21,41 +22,10 @@ const before = all();
 appendFileSync(join(process.env.XDG_CONFIG_HOME, 'ambit/config.toml'), '\n[features]\nnavigation = true\n');
 
 await drive(path('report.cpp'), async ({ page, editor, eventually, shot, outside }) => {
-  const shown = () => editor.evaluate((node) =>
-    [...node.querySelectorAll('.view-lines .view-line')].map((line) => line.textContent.replaceAll('\u00a0', ' ')).join('\n'));
-  const input = page.locator('.quick-input-widget input').first();
-  const command = async (title) => {
-    await page.keyboard.press('F1');
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
-    await page.keyboard.press('Enter');
-  };
-  const say = async (words) => { // into an input box of the extension
-    await page.waitForFunction(() => !document.querySelector('.quick-input-widget input')?.value.startsWith('>'));
-    await input.waitFor();
-    await input.fill(words);
-    await page.keyboard.press('Enter');
-  };
-  const button = (name) => page.locator('.notification-list-item .monaco-button', { hasText: name }).first();
+  const { shown, command, say, button, atLine, choose } = hands({ page, editor, shot });
   const refactor = async (words) => {
     await command('Ambit: Refactor the Repository');
     await say(words);
-  };
-  const atLine = async (line) => {
-    await page.keyboard.press('Control+Home');
-    for (let i = 1; i < line; i++) await page.keyboard.press('ArrowDown');
-  };
-
-  // The menu of code actions; a slow machine may close it before it is filled.
-  const choose = async (words, picture) => {
-    const row = page.locator('.action-widget .monaco-list-row').filter({ hasText: words }).first();
-    for (let tries = 0; tries < 10 && !(await row.isVisible()); tries++) {
-      await page.keyboard.press('Control+.');
-      await row.waitFor({ timeout: 5000 }).catch(() => page.keyboard.press('Escape'));
-    }
-    await shot(picture);
-    await row.click();
   };
 
   // Plan, preview, apply, undo.
@@ -73,10 +43,32 @@ await drive(path('report.cpp'), async ({ page, editor, eventually, shot, outside
   await page.keyboard.press('Control+w'); // the diff
   await eventually('the open one in its buffer', async () => (await shown()).includes('ledger.holder()'), true);
   await shot('vscode-applied');
+
+  // Undo by parts, then the rest.
+  await command('Ambit: Undo Parts of the Last Refactor');
+  const part = page.locator('.quick-input-list .monaco-list-row', { hasText: 'ledger.h' }).first();
+  await part.waitFor();
+  await shot('vscode-undo-parts');
+  await part.locator('input[type=checkbox], .monaco-checkbox').first().click();
+  await page.locator('.quick-input-widget .quick-input-action .monaco-button, .quick-input-widget .monaco-button', { hasText: 'OK' }).first().click();
+  await eventually('one place is taken back', async () => disk('ledger.h').includes('& owner() const'), true);
+  check('and the others stay', disk('ledger.cpp').includes('::holder()') && (await shown()).includes('ledger.holder()'));
   await command('Ambit: Undo the Last Refactor');
-  await eventually('undo takes it back', async () => (await shown()).includes('ledger.owner()'), true);
+  await eventually('undo takes the rest back', async () => (await shown()).includes('ledger.owner()'), true);
   await page.keyboard.press('Control+s');
   await eventually('everything is byte for byte as before', async () => all() === before, true);
+
+  // The message has gone: the button above the diff applies the plan.
+  await refactor('rename Ledger::owner to keeper');
+  await button('Leave').waitFor({ timeout: 20_000 });
+  await button('Leave').click();
+  await page.locator('.editor-actions .action-label[aria-label^="Apply This Plan"]').first().click();
+  await eventually('the diff can be applied by its own button', async () => disk('ledger.h').includes('& keeper() const'), true);
+  await page.keyboard.press('Control+w');
+  await command('Ambit: Undo the Last Refactor');
+  await eventually('and is taken back', async () => (await shown()).includes('ledger.owner()'), true);
+  await page.keyboard.press('Control+s');
+  await eventually('byte for byte too', async () => all() === before, true);
 
   // A rename in the editor's own way.
   const nameBox = page.locator('.rename-box input').first();

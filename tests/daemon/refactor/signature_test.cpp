@@ -1,0 +1,125 @@
+// A function and its callers, language by language. Files begin with "//- path".
+#include <gtest/gtest.h>
+
+#include "tests/daemon/refactor/move_cases.h"
+
+namespace ambit::daemon {
+namespace {
+
+constexpr const char* kAdd = "add parameter ";
+
+TEST(Signature, GoKeepsTypesThatStandBehindALaterName) {
+  const auto go = [](const std::string& list, const std::string& call) {
+    return "//- a.go\npackage a\n\nfunc f(" + list + ") {}\n\nvar _ = f(" + call + ")\n";
+  };
+  check("remove parameter b from f", go("a, b int, c string", "1, 2, s"),
+        go("a int, c string", "1, s"));
+  check("remove parameter a from f", go("a, b int", "1, 2"), go("b int", "2"));
+  check("reorder parameters of f to c, a, b", go("a, b int, c string", "1, 2, s"),
+        go("c string, a int, b int", "s, 1, 2"));
+  check(std::string(kAdd) + "\"x bool\" to f before b with true", go("a, b int", "1, 2"),
+        go("a int, x bool, b int", "1, true, 2"));
+  check(std::string(kAdd) + "\"x bool\" to f with true", go("a int, rest ...string", "1, s, t"),
+        go("a int, x bool, rest ...string", "1, true, s, t"));
+  refused("remove parameter a from f", go("a int, rest ...string", "g()..."),
+          "length is not known");
+}
+
+TEST(Signature, RustKnowsLifetimesAndPaths) {
+  check(
+      "reorder parameters of f to b, a",
+      "//- src/lib.rs\nfn f<'a>(a: &'a str, b: &'a [u8]) {}\nfn g() { f(\"x, y\", &[b',', 2]) }\n",
+      "//- src/lib.rs\nfn f<'a>(b: &'a [u8], a: &'a str) {}\nfn g() { f(&[b',', 2], \"x, y\") }\n");
+  check(std::string(kAdd) + "\"deep: bool\" to T::m with true",
+        "//- src/lib.rs\nstruct T;\nimpl T {\n    fn m(&self, a: Map<i32, u8>) {}\n"
+        "    fn g(&self) { self.m(x); T::m(self, y) }\n}\n",
+        "//- src/lib.rs\nstruct T;\nimpl T {\n    fn m(&self, a: Map<i32, u8>, deep: bool) {}\n"
+        "    fn g(&self) { self.m(x, true); T::m(self, y, true) }\n}\n");
+  refused("remove parameter a from f", "//- src/lib.rs\nfn f(a: i32) { println!(\"{a}\") }\n",
+          "still used");
+}
+
+TEST(Signature, PythonPassesByNameWhereThePlaceIsTaken) {
+  const auto py = [](const std::string& list, const std::string& calls) {
+    return "//- a.py\ndef f(" + list + "):\n    pass\n\n\n" + calls;
+  };
+  check(std::string(kAdd) + "x to f with 7",
+        py("a, b=1, *args, **kw", "f(1)\nf(1, 2, 3, k=4)\nf(*l)\n"),
+        py("a, b=1, *args, x, **kw", "f(1, x=7)\nf(1, 2, 3, k=4, x=7)\nf(*l, x=7)\n"));
+  check(std::string(kAdd) + "x to f with 7", py("a, b=1", "f(1)\nf(1, 2)\nf(a=1)\nf(1, b=2)\n"),
+        py("a, x, b=1", "f(1, 7)\nf(1, 7, 2)\nf(a=1, x=7)\nf(1, 7, b=2)\n"));
+  check("remove parameter b from f", py("a, /, b, *, c", "f(1, 2, c=3)\nf(1, b=2, c=3)\n"),
+        py("a, /, *, c", "f(1, c=3)\nf(1, c=3)\n"));
+  check("reorder parameters of f to b, a",
+        py("a, b", "f(f(1, 2), 3)\nf(b=1, a=2)\nf('a, b', (1, 2))\n"),
+        py("b, a", "f(3, f(2, 1))\nf(b=1, a=2)\nf((1, 2), 'a, b')\n"));
+  refused("reorder parameters of f to b, a", py("a, b", "f(1, b=2)\n"),
+          "a.py:5 leaves out an argument");
+  refused("reorder parameters of f to b, a", py("a, b", "f(*l)\n"), "length is not known");
+  refused("reorder parameters of f to b, a", py("a, b=1", "f(1)\n"), "may be left out");
+  refused(std::string(kAdd) + "x=1 to f before b", py("a, b", "f(1, 2)\n"),
+          "passes arguments behind it");
+  refused(std::string(kAdd) + "x to C.__init__ with 1",
+          "//- a.py\nclass C:\n    def __init__(self):\n        pass\n\n\nC()\n",
+          "is a constructor");
+}
+
+TEST(Signature, PythonMethodsAreCalledInTwoWays) {
+  check("remove parameter a from T.m",
+        "//- a.py\nclass T:\n    def m(self, a, b):\n        return b\n\n    def g(self):\n"
+        "        return self.m(1, 2) + T.m(self, 3, 4)\n",
+        "//- a.py\nclass T:\n    def m(self, b):\n        return b\n\n    def g(self):\n"
+        "        return self.m(2) + T.m(self, 4)\n");
+}
+
+TEST(Signature, ScriptsKnowOptionalAndOpenParameters) {
+  const auto ts = [](const std::string& list, const std::string& calls) {
+    return "//- a.ts\nexport function f(" + list + ") {}\n" + calls;
+  };
+  check(std::string(kAdd) + "\"x: number\" to f with 7",
+        ts("a: () => void, b?: string", "f(g);\nf(() => h(1, 2), `a, ${b}`);\n"),
+        ts("a: () => void, x: number, b?: string", "f(g, 7);\nf(() => h(1, 2), 7, `a, ${b}`);\n"));
+  check("reorder parameters of f to b, a",
+        ts("a: Map<string, number>, b: number[]", "f(m, [1, 2]);\n"),
+        ts("b: number[], a: Map<string, number>", "f([1, 2], m);\n"));
+  refused("reorder parameters of f to b, a", ts("a, b", "f(...list);\n"), "length is not known");
+}
+
+TEST(Signature, JavaAndCppOverloadsAreRefused) {
+  const std::string java =
+      "//- A.java\nclass A {\n  static int f(int a, String b) { return a; }\n"
+      "  int g() { return f(1, \"x, y\"); }\n";
+  check("reorder parameters of f to b, a", java + "}\n",
+        "//- A.java\nclass A {\n  static int f(String b, int a) { return a; }\n"
+        "  int g() { return f(\"x, y\", 1); }\n}\n");
+  refused("reorder parameters of f to b, a",
+          java + "  static int f(int a, int b) { return a; }\n}\n", "cannot be told apart");
+  check("reorder parameters of f to n, call",
+        "//- a.hpp\n#pragma once\nvoid f(void (*)(int), long);\n"
+        "//- a.cpp\n#include \"a.hpp\"\nvoid f(void (*call)(int), long n) { call(n); }\n"
+        "void g() { f(h<int, 2>, 1'000); }\n",
+        "//- a.hpp\n#pragma once\nvoid f(long, void (*)(int));\n"
+        "//- a.cpp\n#include \"a.hpp\"\nvoid f(long n, void (*call)(int)) { call(n); }\n"
+        "void g() { f(1'000, h<int, 2>); }\n");
+  refused("remove parameter a from f", "//- a.cpp\nvoid f(int a) {}\nvoid f(int a, int b) {}\n",
+          "cannot be told apart");
+}
+
+TEST(Signature, SaysWhatIsLeftAlone) {
+  std::vector<std::string> notes;
+  const auto got =
+      carry_out("reorder parameters of f to b, a",
+                parse("//- a.c\nint f(int a, int b) { return a - b; }\n"
+                      "int g(void) { return f(h(), i()); }\nint (*p)(int, int) = f;\n"),
+                &notes);
+  EXPECT_EQ(got.at("a.c"),
+            "int f(int b, int a) { return a - b; }\nint g(void) { return f(i(), h()); }\n"
+            "int (*p)(int, int) = f;\n");
+  ASSERT_EQ(notes.size(), 2U);
+  EXPECT_NE(notes[0].find("a.c:3 is no call"), std::string::npos) << notes[0];
+  EXPECT_NE(notes[1].find("a.c:2 computes its arguments in another order"), std::string::npos)
+      << notes[1];
+}
+
+}  // namespace
+}  // namespace ambit::daemon
