@@ -244,9 +244,10 @@ bool Attributes::is_set(std::string_view path, std::string_view attribute) const
 }
 
 std::string_view to_string(FileClass c) {
-  constexpr std::array<std::string_view, 14> kNames{
-      "source",   "binary",      "too large", "minified",  "generated", "registers", "lock file",
-      "vendored", "LFS pointer", "symlink",   "submodule", "ignored",   "secret",    "data"};
+  constexpr std::array<std::string_view, 15> kNames{
+      "source",    "binary",    "too large", "minified",    "generated",
+      "registers", "lock file", "vendored",  "LFS pointer", "symlink",
+      "submodule", "ignored",   "secret",    "data",        "unreadable"};
   const auto i = static_cast<std::size_t>(c);
   return i < kNames.size() ? kNames[i] : "source";
 }

@@ -62,9 +62,10 @@ enum class FileClass : std::uint8_t {
   kLfsPointer,  // a Git LFS pointer instead of the content
   kSymlink,
   kSubmodule,
-  kIgnored,  // .ambitignore
-  kSecret,   // a path that holds secrets by its name: .env, *.pem, id_rsa, …
-  kData,     // CSV, logs, SVG: text, but no code
+  kIgnored,     // .ambitignore
+  kSecret,      // a path that holds secrets by its name: .env, *.pem, id_rsa, …
+  kData,        // CSV, logs, SVG: text, but no code
+  kUnreadable,  // no permission, or its blob is not on this machine (a partial clone)
 };
 [[nodiscard]] std::string_view to_string(FileClass c);  // "binary", "too large", …
 

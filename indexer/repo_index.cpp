@@ -128,14 +128,18 @@ class RepoIndexImpl : public RepoIndex {
     AMBIT_CHECK_OK(catalog_.load());
     (void)catalog_.keep(liveness(*current()));
     ignore_ = IgnoreRules();
-    if (auto text = repo.read(".ambitignore", 1U << 20)) ignore_.add(*text);
     attributes_ = Attributes();
     for (const auto& f : listed) {  // sorted, so those of a folder come before those below it
-      if (!f.path.ends_with(".gitattributes") || !rules_file(f.path)) continue;
-      const auto slash = f.path.rfind('/');
+      const auto name = f.path.substr(f.path.rfind('/') + 1);
+      // In a repository git has left out what is ignored.
+      const bool ignores = name == ".gitignore" && !repo.is_git();
+      if (name != ".gitattributes" && !ignores) continue;
+      const auto folder = f.path.substr(0, f.path.size() - name.size());
+      const auto base = folder.empty() ? folder : folder.substr(0, folder.size() - 1);
       if (auto text = repo.read(f.path, 1U << 20))
-        attributes_.add(*text, slash == std::string::npos ? "" : f.path.substr(0, slash));
+        ignores ? ignore_.add(*text, base) : attributes_.add(*text, base);
     }
+    if (auto text = repo.read(".ambitignore", 1U << 20)) ignore_.add(*text);
     if (!options_.cache_directory.empty()) {
       if (auto kept = remember_root(options_.cache_directory, root_); !kept)
         log(LogLevel::kWarning, "index", kept.error().message);
@@ -427,7 +431,7 @@ class RepoIndexImpl : public RepoIndex {
     if (!content) {
       f.file_class = content.error().code == Code::kPermission          ? FileClass::kSymlink
                      : content.error().code == Code::kResourceExhausted ? FileClass::kTooLarge
-                                                                        : f.file_class;
+                                                                        : FileClass::kUnreadable;
       return;
     }
     // The bytes decide, not what the index file says: filters and races change them.

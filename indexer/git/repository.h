@@ -46,11 +46,14 @@ class Repository {
   [[nodiscard]] const std::filesystem::path& common_dir() const { return common_dir_; }
   [[nodiscard]] const std::filesystem::path& git_dir() const { return git_dir_; }
 
-  // "<commit> main", "<commit> (detached)", "(unborn) main", or "" without a repository.
+  // "<commit> main", "<commit> (detached)", "(unborn) main", "" without a repository, and
+  // "(not read as git: …)" for one of a kind that libgit2 does not know (SHA-256).
   [[nodiscard]] std::string head_name() const;
 
   // Tracked files and files that are neither tracked nor ignored, sorted by path (bytes).
-  // Submodules that are checked out are listed with their own files under their path.
+  // Submodules that are checked out are listed with their own files under their path. Where git's
+  // index cannot be read (a sparse one, a damaged one, a file without permission), the files of
+  // HEAD and of the work tree are taken, to be hashed.
   [[nodiscard]] Result<std::vector<WorkFile>> list(std::stop_token stop = {}) const;
   // The same for one path: kNotFound when it is gone or ignored, kInvalidArgument for a folder that
   // is not ignored. What is listed already is not asked for ignore rules again.
@@ -71,10 +74,13 @@ class Repository {
   Repository() = default;
   // Opened component by component, so that no link on the way leads elsewhere. The caller closes.
   [[nodiscard]] Result<int> open_below(std::string_view path) const;
+  [[nodiscard]] Result<std::vector<WorkFile>> list_by_index(const std::stop_token& stop) const;
+  [[nodiscard]] std::vector<WorkFile> list_by_head(const std::stop_token& stop) const;
   git_repository* git_ = nullptr;
   std::filesystem::path root_, common_dir_, git_dir_;
   bool bare_ = false;
   int root_fd_ = -1;
+  std::string problem_;  // why a repository was not opened
 };
 
 // WorkFile::stamp of a path as it is now, 0 when it is not there. A stamp younger than
