@@ -3,6 +3,8 @@
 // the reason is kept for status.
 #include <nlohmann/json.hpp>
 
+#include "daemon/assists/completion/lead.h"
+#include "daemon/assists/completion/memory.h"
 #include "daemon/handlers/convert.h"
 #include "daemon/handlers/table.h"
 #include "daemon/server.h"
@@ -99,8 +101,8 @@ void answer_nothing(Session& session, const Asked& asked, const std::string& rea
   session.reply(asked.id, nullptr);
 }
 
-void read_ahead(Session& session, const Asked& asked, std::shared_ptr<const std::string> text,
-                std::size_t cursor);
+void read_ahead(Session& session, const Asked& asked, const std::string& item,
+                std::string_view source);
 
 void finished(Session& session, const Asked& asked, const CompletionOutcome& outcome) {
   const auto found = session.states.find(asked.uri);
@@ -141,7 +143,8 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
       session.model_problem_said = true;
       session.show_message(2, "Ambit: " + outcome.error.message);
     }
-    return each([&](const Asked& mine) { answer_nothing(session, mine, outcome.reason); });
+    each([&](const Asked& mine) { answer_nothing(session, mine, outcome.reason); });
+    return read_ahead(session, asked, "", "");
   }
   session.server.count_completion(ms, outcome);
   each([&](const Asked& mine) {
@@ -152,12 +155,7 @@ void finished(Session& session, const Asked& asked, const CompletionOutcome& out
     answer(session, mine, std::move(items));
   });
   const auto& best = outcome.items.front();
-  if (best.source == "model") {
-    std::string accepted = *asked.text;
-    accepted.insert(asked.cursor, best.text);
-    read_ahead(session, asked, std::make_shared<const std::string>(std::move(accepted)),
-               asked.cursor + best.text.size());
-  }
+  if (best.replaces == 0) read_ahead(session, asked, best.text, best.source);
 }
 
 struct Prepared {
@@ -210,27 +208,44 @@ void generate(Session& session, const Asked& asked, std::stop_source stop) {
   });
 }
 
-// What follows when the item that was just shown is accepted: generated below everything else, and
-// kept for the request that comes then. Only where reading ahead costs nobody anything.
-void read_ahead(Session& session, const Asked& asked, std::shared_ptr<const std::string> text,
-                std::size_t cursor) {
+// What the next keys and an accept would be answered with, made below everything else and kept for
+// the request that comes then. By the repository memory where it leads; by a model only what
+// follows an item of its own, and only where reading ahead costs nobody anything.
+void read_ahead(Session& session, const Asked& asked, const std::string& item,
+                std::string_view source) {
   DocumentState& state = session.states[asked.uri];
   if (state.ahead) state.ahead->request_stop();
   state.ahead.emplace();
-  auto prepared = prepare(session, asked, text, cursor, state.ahead->get_token());
-  if (!prepared.context->warm) return;
+  const auto keep = [uri = asked.uri, weak = session.weak_from_this()](AheadItem made) {
+    if (const auto self = weak.lock()) {
+      self->post([uri, made = std::move(made)](Session& s) {
+        const auto found = s.states.find(uri);
+        if (found != s.states.end())
+          found->second.shown.add(made.text, made.cursor, made.item, true);
+      });
+    }
+  };
+  auto prepared = prepare(session, asked, asked.text, asked.cursor, state.ahead->get_token());
   prepared.request.ahead = true;
+  prepared.request.asked = false;
   prepared.request.items = 1;
-  session.server.runtime().work([prepared = std::move(prepared), uri = asked.uri, text, cursor,
-                                 weak = session.weak_from_this()] {
+  const auto& context = *prepared.context;
+  const auto model = context.scheduler->backend()->describe();
+  if (memory_role(context.config, model) == MemoryRole::kLead) {
+    return session.server.runtime().work([prepared = std::move(prepared), item, keep] {
+      complete_ahead(*prepared.context, prepared.request, item, keep);
+    });
+  }
+  if (!context.warm || source != "model") return;
+  auto text = *asked.text;
+  text.insert(asked.cursor, item);
+  prepared.request.text = std::make_shared<const std::string>(std::move(text));
+  prepared.request.cursor += item.size();
+  session.server.runtime().work([prepared = std::move(prepared), keep] {
     complete(prepared.context, prepared.request,
-             [uri, weak, text, cursor](const CompletionOutcome& outcome) {
-               const auto self = weak.lock();
-               if (!self || outcome.items.empty()) return;
-               self->post([uri, text, cursor, item = outcome.items.front().text](Session& s) {
-                 const auto found = s.states.find(uri);
-                 if (found != s.states.end()) found->second.shown.add(text, cursor, item);
-               });
+             [keep, text = prepared.request.text,
+              cursor = prepared.request.cursor](const CompletionOutcome& outcome) {
+               if (!outcome.items.empty()) keep({text, cursor, outcome.items.front().text});
              });
   });
 }
@@ -327,8 +342,10 @@ void handle(Session& session, const lsp::RequestId& id, const json& params, bool
   if (!asked.invoked) {
     if (const auto hit = state.shown.find(*asked.text, asked.cursor)) {
       session.server.count_from_cache();
-      return answer(session, asked,
-                    json::array({item_json(asked, hit->rest, hit->replace_after, session.client)}));
+      answer(session, asked,
+             json::array({item_json(asked, hit->rest, hit->replace_after, session.client)}));
+      if (hit->first && hit->replace_after == 0) read_ahead(session, asked, hit->rest, "");
+      return;
     }
   }
   state.waiting = {{id, as_list}};

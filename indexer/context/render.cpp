@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "indexer/filter.h"
+
 namespace ambit::indexer::context {
 namespace {
 
@@ -45,6 +47,9 @@ std::string render_preamble(std::string_view repository) {
 std::string render_map(const std::vector<FileInfo>& files, std::size_t max_bytes) {
   std::map<std::string_view, std::vector<std::string_view>> directories;
   for (const FileInfo& f : files) {
+    if (f.skipped == to_string(FileClass::kIgnored) || f.skipped == to_string(FileClass::kSecret)) {
+      continue;
+    }
     const std::string_view path = f.path;
     const auto slash = path.rfind('/');
     if (slash == std::string_view::npos) {

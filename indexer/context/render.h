@@ -17,7 +17,8 @@ namespace ambit::indexer::context {
 [[nodiscard]] std::string render_preamble(std::string_view repository);
 
 // One line a directory with the names of its files, sorted: "src/net: acceptor.cpp acceptor.h".
-// Directories beyond max_bytes are counted in a last line.
+// Files that .ambitignore or their names keep out are not named. Directories beyond max_bytes are
+// counted in a last line.
 [[nodiscard]] std::string render_map(const std::vector<FileInfo>& files, std::size_t max_bytes);
 
 // "### path\n" or "### path:first-last\n" (0-based lines in, 1-based out), the text with LF line

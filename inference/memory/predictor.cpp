@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMostOwn = 120000;    // lexemes of open texts
 constexpr std::size_t kMostOwnVotes = 768;  // of one step
 constexpr std::size_t kSample = 64, kSampleWithPrefix = 768;
+// Of voters that say nothing about spaces: too light to outvote anybody there.
+constexpr float kNoSpaces = 1e-3F;
 
 std::uint64_t shape_key(std::span<const Shape> shapes) {
   const std::size_t n = shapes.size();
@@ -43,7 +45,10 @@ MemoryQuery::MemoryQuery(std::shared_ptr<const MemoryView> view, const MemoryDoc
     std::vector<bool> skip = *part.dead;
     const auto& files = part.segment->files();
     for (std::size_t f = 0; f < files.size(); ++f) {
-      if (!skip[f] && replaced(files[f].path)) skip[f] = true;
+      if (skip[f] || !replaced(files[f].path)) continue;
+      skip[f] = true;
+      const auto run = part.segment->run();
+      for (auto at = files[f].begin; at < files[f].end; ++at) ++replaced_words_[id_of(run[at])];
     }
     skip_.push_back(std::move(skip));
   }
@@ -243,6 +248,31 @@ void MemoryQuery::memory_votes(std::span<const LexemeId> context, std::span<cons
   }
 }
 
+void MemoryQuery::word_votes(Votes& votes) const {
+  std::vector<MemorySegment::Word> words;
+  for (const auto& part : view_->parts) {
+    const auto found = part.segment->words(votes.prefix, *view_->table);
+    words.insert(words.end(), found.begin(), found.end());
+  }
+  for (auto& word : words) {
+    const auto replaced = replaced_words_.find(word.id);
+    if (replaced != replaced_words_.end()) word.count -= std::min(word.count, replaced->second);
+  }
+  const std::size_t keep = std::min(words.size(), kSample);
+  std::partial_sort(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(keep), words.end(),
+                    [](const auto& a, const auto& b) {
+                      return a.count > b.count || (a.count == b.count && a.id < b.id);
+                    });
+  for (std::size_t i = 0; i < words.size() && words[i].count > 0; ++i) {
+    const float weight = static_cast<float>(words[i].count) * kNoSpaces;
+    if (i < keep) {
+      votes.add(kWordsVoter, words[i].id << 2U | 1U, weight);
+    } else {
+      votes.tallies[kWordsVoter].total += weight;
+    }
+  }
+}
+
 NextStep MemoryQuery::next(std::span<const Lexeme> grown, bool ballots) const {
   // The last lexemes before the next one: as far back as any voter looks.
   std::vector<Lexeme> tail;
@@ -264,8 +294,8 @@ NextStep MemoryQuery::next(std::span<const Lexeme> grown, bool ballots) const {
   votes.after_space = after_space_ && !fresh_line_;
   own_votes(context, shapes, votes);
   memory_votes(context, shapes, votes);
-  for (const auto& [id, weight] : names_) votes.add(kNamesVoter, id << 2U | 1U, weight * 1e-3F);
-  // Names say nothing about spaces: too light above to outvote anybody.
+  for (const auto& [id, weight] : names_) votes.add(kNamesVoter, id << 2U | 1U, weight * kNoSpaces);
+  if (!votes.prefix.empty()) word_votes(votes);
   std::size_t deepest = 0;
   for (std::size_t v = 0; v < kDepths.size() * 3; ++v) {
     if (votes.tallies[v].total > 0) deepest = std::max(deepest, v / 3 + 1);
@@ -286,9 +316,11 @@ NextStep MemoryQuery::next(std::span<const Lexeme> grown, bool ballots) const {
     const std::size_t length = v / 3 + 1;
     const float depth =
         v < kDepths.size() * 3 ? static_cast<float>(length) / static_cast<float>(deepest) : 0.0F;
-    const std::array<float, kVoterFeatures> x{1.0F,       std::log2(1.0F + tally.total) / 8.0F,
-                                              top,        tally.votes.size() == 1 ? 1.0F : 0.0F,
-                                              has_prefix, depth};
+    std::array<float, kVoterFeatures> x{1.0F,       std::log2(1.0F + tally.total) / 8.0F,
+                                        top,        tally.votes.size() == 1 ? 1.0F : 0.0F,
+                                        has_prefix, depth};
+    // Of words that begin so, more is known the more of the word is there.
+    if (v == kWordsVoter) x[4] = std::min(1.0F, static_cast<float>(votes.prefix.size()) / 8.0F);
     double score = 0;
     for (std::size_t f = 0; f < kVoterFeatures; ++f) {
       score += static_cast<double>(x[f]) * static_cast<double>(kVoterWeights[v][f]);

@@ -31,18 +31,19 @@ struct MemoryBuffer {
 };
 
 // The voters. Lexical ones: a context of at least kDepths[i] lexemes, in three places; then those
-// of shape, here and elsewhere; then the names of this file, most recent first.
+// of shape, here and elsewhere; then the names of this file, most recent first; then, once a word
+// was begun, all words of the repository that begin so, by how often they are written.
 inline constexpr std::array<std::size_t, 8> kDepths{1, 2, 3, 4, 5, 7, 10, 15};
 inline constexpr std::array<std::size_t, 5> kShapeDepths{3, 5, 7, 10, 15};
 inline constexpr std::size_t kHere = 0, kNear = 1, kElsewhere = 2;
-inline constexpr std::size_t kVoters = kDepths.size() * 3 + kShapeDepths.size() * 2 + 1;
+inline constexpr std::size_t kVoters = kDepths.size() * 3 + kShapeDepths.size() * 2 + 2;
 [[nodiscard]] constexpr std::size_t lexical_voter(std::size_t depth, std::size_t place) {
   return depth * 3 + place;
 }
 [[nodiscard]] constexpr std::size_t shape_voter(std::size_t depth, std::size_t elsewhere) {
   return kDepths.size() * 3 + depth * 2 + elsewhere;
 }
-inline constexpr std::size_t kNamesVoter = kVoters - 1;
+inline constexpr std::size_t kNamesVoter = kVoters - 2, kWordsVoter = kVoters - 1;
 inline constexpr std::size_t kVoterFeatures = 6, kEscapeFeatures = 4;
 
 // What one voter says at one step: its features, and whom it votes for by share.
@@ -75,6 +76,12 @@ struct MemoryGuess {
   bool ends_line = false;      // false: it was given up in the middle
 };
 
+// What somebody may type next: a character, or a line break with the next line's indentation.
+struct MemoryKey {
+  std::string text;
+  double probability = 0;
+};
+
 class MemoryQuery {
  public:
   MemoryQuery(std::shared_ptr<const MemoryView> view, const MemoryDocument& document,
@@ -86,6 +93,9 @@ class MemoryQuery {
   // Completions of the line, best first, by a search over `beam` hypotheses. After those that open
   // a block more lines follow, up to `max_lines`, while they are likely.
   [[nodiscard]] std::vector<MemoryGuess> guess(std::size_t beam, std::size_t max_lines) const;
+
+  // Most likely first.
+  [[nodiscard]] std::vector<MemoryKey> likely_keys() const;
 
   // One step after `grown`, which continues the text at the cursor.
   [[nodiscard]] NextStep next(std::span<const Lexeme> grown, bool ballots = false) const;
@@ -103,12 +113,15 @@ class MemoryQuery {
                  Votes& votes) const;
   void memory_votes(std::span<const LexemeId> context, std::span<const Shape> shapes,
                     Votes& votes) const;
+  void word_votes(Votes& votes) const;
   [[nodiscard]] MemoryGuess render(const Hypothesis& h) const;
+  [[nodiscard]] std::string line_start_text(std::size_t column) const;
   void grow_lines(MemoryGuess& guess, const Hypothesis& h, std::size_t max_lines) const;
 
   std::shared_ptr<const MemoryView> view_;
   std::uint32_t directory_ = 0, kind_ = 0;
   std::vector<std::vector<bool>> skip_;  // per part and file: replaced by an open text
+  std::unordered_map<LexemeId, std::uint32_t> replaced_words_;  // in those files, how often
   mutable LocalTable words_;
 
   // This file up to the cursor, an edge, the rest of it; then the other open texts.

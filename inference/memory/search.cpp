@@ -1,6 +1,7 @@
 // From single steps to lines: a beam over lexemes, then further lines while they are likely.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "inference/memory/predictor.h"
 #include "inference/memory/weights.h"
@@ -112,6 +113,45 @@ std::vector<MemoryGuess> MemoryQuery::guess(std::size_t beam, std::size_t max_li
   return out;
 }
 
+std::string MemoryQuery::line_start_text(std::size_t column) const {
+  return "\n" + (tabs_ ? std::string(column / 4, '\t') : std::string(column, ' '));
+}
+
+std::vector<MemoryKey> MemoryQuery::likely_keys() const {
+  std::map<std::string, double> keys;
+  if (inside_word_) return {};
+  const auto count = [&](const NextStep& step, std::string_view prefix, bool spaced, double share) {
+    for (const auto& candidate : step.candidates) {
+      const auto id = id_of(candidate.lexeme);
+      const auto text = words_.text(id);
+      std::string key;
+      if (is_line_start(id)) {
+        key = line_start_text(indents_.column_of(id, unit_));
+      } else if (prefix.empty() && space_of(candidate.lexeme) != 0 && !spaced) {
+        key = " ";
+      } else if (text.size() > prefix.size()) {
+        key = text.substr(prefix.size(), 1);
+      }
+      if (!key.empty() && static_cast<unsigned char>(key[0]) < 0x80) {
+        keys[key] += share * candidate.probability;
+      }
+    }
+  };
+  const auto first = next({});
+  count(first, prefix_, after_space_ || fresh_line_, 1);
+  // The word may be finished as it is.
+  for (const auto& candidate : first.candidates) {
+    if (prefix_.empty() || words_.text(id_of(candidate.lexeme)) != prefix_) continue;
+    const std::array<Lexeme, 1> word{candidate.lexeme};
+    count(next(word), {}, false, candidate.probability);
+  }
+  std::vector<MemoryKey> out;
+  for (const auto& [text, probability] : keys) out.push_back({text, probability});
+  std::stable_sort(out.begin(), out.end(),
+                   [](const auto& a, const auto& b) { return a.probability > b.probability; });
+  return out;
+}
+
 void MemoryQuery::grow_lines(MemoryGuess& guess, const Hypothesis& h, std::size_t max_lines) const {
   IndentStack indents = indents_;
   const std::size_t base = indents.column_of(kLineSame, unit_);
@@ -136,12 +176,7 @@ void MemoryQuery::grow_lines(MemoryGuess& guess, const Hypothesis& h, std::size_
         column = indents.column_of(id, unit_);
         if (line == 1 && id != kLineDeeper) break;
         if (column < base) break;
-        text.push_back('\n');
-        if (tabs_) {
-          text.append(column / 4, '\t');
-        } else {
-          text.append(column, ' ');
-        }
+        text += line_start_text(column);
       } else if (is_line_start(id)) {
         whole = true;
         break;

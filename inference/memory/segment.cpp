@@ -102,6 +102,15 @@ MemorySegment::MemorySegment(const std::vector<Input>& inputs, const LexemeTable
   for (std::size_t i = 0; i < run_.size(); ++i)
     shapes_[i] = shape_at(run_, i, kinds[id_of(run_[i])]);
 
+  std::vector<std::uint32_t> counts(kinds.size());
+  for (const auto lexeme : run_) ++counts[id_of(lexeme)];
+  for (LexemeId id = kFirstWord; id < counts.size(); ++id) {
+    const bool word = kinds[id] == LexemeKind::kName || kinds[id] == LexemeKind::kKeyword;
+    if (word && counts[id] > 0) words_.push_back({id, counts[id]});
+  }
+  std::sort(words_.begin(), words_.end(),
+            [&](const Word& a, const Word& b) { return table.text(a.id) < table.text(b.id); });
+
   // Position 0 predicts nothing.
   order_.resize(run_.size() - 1);
   std::iota(order_.begin(), order_.end(), 1U);
@@ -127,6 +136,15 @@ MemorySegment::Range MemorySegment::narrow_shape(Range range, std::size_t depth,
   });
 }
 
+std::span<const MemorySegment::Word> MemorySegment::words(std::string_view prefix,
+                                                          const LexemeTable& table) const {
+  const auto low = std::partition_point(
+      words_.begin(), words_.end(), [&](const Word& word) { return table.text(word.id) < prefix; });
+  const auto high = std::partition_point(
+      low, words_.end(), [&](const Word& word) { return table.text(word.id).starts_with(prefix); });
+  return {low, high};
+}
+
 std::size_t MemorySegment::file_at(std::uint32_t position) const {
   const auto after =
       std::upper_bound(files_.begin(), files_.end(), position,
@@ -136,6 +154,7 @@ std::size_t MemorySegment::file_at(std::uint32_t position) const {
 
 std::size_t MemorySegment::bytes() const {
   std::size_t out = run_.size() * (sizeof(Lexeme) + sizeof(Shape) + 2 * sizeof(std::uint32_t));
+  out += words_.size() * sizeof(Word);
   for (const auto& file : files_) out += sizeof(MemoryFile) + file.path.size();
   return out;
 }

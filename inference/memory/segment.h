@@ -2,8 +2,8 @@
 // themselves, and by their skeleton, in which a name is only "the same as the one 5 back" or "a new
 // one". A context is found by binary search, its continuations stand together.
 //
-// Memory: 14 bytes per lexeme (lexeme 4, skeleton 2, two orders of 4), and 24 per file beside its
-// path. Source code has about five bytes per lexeme.
+// Memory: 14 bytes per lexeme (lexeme 4, skeleton 2, two orders of 4), 8 per different word, and 24
+// per file beside its path. Source code has about five bytes per lexeme.
 #pragma once
 
 #include <cstdint>
@@ -74,6 +74,15 @@ class MemorySegment {
     return shape_order_[index];
   }
 
+  // A name or keyword, and how often it stands in the run.
+  struct Word {
+    LexemeId id = 0;
+    std::uint32_t count = 0;
+  };
+  // Those that begin with `prefix`, by text; the table that the segment was made with.
+  [[nodiscard]] std::span<const Word> words(std::string_view prefix,
+                                            const LexemeTable& table) const;
+
   [[nodiscard]] std::span<const Lexeme> run() const { return run_; }
   [[nodiscard]] std::span<const Shape> shapes() const { return shapes_; }
   [[nodiscard]] const std::vector<MemoryFile>& files() const { return files_; }
@@ -84,6 +93,7 @@ class MemorySegment {
   std::vector<Lexeme> run_;
   std::vector<Shape> shapes_;
   std::vector<std::uint32_t> order_, shape_order_;
+  std::vector<Word> words_;  // by text
   std::vector<MemoryFile> files_;
 };
 

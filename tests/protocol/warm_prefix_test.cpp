@@ -157,10 +157,13 @@ TEST_F(WarmPrefix, NoSecretAndNothingIgnoredIsInAnyPromptLogOrState) {
     write("src/file" + n + ".cpp", "int price_" + n + "(int count);\n" + secret_line() +
                                        secret_line() + "int cost_" + n + "();\n");
   }
-  // Ignored, at every level; the content is no secret to anybody but these rules.
+  // Ignored, at every level; the content is no secret to anybody but these rules, and the name
+  // neither.
+  std::vector<std::string> names;
   const auto hidden = [&](const std::string& name) {
     secrets.push_back("hidden_" + make(alnum, 12));
     write(name, "int " + secrets.back() + "(int count);\n");
+    names.push_back(fs::path(name).filename());
   };
   write(".gitignore", "/private/\n*.local.cpp\n");
   write("src/.gitignore", "here.cpp\n");
@@ -168,9 +171,9 @@ TEST_F(WarmPrefix, NoSecretAndNothingIgnoredIsInAnyPromptLogOrState) {
   std::ofstream(folder_ / "project/.git/info/exclude") << "excluded.cpp\n";
   for (int i = 0; i < 14; ++i) {
     const std::string n = std::to_string(i);
-    hidden("private/a" + n + ".cpp");
-    hidden("src/b" + n + ".local.cpp");
-    hidden("quiet/c" + n + ".cpp");
+    hidden("private/aside" + n + ".cpp");
+    hidden("src/beside" + n + ".local.cpp");
+    hidden("quiet/closed" + n + ".cpp");
   }
   hidden("src/here.cpp");
   hidden("excluded.cpp");
@@ -191,6 +194,12 @@ TEST_F(WarmPrefix, NoSecretAndNothingIgnoredIsInAnyPromptLogOrState) {
   LspClient({AMBIT_BINARY_DIR "/ambit", "stop"}, environment(), nullptr).wait_exit();
 
   ASSERT_GT(requests().size(), 1U);
+  for (const auto& request : requests()) {
+    const auto prompt = request["prompt"].get<std::string>();
+    for (const auto& name : names) {
+      EXPECT_EQ(prompt.find(name), std::string::npos) << name << " is named to the model";
+    }
+  }
   int files = 0;
   bool placeholder = false;
   for (const auto& entry : fs::recursive_directory_iterator(folder_)) {

@@ -6,6 +6,7 @@
 
 #include "daemon/assists/completion/check.h"
 #include "daemon/assists/completion/clean.h"
+#include "daemon/assists/completion/lead.h"
 #include "daemon/assists/completion/memory.h"
 #include "daemon/assists/completion/next_edit.h"
 
@@ -185,29 +186,6 @@ CompletionOutcome without_items(std::string reason, Error error = {}) {
   return outcome;
 }
 
-CompletionOutcome from_memory(const AssistContext& context, const CompletionRequest& request,
-                              std::string_view before, std::string_view after,
-                              const Cleaner& cleaner, std::size_t max_lines) {
-  CompletionOutcome outcome;
-  const auto answer = ask_memory(context, request.path, before, after, cleaner, max_lines,
-                                 request.asked ? kPartsWhenAsked : kPartsWhileTyping);
-  outcome.cancelled = context.stop.stop_requested();
-  ItemCheck check(context.snapshot, request.path, std::string(before), std::string(after));
-  std::string_view unfit;
-  for (const auto& item : answer.items) {
-    if (outcome.items.size() == static_cast<std::size_t>(request.items)) break;
-    if (item.confidence < (request.asked ? kShowWhenAsked : kShowWhileTyping)) break;
-    const auto verdict = check.check(item.text, 0);
-    if (verdict.text.empty()) {
-      unfit = verdict.reason;
-    } else {
-      outcome.items.push_back({verdict.text, std::log(item.confidence), "repository"});
-    }
-  }
-  if (outcome.items.empty()) outcome.reason = unfit.empty() ? answer.reason : unfit;
-  return outcome;
-}
-
 }  // namespace
 
 void complete(std::shared_ptr<const AssistContext> context, CompletionRequest request,
@@ -234,7 +212,8 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   const bool memory_leads = memory_role(context->config, info) == MemoryRole::kLead;
   if (request.read_only && memory_leads) return done({});
   if (memory_leads) {
-    auto outcome = from_memory(*context, request, before_lf, after_lf, *cleaner, options.max_lines);
+    auto outcome =
+        complete_from_memory(*context, request, before_lf, after_lf, *cleaner, options.max_lines);
     if (outcome.items.empty() && info.state == inference::BackendState::kUnavailable) {
       outcome.reason = info.problem;
       outcome.error = make_error(Code::kUnavailable, info.problem);

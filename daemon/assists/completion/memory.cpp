@@ -27,23 +27,24 @@ bool stands_alone(std::string_view text) {
          std::count(text.begin(), text.end(), '{') <= std::count(text.begin(), text.end(), '}');
 }
 
-// The longest likely beginning of a guess.
-MemoryAnswer::Item sure_part(const std::vector<inference::MemoryGuess>& guesses,
-                             const PartLimits& limits) {
-  MemoryAnswer::Item best;
+// Likely beginnings of the guesses, longest first.
+std::vector<MemoryAnswer::Item> sure_parts(const std::vector<inference::MemoryGuess>& guesses,
+                                           const PartLimits& limits) {
+  std::vector<MemoryAnswer::Item> out;
   for (const auto& guess : guesses) {
     double likely = 1;
     for (const auto& piece : guess.pieces) {
       likely *= static_cast<double>(piece.probability);
       const auto text = std::string_view(guess.text).substr(0, piece.end);
       if (likely < limits.part || text.find('\n') != std::string_view::npos) break;
-      if (text.size() > best.text.size() && text.size() >= limits.bytes && ends_well(text.back()) &&
-          stands_alone(text)) {
-        best = {std::string(text), likely};
+      if (text.size() >= limits.bytes && ends_well(text.back()) && stands_alone(text)) {
+        out.push_back({std::string(text), likely});
       }
     }
   }
-  return best;
+  std::stable_sort(out.begin(), out.end(),
+                   [](const auto& a, const auto& b) { return a.text.size() > b.text.size(); });
+  return out;
 }
 
 }  // namespace
@@ -59,10 +60,10 @@ MemoryRole memory_role(const Config& config, const inference::BackendInfo& model
   return model.weights_bytes < kSmallModelBytes ? MemoryRole::kLead : MemoryRole::kDraft;
 }
 
-MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
-                        std::string_view before, std::string_view after, const Cleaner& cleaner,
-                        std::size_t max_lines, const PartLimits& parts) {
-  MemoryAnswer out;
+namespace {
+
+inference::MemoryQuery query_at(const AssistContext& context, const std::string& path,
+                                std::string_view before, std::string_view after) {
   auto view = context.memory;
   if (!view) {
     // No repository: the file itself is all there is.
@@ -79,7 +80,21 @@ MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
     texts.push_back(indexer::redact_secrets(*text));
     open.push_back({file, texts.back()});
   }
-  const inference::MemoryQuery query(view, {path, before, after}, open);
+  return {view, {path, before, after}, open};
+}
+
+}  // namespace
+
+std::vector<inference::MemoryKey> memory_keys(const AssistContext& context, const std::string& path,
+                                              std::string_view before, std::string_view after) {
+  return query_at(context, path, before, after).likely_keys();
+}
+
+MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
+                        std::string_view before, std::string_view after, const Cleaner& cleaner,
+                        std::size_t max_lines, const PartLimits& parts) {
+  MemoryAnswer out;
+  const auto query = query_at(context, path, before, after);
   if (query.inside_word()) {
     out.reason = "the cursor stands inside a word";
     return out;
@@ -98,9 +113,10 @@ MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
   std::stable_sort(out.items.begin(), out.items.end(),
                    [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
   if (out.items.empty() || out.items[0].confidence < parts.whole) {
-    auto part = sure_part(guesses, parts);
-    part.text = cleaner.clean(part.text, true).text;
-    if (!part.text.empty()) out.items.insert(out.items.begin(), std::move(part));
+    auto likely = sure_parts(guesses, parts);
+    for (auto& part : likely) part.text = cleaner.clean(part.text, true).text;
+    std::erase_if(likely, [](const auto& part) { return part.text.empty(); });
+    out.items.insert(out.items.begin(), likely.begin(), likely.end());
   }
   if (out.reason.empty()) {
     out.reason = context.memory_building

@@ -23,7 +23,7 @@ struct MemoryAnswer {
     std::string text;       // cleaned
     double confidence = 0;  // that a person would write exactly this, or go on so (a part)
   };
-  std::vector<Item> items;  // best first
+  std::vector<Item> items;  // best first; of likely parts of a line the longest first
   std::string_view reason;  // why there is none; static text
 };
 
@@ -44,5 +44,11 @@ inline constexpr PartLimits kPartsWhenAsked{kShowWhileTyping, 0.6, 3};
                                       std::string_view before, std::string_view after,
                                       const Cleaner& cleaner, std::size_t max_lines,
                                       const PartLimits& parts);
+
+// What is likely typed next, by the same knowledge.
+[[nodiscard]] std::vector<inference::MemoryKey> memory_keys(const AssistContext& context,
+                                                            const std::string& path,
+                                                            std::string_view before,
+                                                            std::string_view after);
 
 }  // namespace ambit::daemon

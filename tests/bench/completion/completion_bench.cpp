@@ -1,4 +1,4 @@
-// completion_bench learn-voters|learn-confidence OUT COUNT REPOSITORY…
+// completion_bench learn-voters|learn-newest|learn-confidence OUT COUNT REPOSITORY…
 // completion_bench evaluate COUNT REPOSITORY…   one JSON line per hole and method
 // completion_bench build REPOSITORY…            what the memory costs
 // docs/completion.md has the commands and the figures.
@@ -123,11 +123,13 @@ int build(const std::vector<std::filesystem::path>& roots) {
 
 int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
-  const bool learns = verb == "learn-voters" || verb == "learn-confidence";
+  const bool learns =
+      verb == "learn-voters" || verb == "learn-newest" || verb == "learn-confidence";
   const int first = learns ? 4 : verb == "evaluate" || verb == "candidates" ? 3 : 2;
   if ((!learns && verb != "evaluate" && verb != "candidates" && verb != "build") || argc <= first) {
     return fail(
-        "usage: learn-voters|learn-confidence OUT COUNT REPOSITORY... | evaluate|candidates COUNT "
+        "usage: learn-voters|learn-newest|learn-confidence OUT COUNT REPOSITORY... | "
+        "evaluate|candidates COUNT "
         "REPOSITORY... | build REPOSITORY...");
   }
   const std::vector<std::filesystem::path> roots(argv + first, argv + argc);
@@ -135,7 +137,8 @@ int main(int argc, char** argv) {
   const auto count = static_cast<std::size_t>(std::atoll(argv[first - 1]));
   if (verb == "evaluate") return evaluate(count, roots);
   if (verb == "candidates") return candidates(count, 4, roots);
-  const auto done = verb == "learn-voters" ? learn_voters(roots, count, argv[2])
-                                           : learn_confidence(roots, count, argv[2]);
+  const auto done = verb == "learn-confidence"
+                        ? learn_confidence(roots, count, argv[2])
+                        : learn_voters(roots, count, argv[2], verb == "learn-newest");
   return done ? 0 : fail(done.error().message);
 }

@@ -96,7 +96,7 @@ std::string literal(double x) {
 }  // namespace
 
 Result<void> learn_voters(const std::vector<std::filesystem::path>& repositories, std::size_t count,
-                          const std::filesystem::path& out) {
+                          const std::filesystem::path& out, bool newest) {
   std::vector<Step> train, held;
   for (const auto& root : repositories) {
     AMBIT_TRY(repository, read_repository(root));
@@ -157,6 +157,7 @@ Result<void> learn_voters(const std::vector<std::filesystem::path>& repositories
       for (std::size_t i = 0; i < w.size(); ++i) {
         gradient[i] = gradient[i] / static_cast<double>(n) + 1e-4 * w[i];
       }
+      if (newest) std::fill_n(gradient.begin(), (kVoters - 1) * kVoterFeatures, 0.0);
       adam.step(w, gradient, rate);
     }
   }

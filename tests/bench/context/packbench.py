@@ -2,6 +2,7 @@
 """PackBench: does the pack hold what the next edit needs?
 
 packbench.py PROBE REPOSITORY... [--cases N] [--stride S] [--budgets 2048,8192,32768] [--methods a,b] [--tokenizer F] [--out F]
+packbench.py --read F... [--budgets ...] [--methods ...]      the report of what --out kept
 
 REPOSITORY is a git repository with its history (bare or not; read only). For each commit (newest first, every S-th, at most
 12 files and 200 inserted lines, no merges, no bots) the tree goes to its parent; for at most three hunks of modified files the
@@ -157,6 +158,19 @@ def report(results, args):
                 spread = sorted(recall(s, method, budget, key) for s in samples)
                 row += f"  {recall(by_repo, method, budget, key):5.1f} [{spread[7]:5.1f} {spread[-8]:5.1f}]"
             print(row)
+        if "aider" not in args.methods:
+            continue
+        print(f"misses of {key} definitions over those of aider's map [95 % interval]")
+        for method in args.methods:
+            def ratio(sample, budget):
+                misses = 100 - recall(sample, "aider", budget, key)
+                return (100 - recall(sample, method, budget, key)) / misses if misses else float("inf")
+            row = f"  {method:10}"
+            for budget in map(str, args.budgets):
+                spread = sorted(ratio(s, budget) for s in samples)
+                row += f"  {ratio(by_repo, budget):5.2f} [{spread[7]:5.2f} {spread[-8]:5.2f}]"
+            if method != "aider":
+                print(row)
     for key, what in (("ms", "the first pack of a tree"), ("warm_ms", "another place of it"), ("key_ms", "the next key")):
         print(f"\npack time of {what}, ms, p50 / p95" + ("; tokens over budget: none" if key == "ms" else ""))
         for method in args.methods:
@@ -171,8 +185,9 @@ def report(results, args):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("probe")
-    p.add_argument("repositories", nargs="+")
+    p.add_argument("probe", nargs="?")
+    p.add_argument("repositories", nargs="*")
+    p.add_argument("--read", nargs="+", default=[], metavar="F")
     p.add_argument("--cases", type=int, default=60)
     p.add_argument("--stride", type=int, default=3)
     p.add_argument("--budgets", type=lambda s: [int(x) for x in s.split(",")], default=[2048, 8192, 32768])
@@ -183,7 +198,7 @@ def main():
     p.add_argument("--tokenizer", default=released if os.path.exists(released) else os.path.join(top, "inference/nano/model/tokenizer.json"))
     p.add_argument("--out")
     args = p.parse_args()
-    results = []
+    results = [json.loads(line) for name in args.read for line in open(name)]
     for repo in args.repositories:
         print(repo, file=sys.stderr)
         results += measure(args, repo)

@@ -5,8 +5,8 @@ typing_session.py AMBIT REPOSITORY [--commits N] [--stride S] [--keys N] [--gap 
 
 For each commit (newest first, every S-th, one hunk of at least three inserted lines of a modified file) the tree goes to its
 parent, the file is opened, the hunk's old lines are deleted and the inserted ones are typed: each key is a didChange and a request
-for ghost text, the next key comes after --gap milliseconds and cancels what was not answered; with --patient it comes once the
-last is answered, so that a busy machine changes the latencies and nothing else. Indentation of a new line comes with
+for ghost text, the next key comes after --gap milliseconds and cancels what was not answered; with --patient it comes that long
+after the last is answered, so that a busy machine changes the latencies and little else. Indentation of a new line comes with
 its line break, as editors do it. With --accept an item that is exactly what comes next is taken whole.
 
 Printed: latency from key to ghost text, the share of keys answered and where from, tokens computed per request (ambit.status), and
@@ -120,8 +120,9 @@ def surplus_closers(text):
 
 
 class Session:
-    def __init__(self, editor, root, path, gap, accept, patient=False):
-        self.editor, self.gap, self.accept, self.patient = editor, gap / 1000, accept, patient
+    def __init__(self, editor, root, path, gap, accept, patient=False, counted=False):
+        self.editor, self.gap, self.accept, self.patient, self.counted = editor, gap / 1000, accept, patient, counted
+        self.cached = editor.status()["completions"]["from_cache"] if counted else 0
         self.uri = "file://" + os.path.join(root, path)
         with open(os.path.join(root, path), encoding="utf-8", newline="") as f:
             self.text = f.read()
@@ -185,13 +186,14 @@ class Session:
             typed += 1
             began = time.monotonic()
             answer, ms = self.ask(cursor, 30 if self.patient else self.gap)
-            row = {"ms": ms, "kind": "late"}
+            row = {"ms": ms, "kind": "late", "key": keys[i - 1], "line": self.text[self.text.rfind("\n", 0, cursor) + 1:cursor],
+                   "rest": rest.split("\n")[0]}
             if answer is not None:
                 result = answer.get("result")
                 items = result.get("items", []) if isinstance(result, dict) else []
                 row["kind"] = "error" if "error" in answer else "item" if items else "empty"
                 if items:
-                    added = self.judge(cursor, items[0])
+                    added = row["item"] = self.judge(cursor, items[0])
                     row["useful"] = bool(added) and rest.startswith(added.split("\n")[0]) and len(added.split("\n")[0]) > 2
                     if self.accept and row["useful"] and rest.startswith(added) and not re.match(r"[ \t]*\S", rest[len(added):]):
                         row["accepted"] = len(added)
@@ -199,9 +201,11 @@ class Session:
                         cursor += len(added)
                         rest = rest[len(added):]
                         keys = keys[:i] + list(rest)  # what is left, key by key
+            if self.counted:
+                now = self.editor.status()["completions"]["from_cache"]
+                row["from_cache"], self.cached = now > self.cached, now
             self.rows.append(row)
-            if not self.patient:
-                time.sleep(max(0, self.gap - (time.monotonic() - began)))
+            time.sleep(self.gap if self.patient else max(0, self.gap - (time.monotonic() - began)))
 
     def close(self):
         self.editor.notify("textDocument/didClose", {"textDocument": {"uri": self.uri}})
@@ -251,6 +255,7 @@ def main():
     p.add_argument("--patient", action="store_true", help="wait for each answer, up to 30 s")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     p.add_argument("--show", type=int, default=0, help="print so many of what must not be")
+    p.add_argument("--out", help="a JSON line for each key")
     args = p.parse_args()
     work = tempfile.mkdtemp(prefix="typing.")
     environment = dict(os.environ)
@@ -270,15 +275,19 @@ def main():
             subprocess.run(["git", "-C", tree, "checkout", "-q", "--detach", "--force", parent], check=True)
             if editor is None:
                 editor = Editor(os.path.abspath(args.ambit), environment, tree)
-            session = Session(editor, tree, path, args.gap, args.accept, args.patient)
-            until = time.monotonic() + args.warm
-            while time.monotonic() < until:
+            session = Session(editor, tree, path, args.gap, args.accept, args.patient, bool(args.out))
+            opened = time.monotonic()
+            while time.monotonic() < opened + args.warm:
                 status = editor.status()
-                ready = all(w["state"] == "ready" for w in status["workspaces"]) and status["model"]["state"] == "ready"
+                ready = all(w["state"] == "ready" for w in status["workspaces"]) and status["model"]["state"] in ("ready", "unavailable")
                 ready = ready and all(w["memory"] in ("ready", "off") for w in status["workspaces"])
-                if ready and all((w.get("warm") or {}).get("state") in ("warm", "off") for w in status["workspaces"]):
+                # A daemon whose model is not asked has no warm prefix at all; one whose model is has it soon.
+                missing = "off" if time.monotonic() > opened + 3 else ""
+                if ready and all((w.get("warm") or {"state": missing})["state"] in ("warm", "off") for w in status["workspaces"]):
                     break
                 time.sleep(0.1)
+            else:
+                print("typing_session: not ready in time:", [(w["state"], w["memory"], w["warm"]) for w in status["workspaces"]], file=sys.stderr)
             session.type(at, old, lines, args.keys)
             session.close()
             rows += session.rows
@@ -290,6 +299,9 @@ def main():
         shutil.rmtree(work, ignore_errors=True)
     if not rows:
         sys.exit("typing_session: no edit was found")
+    if args.out:
+        with open(args.out, "w") as f:
+            f.writelines(json.dumps(r) + "\n" for r in rows)
     items = [r["ms"] for r in rows if r["kind"] == "item"]
     kinds = {k: sum(r["kind"] == k for r in rows) for k in ("item", "empty", "late", "error")}
     print(f"{len(rows)} keys: " + ", ".join(f"{n} {k} ({100 * n / len(rows):.0f} %)" for k, n in kinds.items()))

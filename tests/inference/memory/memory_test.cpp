@@ -191,6 +191,37 @@ TEST(RepositoryMemory, OffersNothingInsideAWord) {
   EXPECT_TRUE(query.guess(4, 1).empty());
 }
 
+TEST(RepositoryMemory, KnowsTheRepositorysWordsByTheirBeginning) {
+  RepositoryMemory memory;
+  memory.replace("a.cpp", "", "int InitDefaultCompletion();\nint InitOther();\n");
+  memory.replace("b.cpp", "", "int InitDefaultCompletion();\n");
+  memory.commit();
+  // No context of it occurs anywhere.
+  const MemoryQuery query(memory.view(), {"c.md", "see also InitDef", ""});
+  const auto next = query.next({});
+  ASSERT_FALSE(next.candidates.empty());
+  EXPECT_EQ(query.text_of(id_of(next.candidates[0].lexeme)), "InitDefaultCompletion");
+  // What the file itself said before it was edited counts no more.
+  EXPECT_TRUE(MemoryQuery(memory.view(), {"a.cpp", "see InitO", ""}).next({}).candidates.empty());
+}
+
+TEST(RepositoryMemory, TellsTheLikelyKeys) {
+  RepositoryMemory memory;
+  memory.replace("a.cpp", "", kLedger);
+  memory.commit();
+  const auto keys_after = [&](std::string_view before) {
+    std::string out;
+    for (const auto& key : MemoryQuery(memory.view(), {"b.cpp", before, ""}).likely_keys()) {
+      out += "[" + key.text + "]";
+    }
+    return out;
+  };
+  EXPECT_TRUE(keys_after("long f() {\n  long sum =").starts_with("[ ]"));
+  EXPECT_TRUE(keys_after("long f() {\n  long sum = ").starts_with("[0]"));
+  EXPECT_TRUE(keys_after("long f() {\n  long sum = 0;").starts_with("[\n  ]"));
+  EXPECT_TRUE(keys_after("long f() {\n  for (const long ent").starts_with("[r]"));
+}
+
 TEST(RepositoryMemory, GrowsABlockWhileItIsSure) {
   RepositoryMemory memory;
   for (const char* name : {"a.cpp", "b.cpp", "c.cpp"}) memory.replace(name, "", kLedger);
