@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "daemon/support/machine.h"
 #include "daemon/support/trace.h"
 #include "indexer/encoding.h"
 #include "indexer/git/history.h"
@@ -16,8 +17,16 @@
 namespace ambit::indexer {
 namespace {
 
-// A builder holds about three times the text that went in; two threads stay well below 600 MB.
+// A builder holds about three times the text that went in; two threads stay well below 600 MB, and
+// all of them below half of what a cgroup allows, as long as that is no less than kLeastBytes each.
 constexpr std::size_t kBuilderBytes = std::size_t{96} << 20;
+constexpr std::size_t kLeastBytes = std::size_t{2} << 20;
+std::size_t builder_bytes(std::size_t threads) {
+  const auto limit = memory_limit();
+  if (limit == 0) return kBuilderBytes;
+  return std::clamp<std::size_t>(limit / 2 / 3 / threads, kLeastBytes, kBuilderBytes);
+}
+
 constexpr std::chrono::milliseconds kFirstAnswers{800};
 constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
 
@@ -366,6 +375,7 @@ class RepoIndexImpl : public RepoIndex {
     const auto threads =
         std::clamp<std::size_t>(options_.threads, 1, std::max<std::size_t>(1, jobs.size() / 4));
     std::vector<Result<void>> results(threads, Result<void>{});
+    const auto most_bytes = builder_bytes(threads);
     const auto work = [&](std::size_t self) {
       auto repo = Repository::open(root_);
       if (!repo) {
@@ -392,7 +402,7 @@ class RepoIndexImpl : public RepoIndex {
         learn_one(*repo, f, extractor, builder, stop);
         done.push_back(jobs[n]);
         const bool early = !shown && std::chrono::steady_clock::now() - started > kFirstAnswers;
-        if (!early && builder.memory_bytes() <= kBuilderBytes) continue;
+        if (!early && builder.memory_bytes() <= most_bytes) continue;
         store(builder, results[self], keep);
         if (first && self == 0) publish_part(view, done);
         shown = shown || early;

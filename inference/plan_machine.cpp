@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "daemon/support/machine.h"
 #include "inference/ops/gemm.h"
 
 namespace ambit::inference {
@@ -31,22 +32,6 @@ double best_seconds(const F& work) {
   return std::max(best, 1e-9);
 }
 
-// The limit of this process's control group (version 2), or none.
-std::uint64_t group_limit() {
-  std::ifstream groups("/proc/self/cgroup");
-  std::string line;
-  std::uint64_t least = ~std::uint64_t{0};
-  while (std::getline(groups, line)) {
-    if (!line.starts_with("0::")) continue;
-    std::filesystem::path folder = "/sys/fs/cgroup" + line.substr(3);
-    for (; folder.string().starts_with("/sys/fs/cgroup"); folder = folder.parent_path()) {
-      std::uint64_t bytes = 0;
-      if (std::ifstream(folder / "memory.max") >> bytes) least = std::min(least, bytes);
-    }
-  }
-  return least;
-}
-
 }  // namespace
 
 std::uint64_t usable_memory() {
@@ -58,7 +43,8 @@ std::uint64_t usable_memory() {
     total = kib << 10;
     break;
   }
-  return std::min(total, group_limit());
+  const auto limit = memory_limit();
+  return limit == 0 ? total : std::min(total, limit);
 }
 
 Machine measure_machine(unsigned threads) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -26,12 +27,10 @@ unsigned cores_of(double quota, double period) {
   return quota > 0 && period > 0 ? static_cast<unsigned>(std::ceil(quota / period)) : 0;
 }
 
-// The smallest limit of a cgroup and those above it; 0: none.
-unsigned cgroup_cores(const fs::path& root) {
-  unsigned out = 0;
-  const auto limit = [&](unsigned cores) {
-    if (cores != 0) out = out == 0 ? cores : std::min(out, cores);
-  };
+// Calls f(folder, is_second_version) for the cgroup of this process under a controller, and for
+// those above it.
+template <class F>
+void for_each_group(const fs::path& root, const std::string& controller, F&& f) {
   std::ifstream groups(root / "proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {  // 0::/a/b, or 4:cpu,cpuacct:/a/b
     const auto name = line.find(':');
@@ -39,22 +38,34 @@ unsigned cgroup_cores(const fs::path& root) {
     if (name == std::string::npos || path == std::string::npos) continue;
     const auto controllers = line.substr(name + 1, path - name - 1);
     const bool second = controllers.empty();
-    if (!second && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
+    if (!second && ("," + controllers + ",").find("," + controller + ",") == std::string::npos)
+      continue;
     const auto base = root / "sys/fs/cgroup" / (second ? "" : controllers);
     for (auto group = fs::path(line.substr(path + 1)).relative_path();;
          group = group.parent_path()) {
-      if (second) {
-        const auto words = first_line(base / group / "cpu.max");  // "max 100000", "150000 100000"
-        const auto space = words.find(' ');
-        if (space != std::string::npos && !words.starts_with("max"))
-          limit(cores_of(std::atof(words.c_str()), std::atof(words.c_str() + space)));
-      } else {
-        limit(cores_of(std::atof(first_line(base / group / "cpu.cfs_quota_us").c_str()),
-                       std::atof(first_line(base / group / "cpu.cfs_period_us").c_str())));
-      }
+      f(base / group, second);
       if (group.empty()) break;
     }
   }
+}
+
+// The smallest quota; 0: none.
+unsigned cgroup_cores(const fs::path& root) {
+  unsigned out = 0;
+  const auto limit = [&](unsigned cores) {
+    if (cores != 0) out = out == 0 ? cores : std::min(out, cores);
+  };
+  for_each_group(root, "cpu", [&](const fs::path& group, bool second) {
+    if (second) {
+      const auto words = first_line(group / "cpu.max");  // "max 100000", "150000 100000"
+      const auto space = words.find(' ');
+      if (space != std::string::npos && !words.starts_with("max"))
+        limit(cores_of(std::atof(words.c_str()), std::atof(words.c_str() + space)));
+    } else {
+      limit(cores_of(std::atof(first_line(group / "cpu.cfs_quota_us").c_str()),
+                     std::atof(first_line(group / "cpu.cfs_period_us").c_str())));
+    }
+  });
   return out;
 }
 
@@ -67,6 +78,25 @@ unsigned usable_cores(const fs::path& root) {
   cores = std::max(cores, 1);
   const auto quota = cgroup_cores(root);
   return quota == 0 ? static_cast<unsigned>(cores) : std::min(static_cast<unsigned>(cores), quota);
+}
+
+std::uint64_t memory_limit(const fs::path& root) {
+  constexpr std::uint64_t kNone = std::uint64_t{1} << 60;  // what the first version says for none
+  std::uint64_t out = 0;
+  const auto limit = [&](const fs::path& file) {
+    const auto bytes = std::strtoull(first_line(file).c_str(), nullptr, 10);  // "max": 0
+    if (bytes != 0 && bytes < kNone) out = out == 0 ? bytes : std::min<std::uint64_t>(out, bytes);
+  };
+  for_each_group(root, "memory", [&](const fs::path& group, bool second) {
+    if (second) {
+      limit(group / "memory.max");
+      limit(group / "memory.high");
+    } else {
+      limit(group / "memory.limit_in_bytes");
+      limit(group / "memory.soft_limit_in_bytes");
+    }
+  });
+  return out;
 }
 
 bool on_battery(const fs::path& root) {

@@ -1,6 +1,7 @@
 // What background work may use of the machine.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 namespace ambit {
@@ -8,6 +9,9 @@ namespace ambit {
 // Cores of the process's affinity mask, and no more than the CPU quota of its cgroup (rounded up).
 // At least 1. `root` is where /proc and /sys are looked for.
 [[nodiscard]] unsigned usable_cores(const std::filesystem::path& root = "/");
+// Bytes that the cgroup of the process and those above it allow (memory.max, memory.high and what
+// they were called before); 0: no limit.
+[[nodiscard]] std::uint64_t memory_limit(const std::filesystem::path& root = "/");
 // Whether a battery is being emptied.
 [[nodiscard]] bool on_battery(const std::filesystem::path& root = "/");
 // How many threads index when the setting asks for none: half of the usable cores, one on battery.

@@ -44,6 +44,22 @@ TEST_F(Machine, HasAtLeastOneCoreAndHeedsTheSmallestQuota) {
   EXPECT_EQ(usable_cores(root_), 1U);
 }
 
+TEST_F(Machine, HeedsTheSmallestLimitOfMemory) {
+  EXPECT_EQ(memory_limit(root_), 0U);
+  write("proc/self/cgroup", "0::/user/app");
+  write("sys/fs/cgroup/user/app/memory.max", "max");
+  EXPECT_EQ(memory_limit(root_), 0U);
+  write("sys/fs/cgroup/user/app/memory.high", "3000000000");
+  EXPECT_EQ(memory_limit(root_), 3000000000U);
+  write("sys/fs/cgroup/user/memory.max", "2000000000");
+  EXPECT_EQ(memory_limit(root_), 2000000000U);
+  write("proc/self/cgroup", "4:memory:/box");
+  write("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_EQ(memory_limit(root_), 0U);
+  write("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "500000000");
+  EXPECT_EQ(memory_limit(root_), 500000000U);
+}
+
 TEST_F(Machine, OnBatteryOneThreadIsEnough) {
   EXPECT_FALSE(on_battery(root_));
   write("sys/class/power_supply/AC/type", "Mains");

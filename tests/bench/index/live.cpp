@@ -68,6 +68,15 @@ std::unique_ptr<RepoIndex> open(const fs::path& root, const fs::path& cache) {
   return std::move(*index);
 }
 
+// Of /proc/self/status, in MB.
+long memory_mb(const std::string& key) {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(key + ":")) return std::atol(line.c_str() + key.size() + 1) / 1024;
+  }
+  return 0;
+}
+
 void must(bool ok, const char* what) {
   if (ok) return;
   std::fprintf(stderr, "failed: %s\n", what);
@@ -280,6 +289,8 @@ int main(int argc, char** argv) {
         static_cast<double>(report->bytes) / 1e6,
         static_cast<unsigned long long>(report->definitions), whole, names_ms,
         symbols_ms == 0 ? whole : symbols_ms);
+    std::printf("resident after it: %ld MB, of which %ld MB are files of the store\n",
+                memory_mb("VmRSS"), memory_mb("RssFile"));
     std::printf("%-44s %6s %9s %9s %9s %9s\n", "milliseconds", "n", "p50", "p95", "p99", "max");
     if (wanted("questions")) questions(*index->snapshot(), random);
     if (wanted("typing")) typing(*index->snapshot(), random);
