@@ -17,14 +17,15 @@ struct Extraction {
 };
 
 // The selection (blanks around it do not count) is an expression that its statement evaluates
-// exactly once, before anything else that has an effect. C++, Python, JavaScript, TypeScript, Java
-// and Go. kInvalidArgument with the reason, kUnsupported for other languages.
+// exactly once, before anything else that has an effect. C++, Python, JavaScript, TypeScript, Java,
+// Go and Rust. kInvalidArgument with the reason, kUnsupported for other languages.
 [[nodiscard]] Result<Extraction> extract_variable(indexer::Language language, std::string_view text,
                                                   indexer::ByteSpan selection);
 
 // The selection is a run of whole statements of one function without jumps out of it. What they
-// read becomes parameters, what they leave for later is returned. Python and JavaScript; C, C++ and
-// TypeScript where the types of these variables are written down. kUnsupported for other languages.
+// read becomes parameters, what they leave for later is returned. Python and JavaScript; C, C++,
+// Go, Java, Rust and TypeScript where the types of these variables are written down. kUnsupported
+// for other languages.
 [[nodiscard]] Result<Extraction> extract_function(indexer::Language language, std::string_view text,
                                                   indexer::ByteSpan selection);
 // Its part for C and C++: free functions that are no templates. `selection` is trimmed.
@@ -34,6 +35,11 @@ struct Extraction {
 // And for Go: functions and methods without type parameters.
 [[nodiscard]] Result<Extraction> extract_go_function(std::string_view text,
                                                      indexer::ByteSpan selection);
+// Java: methods without type parameters. Rust: where what goes in are numbers and references.
+[[nodiscard]] Result<Extraction> extract_java_method(std::string_view text,
+                                                     indexer::ByteSpan selection);
+[[nodiscard]] Result<Extraction> extract_rust_function(std::string_view text,
+                                                       indexer::ByteSpan selection);
 
 // Shared by them: a name that stands nowhere in the text.
 [[nodiscard]] std::string unused_name(std::string_view text, std::string_view wanted);

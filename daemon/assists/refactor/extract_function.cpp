@@ -301,16 +301,20 @@ Result<Extraction> extract_function(Language language, std::string_view text, By
   const bool python = language == Language::kPython;
   const bool typed = language == Language::kTypeScript || language == Language::kTsx;
   const bool c_like = c_family(language);
-  const bool go = language == Language::kGo;
-  if (!python && language != Language::kJavaScript && !typed && !c_like && !go) {
-    return make_error(Code::kUnsupported,
-                      "extract to a function is exact in Python, JavaScript, TypeScript, C, C++ "
-                      "and Go only: elsewhere the types of the variables cannot be told");
+  const bool go = language == Language::kGo, java = language == Language::kJava,
+             rust = language == Language::kRust;
+  if (!python && language != Language::kJavaScript && !typed && !c_like && !go && !java && !rust) {
+    return make_error(
+        Code::kUnsupported,
+        "extract to a function is exact in Python, JavaScript, TypeScript, C, C++, "
+        "Go, Java and Rust only: elsewhere the types of the variables cannot be told");
   }
   selection = trimmed(text, selection);
   if (selection.size() == 0) return no("select whole statements first");
   if (c_like) return extract_c_function(language, text, selection);
   if (go) return extract_go_function(text, selection);
+  if (java) return extract_java_method(text, selection);
+  if (rust) return extract_rust_function(text, selection);
   AMBIT_TRY(tree, SyntaxTree::parse(language, text));
   indexer::Extractor extractor;
   AMBIT_TRY(facts, extractor.extract(language, text));

@@ -145,6 +145,18 @@ const Shape* shape_of(Language language) {
        "if_statement", "send_statement"},
       {"block", "statement_list"},
       {"call_expression", "index_expression", "receive_expression", "selector_expression"}};
+  static const Shape rust{
+      {"call_expression", "binary_expression", "unary_expression", "parenthesized_expression",
+       "integer_literal", "float_literal", "string_literal", "char_literal", "boolean_literal",
+       "type_cast_expression", "tuple_expression", "struct_expression"},
+      {"call_expression", "arguments", "binary_expression", "unary_expression",
+       "parenthesized_expression", "tuple_expression", "type_cast_expression", "try_expression",
+       "assignment_expression", "return_expression", "field_initializer", "field_initializer_list",
+       "struct_expression"},
+      {"expression_statement", "let_declaration"},
+      {"block"},
+      {"call_expression", "macro_invocation", "assignment_expression", "compound_assignment_expr",
+       "index_expression", "await_expression", "try_expression"}};
   switch (language) {
     case Language::kCpp:
       return &cpp;
@@ -158,6 +170,8 @@ const Shape* shape_of(Language language) {
       return &java;
     case Language::kGo:
       return &go;
+    case Language::kRust:
+      return &rust;
     default:
       return nullptr;
   }
@@ -174,6 +188,12 @@ class Way {
       const auto i = tree_[child].parent;
       if (i == kNoNode) return no("this is no part of a statement");
       const auto& n = tree_[i];
+      // Rust: the value of a block stands in it without a statement around.
+      if (language_ == Language::kRust && n.type == "block" &&
+          tree_[child].type != "let_declaration") {
+        if (child == start) return no("this is the value of a block");
+        return child;
+      }
       if (shape_.statements.contains(n.type)) {
         AMBIT_CHECK_OK(check_statement(i, child));
         return i;
@@ -286,6 +306,8 @@ std::string declaration(Language language, const std::string& name, std::string_
       return "var " + name + " = " + std::string(value) + ";";
     case Language::kGo:
       return name + " := " + std::string(value);
+    case Language::kRust:
+      return "let " + name + " = " + std::string(value) + ";";
     default:
       return "const " + name + " = " + std::string(value) + ";";
   }
@@ -339,9 +361,10 @@ std::string indented_lines(std::string_view text, ByteSpan selection, const std:
 Result<Extraction> extract_variable(Language language, std::string_view text, ByteSpan selection) {
   const auto* shape = shape_of(language);
   if (shape == nullptr) {
-    return make_error(Code::kUnsupported,
-                      "extract to a variable is exact in C++, Python, JavaScript, TypeScript, Java "
-                      "and Go only");
+    return make_error(
+        Code::kUnsupported,
+        "extract to a variable is exact in C++, Python, JavaScript, TypeScript, Java, "
+        "Go and Rust only");
   }
   selection = trimmed(text, selection);
   if (selection.size() == 0) return no("select an expression first");
@@ -367,6 +390,16 @@ Result<Extraction> extract_variable(Language language, std::string_view text, By
     const bool holds = tree[i].span.begin <= selection.begin && selection.end <= tree[i].span.end;
     if (!holds && way.has_effect(i)) {
       return no("something with an effect is evaluated before it");
+    }
+  }
+  if (language == Language::kRust) {
+    // A variable lives longer than the value of an expression, but where that is moved at once;
+    // and what is made inside of it is dropped with the new statement.
+    if (text[selection.begin] == '*') return no("the place is meant here, not its value");
+    for (auto i = node + 1; i < tree[node].after; ++i) {
+      if (tree[i].type == "call_expression" || tree[i].type == "macro_invocation") {
+        return no("what is made inside it would be dropped earlier");
+      }
     }
   }
   if (language == Language::kCpp) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/assists/refactor/imports.h"
+#include "daemon/assists/refactor/refusal.h"
 #include "daemon/assists/refactor/rename.h"
 #include "daemon/assists/refactor/site_text.h"
 
@@ -57,12 +58,17 @@ Result<PlanStep> plan_java_file_move(const Snapshot& snapshot, const std::string
   return plan_java_type_move(snapshot, *type, to, notes, stop);
 }
 
-Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, const std::string& to,
+Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name,
+                           const std::string& at_path, const std::string& to,
                            std::vector<std::string>& notes, std::stop_token stop) {
   AMBIT_CHECK_OK(check_path(to));
   std::vector<Symbol> found;
   for (auto& s : snapshot.definitions(last_name(name), 200)) {
     if (is_meant(s, name)) found.push_back(std::move(s));
+  }
+  const auto there = [&](const Symbol& s) { return s.path == at_path; };
+  if (std::any_of(found.begin(), found.end(), there)) {
+    std::erase_if(found, [&](const Symbol& s) { return !there(s); });
   }
   // In Go first of all the package of `to`.
   const auto other_package = [&](const Symbol& s) {
@@ -93,9 +99,12 @@ Result<PlanStep> plan_move(const Snapshot& snapshot, const std::string& name, co
           Code::kInvalidArgument,
           found[0].path + " has " + std::to_string(found.size()) + " definitions of " + name);
     }
-    return make_error(Code::kInvalidArgument, std::to_string(found.size()) + " files define " +
-                                                  name + ": " + found[0].path + ", " +
-                                                  found[1].path);
+    std::string places;
+    for (std::size_t i = 0; i < std::min<std::size_t>(found.size(), 8); ++i) {
+      places += (i == 0 ? "" : ", ") + found[i].path + ":" + std::to_string(found[i].line + 1);
+    }
+    return no(std::to_string(found.size()) + " files define " + name +
+              "; say which with --at FILE:LINE:COL: " + places);
   }
   const auto& symbol = found[0];
   const auto language = indexer::language_of(symbol.path);

@@ -9,12 +9,14 @@ namespace ambit::daemon {
 
 // Python, JavaScript and TypeScript modules, C and C++ (plan_c_move), Go (plan_go_move), Rust
 // (plan_rust_move), Java; `to` may be new, but for source files of C and C++ and modules of Rust.
-// `notes` get what names it and stays as it is.
+// `at_path`: the file that is meant when several define it. `notes` get what names it and stays
+// as it is.
 // kInvalidArgument, with the place, wherever it would not be exact: both files would need each
 // other, somebody imports everything or reaches the name through the module, a name is taken.
 // kUnsupported for other languages.
 [[nodiscard]] Result<PlanStep> plan_move(const indexer::Snapshot& snapshot, const std::string& name,
-                                         const std::string& to, std::vector<std::string>& notes,
+                                         const std::string& at_path, const std::string& to,
+                                         std::vector<std::string>& notes,
                                          std::stop_token stop = {});
 // "move FILE to FILE" in Java, where that is its type: kInvalidArgument when it holds several.
 [[nodiscard]] Result<PlanStep> plan_java_file_move(const indexer::Snapshot& snapshot,

@@ -162,7 +162,8 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
         break;
       }
       if (move) {
-        AMBIT_TRY(step, plan_move(snapshot, instruction->symbol, instruction->to, out.notes, stop));
+        AMBIT_TRY(step, plan_move(snapshot, instruction->symbol, request.at_path, instruction->to,
+                                  out.notes, stop));
         out.steps.push_back(std::move(step));
         break;
       }

@@ -307,12 +307,26 @@ class SignaturePlanner {
     }
     const auto list = list_behind(f, s.span.end);
     if (!list) {
-      if (!s.definition) notes_.push_back(where + " is no call and is left alone");
+      if (!s.definition && !in_import(f, s.span)) {
+        notes_.push_back(where + " is no call and is left alone");
+      }
       return {};
     }
     return s.definition
                ? change_declaration(new_, f, s.span, *list, default_stands_elsewhere(f, s), edits)
                : change_call(new_, f, s.span, *list, notes_, edits);
+  }
+
+  // Brings the name in, or hands it on.
+  static bool in_import(const SourceFile& f, ByteSpan name) {
+    if (!f.tree) return false;
+    for (auto at = f.tree->around(name); at != indexer::kNoNode; at = (*f.tree)[at].parent) {
+      const auto& type = (*f.tree)[at].type;
+      if (type.starts_with("import_") || type == "export_specifier" || type == "use_declaration") {
+        return true;
+      }
+    }
+    return false;
   }
 
   // A default stands once in C++: where the function is declared first.

@@ -1,34 +1,8 @@
 // [[ ]] marks the selection; the name of what is new is always "extracted".
-#include "daemon/assists/refactor/extract.h"
-
-#include <gtest/gtest.h>
+#include "tests/daemon/refactor/extract_cases.h"
 
 namespace ambit::daemon {
 namespace {
-
-using indexer::Language;
-
-std::string extracted(Result<Extraction> (*how)(Language, std::string_view, indexer::ByteSpan),
-                      Language language, std::string text) {
-  const auto begin = static_cast<std::uint32_t>(text.find("[["));
-  text.erase(begin, 2);
-  const auto end = static_cast<std::uint32_t>(text.rfind("]]"));
-  text.erase(end, 2);
-  auto made = how(language, text, {begin, end});
-  if (!made) return "refused: " + made.error().message;
-  const auto out = apply_edits(text, made->edits);
-  if (!out) return "edits: " + out.error().message;
-  EXPECT_TRUE(check_syntax({"a." + std::string(indexer::language_info(language).extensions.substr(
-                                       0, indexer::language_info(language).extensions.find(' '))),
-                            text, *out, 0644}));
-  return *out;
-}
-std::string variable(Language language, const std::string& text) {
-  return extracted(extract_variable, language, text);
-}
-std::string function(Language language, const std::string& text) {
-  return extracted(extract_function, language, text);
-}
 
 TEST(ExtractVariable, PutsTheExpressionInFrontOfItsStatement) {
   EXPECT_EQ(variable(Language::kPython, "def f(a):\n    return g(a, [[a.b + 1]])\n"),
@@ -147,7 +121,7 @@ TEST(ExtractFunction, RefusesJumpsAndWhatMeansSomethingElseThere) {
   };
   typed("  [[g(b);]]\n");
   typed("  let n = g();\n  [[h(n);]]\n");
-  refused(Language::kRust, "fn f(a: i32) {\n    [[g(a);]]\n}\n");
+  refused(Language::kLua, "function f(a)\n  [[g(a)]]\nend\n");
 }
 
 TEST(ExtractFunction, GivesParametersTheTypesThatAreWritten) {

@@ -115,10 +115,20 @@ TEST(Signature, SaysWhatIsLeftAlone) {
   EXPECT_EQ(got.at("a.c"),
             "int f(int b, int a) { return a - b; }\nint g(void) { return f(i(), h()); }\n"
             "int (*p)(int, int) = f;\n");
-  ASSERT_EQ(notes.size(), 2U);
+  ASSERT_EQ(notes.size(), 2U) << notes.back();
   EXPECT_NE(notes[0].find("a.c:3 is no call"), std::string::npos) << notes[0];
   EXPECT_NE(notes[1].find("a.c:2 computes its arguments in another order"), std::string::npos)
       << notes[1];
+}
+
+TEST(Signature, ImportsAreNoUsesToTellOf) {
+  std::vector<std::string> notes;
+  const auto got = carry_out("reorder parameters of f to b, a",
+                             parse("//- a.js\nexport default function f(a, b) {}\n"
+                                   "//- b.js\nimport f from './a.js';\nf(1, 2);\nexport { f };\n"),
+                             &notes);
+  EXPECT_EQ(got.at("b.js"), "import f from './a.js';\nf(2, 1);\nexport { f };\n");
+  EXPECT_TRUE(notes.empty()) << notes[0];
 }
 
 }  // namespace

@@ -55,5 +55,23 @@ end)
 d.shot('neovim-new-argument')
 d.input('<Tab>')
 d.eventually('and taken', function() return d.line(10) == '    if (entry < 0) spent -= floored(entry, false);' end)
+d.input('<Esc>:w<CR>')
+
+-- What the index does works with this model; what it cannot do is said.
+d.lua([[vim.notify = function(words) vim.g.said = words end]])
+local function says(words)
+  return function() return tostring(d.lua('return vim.g.said')):find('ambit-nano is too small to judge code: ' .. words .. ' want DeepSeek-V4', 1, true) end
+end
+d.input(':Ambit explain<CR>')
+d.eventually('explain says which model it wants', says('explanations'))
+d.input(':Ambit rewrite make it nicer<CR>')
+d.eventually('and so does rewrite', says('rewrites'))
+d.input(':Ambit refactor make the code nicer<CR>')
+d.eventually('and a change that needs judgement', says('changes that need judgement'))
+d.shot('neovim-bundled-refused')
+d.input(':Ambit refactor rename floored to lowered<CR>')
+d.eventually('a rename is planned', function() return vim.tbl_contains(d.lines(), '+static long lowered(long cents, bool up) { return cents / 100 * 100; }') end)
+d.input('a')
+d.eventually('and applied', function() return d.line(5):find('lowered', 1, true) end)
 d.finish()
 d.report()

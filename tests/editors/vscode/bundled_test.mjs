@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, drive } from './driver.mjs';
+import { hands } from './hands.mjs';
 
 const file = join(process.env.PROJECT, 'src/statement.cpp');
 const lines = ['#include "ledger.h"', '', 'namespace books {', '',
@@ -33,5 +34,27 @@ await drive(file, async ({ page, editor, eventually, shot, outside }) => {
   await eventually('it is taken', async () => (await ghost()).includes('long entry'), false);
   await page.keyboard.press('Control+s');
   await eventually('the file on disk has it', () => readFileSync(file, 'utf8').split('for (const long entry : entries)').length, 3);
+
+  // What the index does works with this model; what it cannot do is said.
+  const { command, say, message, button } = hands({ page, editor, shot });
+  await command('Ambit: Explain the Selection');
+  await message('ambit-nano is too small to judge code: explanations want DeepSeek-V4').waitFor({ timeout: 20_000 });
+  check('explain says which model it wants', true);
+  await shot('vscode-bundled-explain');
+  await command('Notifications: Clear All Notifications');
+  await command('Ambit: Refactor the Repository');
+  await say('make the code nicer');
+  await message('ambit-nano is too small to judge code: changes that need judgement want DeepSeek-V4').waitFor({ timeout: 20_000 });
+  check('and so does a change that needs judgement', true);
+  await command('Notifications: Clear All Notifications');
+  await command('Ambit: Refactor the Repository');
+  await say('rename rounded to floored');
+  await button('Apply').waitFor({ timeout: 20_000 });
+  await button('Apply').click();
+  await page.keyboard.press('Control+w'); // the diff
+  await eventually('a rename works', async () => {
+    await page.keyboard.press('Control+s');
+    return readFileSync(file, 'utf8').split('floored(').length;
+  }, 3);
   check('no request left the machine', outside.size === 0, [...outside].join(' '));
 });
