@@ -261,6 +261,9 @@ class SignaturePlanner {
     for (std::size_t i = 0; i < new_.known.size(); ++i) {
       if (!new_.known[i].receiver && !new_.known[i].marker) movable.push_back(i);
     }
+    std::string all;
+    for (const auto i : movable) all += (all.empty() ? "" : ", ") + new_.known[i].words;
+    const auto unclear = no("say all parameters of " + uses_.symbol + ", each once: " + all);
     std::vector<std::size_t> wanted;
     std::string_view rest = asked_.to;
     while (!rest.empty()) {
@@ -270,17 +273,10 @@ class SignaturePlanner {
       while (name.starts_with(' ')) name.remove_prefix(1);
       while (name.ends_with(' ')) name.remove_suffix(1);
       const auto found = index_of(name);
-      if (!found || std::find(wanted.begin(), wanted.end(), *found) != wanted.end()) {
-        return no(uses_.symbol + " has no parameter '" + std::string(name) +
-                  "', or it is said twice");
-      }
+      if (!found || std::find(wanted.begin(), wanted.end(), *found) != wanted.end()) return unclear;
       wanted.push_back(*found);
     }
-    if (wanted.size() != movable.size()) {
-      std::string all;
-      for (const auto i : movable) all += (all.empty() ? "" : ", ") + new_.known[i].words;
-      return no("say all parameters of " + uses_.symbol + ", each once: " + all);
-    }
+    if (wanted.size() != movable.size()) return unclear;
     new_.order.resize(new_.known.size());
     for (std::size_t i = 0; i < new_.known.size(); ++i) new_.order[i] = i;
     bool optional = false;

@@ -57,6 +57,7 @@ TEST(Signature, PythonPassesByNameWhereThePlaceIsTaken) {
           "a.py:5 leaves out an argument");
   refused("reorder parameters of f to b, a", py("a, b", "f(*l)\n"), "length is not known");
   refused("reorder parameters of f to b, a", py("a, b=1", "f(1)\n"), "may be left out");
+  refused("reorder parameters of f to b, c", py("a, b", ""), "of f, each once: a, b");
   refused(std::string(kAdd) + "x=1 to f before b", py("a, b", "f(1, 2)\n"),
           "passes arguments behind it");
   refused(std::string(kAdd) + "x to C.__init__ with 1",

@@ -71,7 +71,7 @@ await drive(file, async ({ page, editor, eventually, shot, outside }) => {
   await at(2);
   for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowRight');
   await choose('Ambit: fix', 'vscode-fix-diagnostic');
-  await eventually('the diagnostic is fixed', async () => (await shown()).includes('  color: red;'), true);
+  await eventually('the diagnostic is fixed', async () => /^ *color:/m.test(await shown()), true);
   await page.locator('.squiggly-warning').first().waitFor({ state: 'detached', timeout: 20_000 });
   check('and gone', true);
   await shot('vscode-fixed-diagnostic');
