@@ -35,13 +35,15 @@ bool TokenChooser::allow(GrammarMatcher& grammar, std::span<const TokenId> stops
 }
 
 // Text that must come is written in the tokens that it has in any text, not in shorter ones that
-// the model has never seen there: of the tokens within it, only its first stays allowed.
+// the model has never seen there: of the tokens within it, only its first stays allowed. That may
+// be another one where a word follows, since this takes the last of some spaces along.
 void TokenChooser::keep_whole_words(const std::string& forced) {
   if (forced.size() < 2) return;
-  const auto ids = tokenizer_->encode(forced);
+  const auto alone = tokenizer_->encode(forced).front();
+  const auto before_word = tokenizer_->encode(forced + "a").front();
   for (std::size_t n = 1; n < forced.size(); ++n) {
     const auto id = tokenizer_->find(std::string_view(forced).substr(0, n));
-    if (id && *id != ids.front()) allowed_[static_cast<std::size_t>(*id)] = 0;
+    if (id && *id != alone && *id != before_word) allowed_[static_cast<std::size_t>(*id)] = 0;
   }
 }
 

@@ -106,6 +106,13 @@ TEST(NanoCheckpoint, ForcedTextIsWrittenInWholeWords) {
       EXPECT_EQ(answer_to(std::move(request)), tokenizer->encode(word)) << seed;
     }
   }
+  // The last of some spaces belongs to the word behind them, which the grammar does not know.
+  GenerateRequest request;
+  request.prompt = tokenizer->encode("int main() {\n    int a = 1;\n    int b = 2;\n");
+  request.max_new_tokens = 2;
+  request.sampling = {.temperature = 0};
+  request.grammar = "root ::= \"    \" [^\\x00]*";
+  EXPECT_EQ(answer_to(std::move(request)).front(), tokenizer->encode("    a").front());
 }
 
 }  // namespace
