@@ -1,6 +1,8 @@
 """Downloads the packages of packages.txt and keeps their readable source files.
 
-    python3 fetch.py WORK    writes WORK/files.jsonl and sources.tsv (beside this file)
+    python3 fetch.py WORK [LIST]    writes WORK/files.jsonl and sources.tsv (beside this file)
+
+LIST: another list than packages.txt, as short as a trial wants it; its sources.tsv is in WORK.
 
 Debian sources come through apt (the machine's own sources with deb-src switched on, in a folder of
 their own, so nothing of the system changes); where a mirror lacks a source's archive, the binary
@@ -253,17 +255,18 @@ def within(texts: list[tuple[str, str, str]], most: int) -> list[tuple[str, str,
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: fetch.py WORK", file=sys.stderr)
+    if len(sys.argv) not in (2, 3):
+        print("usage: fetch.py WORK [LIST]", file=sys.stderr)
         return 2
     work, here = Path(sys.argv[1]), Path(__file__).parent
+    listed, report = (Path(sys.argv[2]), work) if len(sys.argv) > 2 else (here / "packages.txt", here)
     work.mkdir(parents=True, exist_ok=True)
     options = apt_options(work)
     run("apt-get", *options, "update")
     rows = ["kind\tname\tversion\tlicence\tsplit\tfiles\tbytes"]
     seen: set[bytes] = set()
     # Packages that are held out come first: a file that is in one of them too teaches nothing.
-    lines = [l for l in (here / "packages.txt").read_text().splitlines() if l and not l.startswith("#")]
+    lines = [l for l in listed.read_text().splitlines() if l and not l.startswith("#")]
     lines.sort(key=lambda l: l.split()[2] != "eval")
     partial = work / "files.jsonl.partial"
     with open(partial, "w") as out, multiprocessing.Pool() as pool:
@@ -286,7 +289,7 @@ def main() -> int:
             rows.append(f"{kind}\t{name}\t{version}\t{licence}\t{split}\t{kept}\t{size}")
             print(rows[-1], flush=True)
     partial.replace(work / "files.jsonl")
-    (here / "sources.tsv").write_text("\n".join(rows) + "\n")
+    (report / "sources.tsv").write_text("\n".join(rows) + "\n")
     return 0
 
 

@@ -19,6 +19,7 @@ from tokenizer import Tokenizer
 LENGTH = 1024  # tokens of a sequence: as many as the daemon may ask with, answer included
 IDENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{4,}")
 kProjectFiles = 250
+kNear = 500  # characters: what a span of a pack holds
 SHARES = {"c": 0.14, "cpp": 0.18, "python": 0.2, "typescript": 0.16, "javascript": 0.1, "rust": 0.11, "go": 0.11}
 
 
@@ -91,13 +92,31 @@ def hole(text: str, rng: random.Random) -> tuple[int, int]:
         if not body.strip():
             continue
         kind = rng.random()
-        if kind < 0.6:
+        if kind < 0.58:
             return starts[line], starts[line + 1]
-        if kind < 0.88:
+        if kind < 0.9:
             return starts[line], starts[min(line + rng.randrange(2, 5), len(starts) - 1)]
         indent = len(body) - len(body.lstrip())
         return starts[line], starts[line] + rng.randrange(indent, len(body))
     return 0, min(40, len(text))
+
+
+def densest(text: str, words: dict[str, float]) -> int:
+    """Where most of `words`, by their weight, stand within a few lines."""
+    found = []
+    for word in sorted(words, key=words.get, reverse=True)[:16]:
+        at = text.find(word)
+        for _ in range(8):
+            if at < 0:
+                break
+            found.append((at, word))
+            at = text.find(word, at + 1)
+    found.sort()
+    best = (0.0, 0)
+    for i, (at, _) in enumerate(found):
+        near = {w for a, w in itertools.islice(found, i, i + 40) if a < at + kNear}
+        best = max(best, (sum(words[w] for w in near), -at))
+    return -best[1]
 
 
 class Documents:
@@ -110,35 +129,38 @@ class Documents:
         self.bos, self.eos, self.pad = s["<｜begin▁of▁sentence｜>"], s["<｜end▁of▁sentence｜>"], s["<｜▁pad▁｜>"]
         self.begin, self.hole, self.end = s["<｜fim▁begin｜>"], s["<｜fim▁hole｜>"], s["<｜fim▁end｜>"]
 
-    def span(self, path: str, text: str, at: int, lines: int) -> list[int]:
-        """A rendered span of `lines` lines about byte `at`."""
+    def span(self, path: str, text: str, at: int, lines: int, before: int) -> list[int]:
+        """A rendered span of `lines` lines, of which fewer than `before` stand above that of character `at`."""
         starts = [0] + [m.end() for m in re.finditer("\n", text)]
         here = bisect.bisect_right(starts, at) - 1
-        first = max(0, here - self.rng.randrange(0, lines))
+        first = max(0, here - self.rng.randrange(0, before))
         last = min(len(starts) - 1, first + lines)
         body = text[starts[first]:starts[last] if last > first else len(text)].rstrip("\n")
         return self.tok.encode(f"### {path}:{first + 1}-{last}\n{body}\n\n")
 
-    def pack(self, project: Project, index: int, about: str, budget: int) -> list[int]:
-        """Spans of other files that share rare identifiers with `about`; else of any other file."""
+    def pack(self, project: Project, index: int, about: str, budget: int, chance: float = 0.0) -> list[int]:
+        """Spans of other files, of those first that share most rare identifiers with `about`, where most of these stand
+        together. chance: how often one at random takes its place."""
         out = self.tok.encode(f"Repository {project.name}.\n\n")
-        words = list(dict.fromkeys(IDENT.findall(about)))
-        self.rng.shuffle(words)
-        chosen = []
-        for word in words[:40]:
-            others = [f for f in project.users.get(word, ()) if f != index]
-            if others:
-                chosen.append((self.rng.choice(others), word))
-            if len(chosen) == 3:
-                break
-        if not chosen or self.rng.random() < 0.2:
-            chosen.append((self.rng.randrange(len(project.files)), ""))
-        for f, word in chosen:
+        shared: dict[int, dict[str, float]] = collections.defaultdict(dict)
+        for word in dict.fromkeys(IDENT.findall(about)):
+            users = project.users.get(word, ())
+            for f in users:
+                if f != index:
+                    shared[f][word] = 1 / len(users)
+        chosen = sorted(shared, key=lambda f: -sum(shared[f].values()))
+        if self.rng.random() < chance:
+            self.rng.shuffle(chosen)
+        chosen = chosen[:3]
+        if not chosen or self.rng.random() < chance:
+            chosen.append(self.rng.randrange(len(project.files)))
+        for f in chosen:
             if f == index:
                 continue
             path, text = project.files[f]
-            at = text.find(word) if word else self.rng.randrange(len(text))
-            ids = self.span(path, text, at, self.rng.randrange(4, 14))
+            words = shared.get(f, {})
+            at = densest(text, words) if words else self.rng.randrange(len(text))
+            ids = self.span(path, text, at, self.rng.randrange(6, 16), 3)
             if len(out) + len(ids) <= budget:
                 out += ids
         return out
@@ -177,9 +199,12 @@ class Documents:
         ids = [self.bos]
         if rng.random() < 0.75:
             budget = int(length * rng.uniform(0.15, 0.45))
-            ids += self.pack(project, index, text[max(0, a - 200):b + 100], budget)
+            known = rng.random() < 0.5  # what is hidden helps to find what is like it
+            about = text[max(0, a - 600):b if known else a] + text[b:b + 300]
+            ids += self.pack(project, index, about, budget, 0.3)
             if rng.random() < self.copies:
-                copy = self.span(rng.choice(project.files)[0], text, a, rng.randrange(4, 14))
+                lines = rng.randrange(4, 14)
+                copy = self.span(rng.choice(project.files)[0], text, a, lines, lines)
                 ids += copy if len(copy) < budget else []
         ids += tok.encode(f"### {path}\n")
         room = length - len(ids)
@@ -218,7 +243,7 @@ class Documents:
         """(ids, weights): n rows of length + 1, padded with weight 0."""
         rows, weights = [], []
         for _ in range(n):
-            ids, w = self.draw(self.length if self.rng.random() < 0.6 else self.rng.randrange(260, 400))
+            ids, w = self.draw(self.length if self.rng.random() < 0.75 else self.rng.randrange(260, 400))
             while self.length - len(ids) > 130:  # what is left is filled with another document
                 more, w_more = self.draw(self.length - len(ids))
                 ids, w = ids + more, w + w_more

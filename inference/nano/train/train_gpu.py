@@ -8,10 +8,15 @@ NANO_EXACT (0.4) has the indexer's choice and the checkpoint's rounding in the l
 log.tsv (step, tokens, nats per weighted token, the draft's, the same of held-out projects, tokens/s, seconds, rate,
 gradient norm), the weights
 every 80 seconds (state.pt, from which a later call goes on) and the result final.pt, both in parts (parts.py).
+NANO_START: a model folder whose weights the training starts from, instead of the bigram model's; NANO_BATCHES: so many
+batches decide instead of SECONDS (to compare shapes); NANO_LOCK: a file that runs on one card hold while they train.
+NANO_HELD (4): batches of held-out text; NANO_COMPILERS=0: no processes that compile ahead.
 NANO_ROWS (32): sequences at once; NANO_LOADERS (all cores but two): processes that render; NANO_EAGER=1: no
 torch.compile; NANO_GRAPHS=0: no CUDA graphs; TORCHINDUCTOR_CACHE_DIR: where compiled code is kept for the next call.
 """
 
+import contextlib
+import fcntl
 import gc
 import io
 import json
@@ -35,10 +40,11 @@ import parts
 BEGIN = float(os.environ.get("NANO_BEGIN", time.time()))
 ROWS, LOADERS = int(os.environ.get("NANO_ROWS", "32")), int(os.environ.get("NANO_LOADERS", max(1, os.cpu_count() - 2)))
 DECAY, EXACT = float(os.environ.get("NANO_DECAY", "0.4")), float(os.environ.get("NANO_EXACT", "0.4"))
+START, BATCHES = os.environ.get("NANO_START"), int(os.environ.get("NANO_BATCHES", "0"))
 MUON_LR, ADAM_LR, WORD_LR = 0.02, 3e-3, 3e-3
 kCompileMost = 60  # seconds to wait for the compiling processes
 kSave = 80  # seconds between two states on disk
-kHeldOut = 4  # batches of held-out projects that are read for every fifth line of the log
+kHeldOut = int(os.environ.get("NANO_HELD", "4"))  # batches of held-out text, for every fifth line of the log
 kLast = 6  # seconds for writing the result
 
 
@@ -88,7 +94,7 @@ def main() -> int:
     os.makedirs(folder, exist_ok=True)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.mkdtemp())
     library = os.path.join(os.environ["TORCHINDUCTOR_CACHE_DIR"], "gpu.so")
-    wanted = shutil.which("nvcc") and os.environ.get("NANO_EAGER") != "1"
+    wanted = shutil.which("nvcc") and os.environ.get("NANO_EAGER") != "1" and os.environ.get("NANO_COMPILERS") != "0"
     compilers = start_compilers(config, library) if wanted else []
     corpus, tokenizer = Corpus(files, "train", most=10_000), Tokenizer(vocabulary)
     say(f"text read: {sum(e[-1] for e in corpus.ends.values()) / 1e6:.0f} M characters of "
@@ -114,6 +120,7 @@ def train(loaders: Loaders, held: list, config: str, folder: str, deadline: floa
     import bigram
     import gpu
     import sinkhorn
+    from export import load_released
     from gpu_step import Gradients
     from model import Config, Model, released_name
     from optim import Muon, orthogonal
@@ -136,10 +143,13 @@ def train(loaders: Loaders, held: list, config: str, folder: str, deadline: floa
     named, vocab = trained.parameters, model.c.vocab_size
     say(f"{sum(p.numel() for p in named.values()) / 1e6:.2f} M parameters")
 
-    # The start: the best bigram model of the first batches; the sublayers are silent.
     kept = [batches.next() for _ in range(max(1, 768 // ROWS))]
-    counts = sum((ids[:, :-1] * vocab + ids[:, 1:])[w[:, 1:] > 0].bincount(minlength=vocab * vocab) for ids, w in kept)
-    say(f"bigram start: {bigram.fit(model, counts.float().view(vocab, vocab), 60):.3f} nats")
+    if START:
+        model.load_state_dict(load_released(START).state_dict())
+        say("starts from", START)
+    else:  # the best bigram model of the first batches; the sublayers are silent
+        counts = sum((ids[:, :-1] * vocab + ids[:, 1:])[w[:, 1:] > 0].bincount(minlength=vocab * vocab) for ids, w in kept)
+        say(f"bigram start: {bigram.fit(model, counts.float().view(vocab, vocab), 60):.3f} nats")
     if parts.found(folder + "/state.pt"):  # of a run that ended early
         model.load_state_dict(torch.load(io.BytesIO(parts.joined(folder + "/state.pt")), map_location=device))
         say("goes on from state.pt")
@@ -165,18 +175,22 @@ def train(loaders: Loaders, held: list, config: str, folder: str, deadline: floa
                  if is_fp4(kind_name(n)) or is_fp8(released_name(kind_name(n)))]
     round_one = lambda n, p: rounded(n, p.flatten(0, -2)).view(p.shape)
 
-    def state(exact: bool) -> dict:
-        """The weights by the model's names; as the checkpoint will hold them where exact, else rounded to bf16."""
+    @contextlib.contextmanager
+    def stored():
+        """The weights as the checkpoint will hold them, for a while."""
         with torch.no_grad():
             masters = [p.clone() for _, p in quantised]
-            if exact:
-                for n, p in quantised:
-                    p.copy_(round_one(n, p))
-            fp32 = lambda n: any(e in n for e in ("hc_", "attn_sink", ".ape", "gate.bias", "tid2eid"))
-            result = {n: v.cpu() if fp32(n) else v.to(torch.bfloat16).cpu() for n, v in model.state_dict().items()}
+            for n, p in quantised:
+                p.copy_(round_one(n, p))
+        yield
+        with torch.no_grad():
             for (_, p), m in zip(quantised, masters):
                 p.copy_(m)
-        return result
+
+    def state() -> dict:
+        """The weights by the model's names, rounded to bf16."""
+        fp32 = lambda n: any(e in n for e in ("hc_", "attn_sink", ".ape", "gate.bias", "tid2eid"))
+        return {n: v.cpu() if fp32(n) else v.to(torch.bfloat16).cpu() for n, v in model.state_dict().items()}
 
     def write(name: str, content: dict) -> None:
         data = io.BytesIO()
@@ -185,6 +199,9 @@ def train(loaders: Loaders, held: list, config: str, folder: str, deadline: floa
 
     gradients = Gradients(trained, ROWS)
     say(f"first losses: {gradients.step(*kept[0], False, True, 1.0)[0].tolist()}")
+    if os.environ.get("NANO_LOCK"):
+        turn = open(os.environ["NANO_LOCK"], "w")  # until this process ends
+        fcntl.flock(turn, fcntl.LOCK_EX)
     if device == "cuda" and os.environ.get("NANO_GRAPHS") != "0":
         try:
             gradients.capture(say)
@@ -195,32 +212,30 @@ def train(loaders: Loaders, held: list, config: str, folder: str, deadline: floa
     gradients.clear()
     held = [(torch.from_numpy(i).to(device), torch.from_numpy(w).float().to(device)) for i, w in held]
 
+    def on_held_out(exact: bool) -> float:  # with a share of nought in the gradient
+        loss = sum(gradients.step(*h, exact, False, 0.0)[0][0] for h in held).item() / len(held)
+        gradients.clear()
+        return loss
+
     step, begin, saved, said, within = 0, time.time(), time.time(), time.time(), []
-    lines, unseen = 0, ""
+    lines, unseen, done = 0, "", 0
     tokens, seen, sums, drafts, last = torch.zeros((), device=device, dtype=torch.long), 0, 0.0, 0, 0
     log = open(folder + "/log.tsv", "a")
     while not stopped:
-        spent = (time.time() - begin) / max(1.0, deadline - begin)
+        spent = done / BATCHES if BATCHES else (time.time() - begin) / max(1.0, deadline - begin)
         if spent >= 1:
             break
         decaying, exact = spent > 1 - DECAY, spent > 1 - DECAY * EXACT
         loaders.late.value = int(decaying)
         rate = min(1.0, (step + 1) / 200) * (max(0.01, (1 - spent) / DECAY) if decaying else 1.0)
         # Small batches learn faster at first; with the rounding a step costs more beside its batches.
-        count, draft = 1 if spent < 0.08 else 3 if exact else 2, step % 4 == 0
-        masters = []
-        if exact:  # straight through: forward and backward with what the file will hold
-            with torch.no_grad():
-                masters = [p.clone() for _, p in quantised]
-                for n, p in quantised:
-                    p.copy_(round_one(n, p))
-        loads = 0
-        for _ in range(count):
-            losses, load, n = gradients.step(*(kept.pop() if kept else batches.next()), exact, draft, 1 / count)
-            loads, sums, tokens, last, drafts = loads + load, sums + losses, tokens + n, last + 1, drafts + draft
+        count, draft = 1 if spent < 0.08 and not START else 3 if exact else 2, step % 4 == 0
+        loads, done = 0, done + count
+        with stored() if exact else contextlib.nullcontext():  # straight through
+            for _ in range(count):
+                losses, load, n = gradients.step(*(kept.pop() if kept else batches.next()), exact, draft, 1 / count)
+                loads, sums, tokens, last, drafts = loads + load, sums + losses, tokens + n, last + 1, drafts + draft
         with torch.no_grad():
-            for (_, p), m in zip(quantised, masters):
-                p.copy_(m)
             norm = torch.stack(torch._foreach_norm(gradients.grads())).norm()
             torch._foreach_mul_(gradients.grads(), (1 / (norm + 1e-6)).clamp(max=1.0))
         for k in ["trunk"] + ["index"] * exact + ["draft"] * draft:
@@ -229,9 +244,8 @@ def train(loaders: Loaders, held: list, config: str, folder: str, deadline: floa
             adam[k].step()
             muon[k].step(rate)
         gradients.clear()
-        if unseen is None:  # with a share of nought in the gradient
-            unseen = f"{sum(gradients.step(*h, exact, False, 0.0)[0][0] for h in held).item() / len(held):.4f}"
-            gradients.clear()
+        if unseen is None:
+            unseen = f"{on_held_out(exact):.4f}"
         with torch.no_grad():
             for i, layer in enumerate(model.layers):
                 if not layer.ffn.gate.hashed:
@@ -258,8 +272,11 @@ def train(loaders: Loaders, held: list, config: str, folder: str, deadline: floa
                 return 1
             if now - saved > kSave:
                 saved = now
-                write("state.pt", state(False))
-    write("final.pt", {"model": state(True), "step": step, "tokens": int(tokens)})
+                write("state.pt", state())
+    with stored():
+        say(f"held-out projects at the end: {on_held_out(True):.4f} nats a weighted token")
+        content = {"model": state(), "step": step, "tokens": int(tokens)}
+    write("final.pt", content)
     say(f"final.pt written; {step} steps, {int(tokens)} tokens, {time.time() - begin:.0f} s of training")
     return 0
 

@@ -104,13 +104,18 @@ class Cache:
         return 0
 
     def probabilities(self, ids: list[int], at: int, words: np.ndarray) -> np.ndarray:
+        """Of `words`: one id, or all ids in order."""
         p = np.zeros(len(words))
         for n in range(min(self.order, at + 1)):
             seen = self.counts[n].get(tuple(ids[at - n:at]))
             if seen is None:
                 break
             total, kinds = sum(seen.values()), len(seen)
-            p = (np.array([seen.get(int(w), 0) for w in words]) + kinds * p) / (total + kinds)
+            p *= kinds / (total + kinds)
+            if len(words) == 1:
+                p[0] += seen.get(int(words[0]), 0) / (total + kinds)
+            else:
+                p[list(seen.keys())] += np.array(list(seen.values())) / (total + kinds)
         return p
 
 

@@ -9,15 +9,19 @@ bits_per_byte: TEXT tokens from the start of up to 40 files a language, each beh
 counts alone; `ngram_cache` with what the document has said so far; `nano_cache` the same mixture
 over nano's distribution. The counts see NGRAM_TOKENS tokens of the training split (20,000,000; they
 are kept beside FILES.jsonl, since counting takes minutes and gigabytes).
-line, block: CASES holes that are the rest of a line, and CASES that are two to four whole lines;
+line, block: CASES holes that are the rest of a line, and as many (300 at most) that are two to four whole lines;
 greedy from the last word's start on, cut to the lines asked for. exact: the same text; similarity: 1 - edit distance / the longer
 length; parses: the file has no more grammar errors than with the true text, of completions that say
 anything. With the pack (spans of other files of the project, as in training) and without.
-NANO_EVALUATE=model or =rivals measures only these; the cases are the same.
+NANO_THREADS (all): the engine's threads. NANO_EVALUATE: of `model cache rivals` what
+is measured (cache: nano_cache); the cases are the same. NANO_ANSWERS: where the answers are kept
+(NAME.line, NAME.block): what an earlier run answered to the same holes, by others, is counted again with this one's.
+"nano_pack - x": the exact answers of both on the same holes compared (see `compared`).
 """
 
 import collections
 import json
+import math
 import os
 import pickle
 import random
@@ -37,8 +41,9 @@ from export import load_released  # noqa: E402
 from model import Model  # noqa: E402
 from tokenizer import Tokenizer  # noqa: E402
 
-PARTS = os.environ.get("NANO_EVALUATE", "model rivals").split()
+PARTS = os.environ.get("NANO_EVALUATE", "model cache rivals").split()
 TEXT, PACK, FILES = 640, 300, 40
+LINE, BLOCK = 40, 96  # tokens of an answer at most
 
 
 class NanoAsBase:
@@ -75,19 +80,23 @@ def sample(corpus: Corpus, tok: Tokenizer, rng: random.Random, budget: int, most
     return out
 
 
-def counted(files: str, train: Corpus, tok: Tokenizer, rng: random.Random, budget: int, used: set) -> Ngram:
-    kept = Path(files).parent / f"ngram-{len(tok.vocab)}-{budget}.pickle"
-    if kept.exists():
-        return pickle.loads(kept.read_bytes())
-    counts = Ngram(sample(train, tok, rng, budget, 4000, used), 1 + max(tok.bytes_of))
-    kept.write_bytes(pickle.dumps(counts, protocol=5))
-    return counts
+def from_training(files: str, tok: Tokenizer, budget: int, rivals: bool) -> tuple[list[list[int]], Ngram | None]:
+    """Training files apart from the counts' text, and the counts where wanted. Both are kept beside `files`."""
+    name = f"{len(tok.vocab)}-{budget}.pickle"
+    of_apart, of_counts = (Path(files).parent / f"{what}-{name}" for what in ("apart", "ngram"))
+    if not of_apart.exists() or (rivals and not of_counts.exists()):
+        train, rng, used = Corpus(files, "train"), random.Random(11), set()
+        of_apart.write_bytes(pickle.dumps(sample(train, tok, rng, 20_000, TEXT, used)))
+        if rivals and not of_counts.exists():
+            counts = Ngram(sample(train, tok, rng, budget, 4000, used), 1 + max(tok.bytes_of))
+            of_counts.write_bytes(pickle.dumps(counts, protocol=5))
+    return pickle.loads(of_apart.read_bytes()), pickle.loads(of_counts.read_bytes()) if rivals else None
 
 
-def bits_per_byte(files: str, tok: Tokenizer, models: dict) -> dict:
+def bits_per_byte(unseen: Corpus, tok: Tokenizer, models: dict) -> dict:
     result = {}
     for language in SHARES:
-        held_out = [f for p in Corpus(files, "eval", language).projects.get(language, []) for f in p.files]
+        held_out = [f for p in unseen.projects.get(language, []) for f in p.files]
         random.Random(5).shuffle(held_out)
         bits: collections.Counter = collections.Counter()
         for path, text in held_out[:FILES]:
@@ -124,7 +133,7 @@ def case(docs: Documents, rng: random.Random, lines: int) -> dict:
             continue
         header = tok.encode(f"### {path}\n")
         before, after, most = text[:first], text[b:], LENGTH - 96
-        pack = docs.pack(project, index, before[-200:], PACK)
+        pack = docs.pack(project, index, before[-600:] + after[:300], PACK)
         (with_pack, begun), (bare, _) = (docs.ask(head + header, before, after, most - PACK + len(head))
                                          for head in (pack, []))
         # The rivals get the same text without marks.
@@ -168,13 +177,28 @@ class Asked:
         return json.loads(self.process.stdout.readline())
 
 
+def compared(first: list[bool], second: list[bool]) -> dict:
+    """Exact answers of two on the same holes: how many more `first` has, in per cent of the holes, with 95 % of chance
+    (normal), and the probability that as uneven a split of the holes that only one has is chance (sign test, two-sided)."""
+    n, a, b = len(first), sum(x and not y for x, y in zip(first, second)), sum(y and not x for x, y in zip(first, second))
+    wide = 1.96 * math.sqrt(max(0.0, a + b - (a - b) ** 2 / n)) / n
+    tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)
+    return {"only_first": a, "only_second": b, "difference": round(100 * (a - b) / n, 1),
+            "from": round(100 * ((a - b) / n - wide), 1), "to": round(100 * ((a - b) / n + wide), 1),
+            "chance": float(f"{min(1.0, 2 * tail):.2g}")}
+
+
 def fill(docs: Documents, rng: random.Random, cases: int, block: bool, engine: Asked, errors: Asked | None,
-         mixed: dict[str, Mixed]) -> dict:
+         mixed: dict[str, Mixed], said_before: Path | None) -> dict:
     score: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    right: dict[str, list[bool]] = collections.defaultdict(list)
     seconds = 0.0
-    for _ in range(cases):
+    before = [json.loads(line) for line in open(said_before)] if said_before and said_before.exists() else []
+    kept = []
+    for number in range(cases):
         c = case(docs, rng, rng.randrange(2, 5) if block else 1)
-        most = 96 if block else 40
+        most = BLOCK if block else LINE
+        hole = [c["path"], c["first"], c["want"]]
         answers = {}
         for name, prompt in (("nano_pack", c["pack"]), ("nano_bare", c["bare"])) if "model" in PARTS else ():
             begin = time.time()
@@ -186,20 +210,28 @@ def fill(docs: Documents, rng: random.Random, cases: int, block: bool, engine: A
             prompt = c["plain"] if isinstance(model.base, Ngram) else c["pack"]
             ids = model.greedy(prompt, c["plain"], 24, docs.eos, c["begun"].encode(), docs.tok.bytes_of)
             answers[name] = written(docs.tok, ids, c["begun"])
+        if number < len(before) and before[number]["hole"] == hole:
+            answers = before[number]["answers"] | answers
+        kept.append({"hole": hole, "answers": answers})
         for name, answer in answers.items():
             answer, want = cut(answer, c["lines"]), c["want"].rstrip()
             s = score[name]
             s["cases"] += 1
             s["exact"] += answer == want
+            right[name].append(answer == want)
             s["similarity"] += similarity(answer, want)
             if errors is not None and answer.strip():
                 true, made = (errors({"path": c["path"], "text": c["text"][:c["first"]] + t + c["text"][c["last"]:]})
                               for t in (c["want"], answer))
                 s["said"] += 1
                 s["parses"] += made <= true
+    if said_before:
+        said_before.write_text("".join(json.dumps(k) + "\n" for k in kept))
     result = {n: {"exact": round(s["exact"] / cases, 3), "similarity": round(s["similarity"] / cases, 3),
                   **({"parses": round(s["parses"] / s["said"], 3)} if s["said"] else {})} for n, s in score.items()}
-    return {"cases": cases, **result, "seconds_per_completion": round(seconds / (2 * cases), 3)}
+    pairs = {f"nano_pack - {n}": compared(right["nano_pack"], r) for n, r in right.items()
+             if n != "nano_pack" and len(r) == len(right["nano_pack"]) == cases}
+    return {"cases": cases, **result, **pairs, "seconds_per_completion": round(seconds / (2 * cases), 3)}
 
 
 def main() -> int:
@@ -209,30 +241,30 @@ def main() -> int:
     files, folder, build = sys.argv[1:4]
     cases = int(sys.argv[4]) if len(sys.argv) > 4 else 300
     budget = int(sys.argv[5]) if len(sys.argv) > 5 else 20_000_000
-    tok, train, used = Tokenizer(folder + "/tokenizer.json"), Corpus(files, "train"), set()
+    tok, unseen = Tokenizer(folder + "/tokenizer.json"), Corpus(files, "eval")
     torch.set_num_threads(1)
-    rng = random.Random(11)
-    apart = sample(train, tok, rng, 20_000, TEXT, used)
-    engine = Asked(build + "/ambit", "model", "session", "--model", folder)
+    apart, counts = from_training(files, tok, budget, "rivals" in PARTS)
+    engine = Asked(build + "/ambit", "model", "session", "--model", folder, "--threads", os.environ.get("NANO_THREADS", "0"))
     run = Path(files).parent / "run"  # the training's kernels are kept there
     run.mkdir(exist_ok=True)
     nano = NanoAsBase(fast.attach(load_released(folder), str(run)), engine)
-    models = {"nano": nano, "nano_cache": Mixed(nano)} if "model" in PARTS else {}
-    if "rivals" in PARTS:
-        counts = counted(files, train, tok, rng, budget, used)
+    models = ({"nano": nano} if "model" in PARTS else {}) | ({"nano_cache": Mixed(nano)} if "cache" in PARTS else {})
+    if counts:
         models |= {"ngram": counts, "ngram_cache": Mixed(counts)}
     for model in models.values():
         if isinstance(model, Mixed):
             model.fit(apart)
-    result: dict = {"ngram_tokens": budget, "bits_per_byte": bits_per_byte(files, tok, models)}
+    result: dict = {"ngram_tokens": budget, "bits_per_byte": bits_per_byte(unseen, tok, models)}
     result["shares_by_context"] = {n: [round(float(s), 2) for s in m.share]
                                    for n, m in models.items() if isinstance(m, Mixed)}
     parser = Path(build) / "parse_errors"
     errors = Asked(str(parser)) if parser.exists() else None
-    docs, rng = Documents(Corpus(files, "eval"), tok, LENGTH, 3), random.Random(12)
-    for name in ("line", "block"):
-        result[name] = fill(docs, rng, cases, name == "block", engine, errors,
-                            {n.replace("cache", "cache_pack"): m for n, m in models.items() if isinstance(m, Mixed)})
+    answers = os.environ.get("NANO_ANSWERS")
+    for name, seed in (("line", 12), ("block", 13)):
+        docs, rng = Documents(unseen, tok, LENGTH, 3), random.Random(seed)
+        result[name] = fill(docs, rng, cases if name == "line" else min(cases, 300), name == "block", engine, errors,
+                            {n.replace("cache", "cache_pack"): m for n, m in models.items() if isinstance(m, Mixed)},
+                            Path(f"{answers}.{name}") if answers else None)
     print(json.dumps(result, indent=1))
     return 0
 

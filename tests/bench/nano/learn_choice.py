@@ -59,7 +59,7 @@ def rated(cases: str, projects: Path, docs: Documents, engine: Asked) -> list[di
         project, tok = known[c["repository"]], docs.tok
         index = next((i for i, (path, _) in enumerate(project.files) if path == c["path"]), -1)
         docs.rng = random.Random(number)
-        head = docs.pack(project, index, c["before"][-200:], 300) + tok.encode(f"### {c['path']}\n")
+        head = docs.pack(project, index, c["before"][-600:] + c["after"][:300], 300) + tok.encode(f"### {c['path']}\n")
         prompt, begun = docs.ask(head, c["before"], c["after"], LENGTH - 96)
         ids = engine({"ids": prompt, "predict": 40, "temperature": 0, **beginning_with(begun)})["ids"]
         c["model"] = written(tok, ids, begun).split("\n")[0].rstrip()
