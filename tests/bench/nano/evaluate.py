@@ -230,7 +230,7 @@ def fill(docs: Documents, rng: random.Random, cases: int, block: bool, engine: A
     result = {n: {"exact": round(s["exact"] / cases, 3), "similarity": round(s["similarity"] / cases, 3),
                   **({"parses": round(s["parses"] / s["said"], 3)} if s["said"] else {})} for n, s in score.items()}
     pairs = {f"nano_pack - {n}": compared(right["nano_pack"], r) for n, r in right.items()
-             if n != "nano_pack" and len(r) == len(right["nano_pack"]) == cases}
+             if n != "nano_pack" and len(r) == len(right.get("nano_pack", [])) == cases}
     return {"cases": cases, **result, **pairs, "seconds_per_completion": round(seconds / (2 * cases), 3)}
 
 
