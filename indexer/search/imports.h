@@ -5,12 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "indexer/search/words.h"
 #include "indexer/syntax/extract.h"
 
 namespace ambit::indexer {
 
-// Letters, digits, _ and what is no ASCII.
-[[nodiscard]] bool is_word_byte(char c);
 [[nodiscard]] std::string_view folder_of(std::string_view path);
 [[nodiscard]] std::string_view stem_of(std::string_view path);  // the name up to its first dot
 // Whether `text` has the name as a whole word.

@@ -3,14 +3,10 @@
 #include <string>
 
 #include "indexer/search/snapshot.h"
+#include "indexer/search/words.h"
 
 namespace ambit::indexer {
 namespace {
-
-bool word_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
 
 bool hash_comments(Language l) {
   switch (l) {
@@ -132,12 +128,12 @@ void find_mentions(
       i = at < text.size() && text[at] == c ? at + 1 : i + 1;
       continue;
     }
-    if (!word_byte(c)) {
+    if (!is_word_byte(c)) {
       ++i;
       continue;
     }
     const auto begin = i;
-    while (i < text.size() && word_byte(text[i])) ++i;
+    while (i < text.size() && is_word_byte(text[i])) ++i;
     if (i - begin != name.size() || std::memcmp(text.data() + begin, name.data(), name.size()) != 0)
       continue;
     auto next = i;
@@ -160,7 +156,7 @@ void find_mentions(
         kind = ReferenceKind::kType;
       } else if (start.ends_with("extends ") || start.ends_with("implements ")) {
         kind = ReferenceKind::kInherit;
-      } else if (next < text.size() && next > i && word_byte(text[next])) {
+      } else if (next < text.size() && next > i && is_word_byte(text[next])) {
         kind = ReferenceKind::kType;  // two names in a row: a declaration
       }
     }

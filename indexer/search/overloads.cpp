@@ -10,10 +10,6 @@ namespace {
 constexpr std::size_t kMaxCall = 4000;  // bytes from the '(' to its ')'
 constexpr std::size_t kMaxArguments = 32;
 
-bool space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 // Behind the string or character that begins at `at`.
 std::size_t behind_quotes(std::string_view text, std::size_t at) {
   const char quote = text[at];
@@ -31,8 +27,8 @@ std::optional<std::vector<ByteSpan>> split(std::string_view text, std::size_t op
   auto begin = open + 1;
   const auto add = [&](std::size_t end) {
     auto b = begin, e = end;
-    while (b < e && space(text[b])) ++b;
-    while (e > b && space(text[e - 1])) --e;
+    while (b < e && is_blank(text[b])) ++b;
+    while (e > b && is_blank(text[e - 1])) --e;
     if (b < e) out.push_back({static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(e)});
   };
   for (auto at = open; at < text.size() && at - open < kMaxCall && out.size() < kMaxArguments;) {
@@ -81,7 +77,7 @@ std::string_view without_annotations(std::string_view p) {
     std::size_t at = 1;
     while (at < p.size() && (is_word_byte(p[at]) || p[at] == '.')) ++at;
     if (at < p.size() && p[at] == '(') at = std::min(p.find(')', at), p.size() - 1) + 1;
-    while (at < p.size() && space(p[at])) ++at;
+    while (at < p.size() && is_blank(p[at])) ++at;
     p.remove_prefix(at);
   }
   return p;
@@ -117,7 +113,7 @@ bool takes_anything(std::string_view type) {
 
 std::optional<std::vector<ByteSpan>> arguments_behind(std::string_view text, std::size_t name_end) {
   auto at = name_end;
-  while (at < text.size() && space(text[at])) ++at;
+  while (at < text.size() && is_blank(text[at])) ++at;
   if (text.substr(at).starts_with("::<")) at += 2;
   if (at < text.size() && text[at] == '<') {  // f<T>(…)
     int depth = 0;

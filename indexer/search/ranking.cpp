@@ -6,12 +6,6 @@
 namespace ambit::indexer {
 namespace {
 
-bool is_type(SymbolKind kind) {
-  return kind == SymbolKind::kClass || kind == SymbolKind::kStruct ||
-         kind == SymbolKind::kInterface || kind == SymbolKind::kEnum ||
-         kind == SymbolKind::kTypeAlias || kind == SymbolKind::kTrait || kind == SymbolKind::kUnion;
-}
-
 bool is_member(const Symbol& s) {
   return !s.scope.empty() &&
          (s.kind == SymbolKind::kMethod || s.kind == SymbolKind::kField ||

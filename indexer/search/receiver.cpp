@@ -1,44 +1,13 @@
 #include "indexer/search/receiver.h"
 
-#include <algorithm>
-#include <array>
+#include "indexer/search/object_literal.h"
+#include "indexer/search/words.h"
 
 namespace ambit::indexer {
 namespace {
 
 constexpr int kMaxDepth = 4;
 constexpr std::size_t kMaxBack = 2000;  // bytes that an expression may reach back
-constexpr std::size_t kMaxBases = 12;
-
-bool word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '$' || static_cast<unsigned char>(c) >= 0x80;
-}
-bool space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-std::size_t skip(std::string_view s, std::size_t at) {
-  while (at < s.size() && space(s[at])) ++at;
-  return at;
-}
-std::string_view word_at(std::string_view s, std::size_t at) {
-  auto end = at;
-  while (end < s.size() && word(s[end])) ++end;
-  return s.substr(at, end - at);
-}
-
-// Types that only hold another one.
-constexpr std::array kHolders = std::to_array<std::string_view>(
-    {"Arc",         "Awaitable", "Box",        "ClassVar", "Cow",        "Final",   "MutexGuard",
-     "NonNullable", "Option",    "Optional",   "Partial",  "Pin",        "Promise", "Rc",
-     "Readonly",    "Ref",       "RefCell",    "Required", "Result",     "Self",    "Task",
-     "Type",        "ValueTask", "shared_ptr", "type",     "unique_ptr", "weak_ptr"});
-constexpr std::array kQualifiers = std::to_array<std::string_view>(
-    {"abstract", "await",   "async",   "class",   "const",    "constexpr", "dyn",       "enum",
-     "export",   "extern",  "final",   "impl",    "in",       "inline",    "internal",  "let",
-     "mut",      "mutable", "new",     "out",     "override", "private",   "protected", "public",
-     "readonly", "ref",     "return",  "static",  "struct",   "typedef",   "typename",  "union",
-     "unsigned", "val",     "virtual", "volatile"});
 
 bool colon_types(Language l) {
   switch (l) {
@@ -56,217 +25,23 @@ bool colon_types(Language l) {
   }
 }
 
-bool is_type(SymbolKind kind) {
-  switch (kind) {
-    case SymbolKind::kClass:
-    case SymbolKind::kStruct:
-    case SymbolKind::kInterface:
-    case SymbolKind::kTrait:
-    case SymbolKind::kEnum:
-    case SymbolKind::kUnion:
-    case SymbolKind::kTypeAlias:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
-
-bool has_implicit_this(Language l) {
-  return l == Language::kJava || l == Language::kCSharp || l == Language::kCpp ||
-         l == Language::kCuda || l == Language::kKotlin || l == Language::kScala ||
-         l == Language::kSwift;
-}
-
-bool is_scope_of(std::string_view scope, std::string_view type) {
-  return scope.ends_with(type) &&
-         (scope.size() == type.size() || !word(scope[scope.size() - type.size() - 1]));
-}
-
-std::string simple_type(std::string_view type) {
-  std::string last;
-  for (std::size_t at = 0; at < type.size();) {
-    const char c = type[at];
-    if (c == '\'' || c == '"') {  // 'a of Rust, a forward reference of Python
-      if (c == '\'' && at + 1 < type.size() && word(type[at + 1]) &&
-          type.find('\'', at + 1) == std::string_view::npos) {
-        at += 1 + word_at(type, at + 1).size();
-        continue;
-      }
-      ++at;
-      continue;
-    }
-    if (word(c)) {
-      const auto w = word_at(type, at);
-      at += w.size();
-      if (std::binary_search(kQualifiers.begin(), kQualifiers.end(), w)) continue;
-      if (w == "None" || w == "null" || w == "undefined" || w == "nil") {
-        if (!last.empty()) break;
-        continue;
-      }
-      const bool path = !last.empty() && at > w.size() &&
-                        (type[at - w.size() - 1] == '.' || type[at - w.size() - 1] == ':');
-      if (!last.empty() && !path) break;
-      last = w;
-      continue;
-    }
-    if (c == '<' || c == '[') {
-      if (std::binary_search(kHolders.begin(), kHolders.end(), last)) {
-        last.clear();
-        ++at;
-        continue;
-      }
-      break;
-    }
-    if (c == '{' || c == '(' || c == '=' || c == ';' || c == ',') {
-      if (!last.empty() || c != '(') break;
-    }
-    if (c == '|' && !last.empty()) break;
-    ++at;
-  }
-  return last;
-}
-
-const Local* Receivers::local(std::string_view name, std::size_t begin, std::size_t end) const {
-  // Where every variable is declared, one in a block hides those before it: the latest counts.
-  // Where assignment declares, the first one does.
-  const bool declares = parsed_.language != Language::kPython &&
-                        parsed_.language != Language::kRuby && parsed_.language != Language::kPhp &&
-                        parsed_.language != Language::kLua && parsed_.language != Language::kBash;
-  const Local* best = nullptr;
-  for (const auto& l : parsed_.facts().locals) {
-    if (l.within.begin > begin || l.within.end < end) continue;
-    if (text_.substr(l.name.begin, l.name.size()) != name) continue;
-    const bool after = l.name.begin > begin;
-    if (best == nullptr || l.within.size() < best->within.size()) {
-      best = &l;
-    } else if (l.within == best->within && !after &&
-               (best->name.begin > begin || (declares && l.name.begin > best->name.begin))) {
-      best = &l;
-    }
-  }
-  return best;
-}
-
-std::string Receivers::enclosing_class(std::uint32_t at) const {
-  auto all = enclosing_classes(at);
-  return all.empty() ? std::string() : std::move(all.front());
-}
-
-std::vector<std::string> Receivers::enclosing_classes(std::uint32_t at) const {
-  std::vector<std::pair<std::uint32_t, std::string>> found;  // size, name
-  for (const auto& d : parsed_.facts().definitions) {
-    if (d.span.begin > at || at >= d.span.end) continue;
-    if (is_type(d.kind) && d.kind != SymbolKind::kTypeAlias) {
-      found.emplace_back(d.span.size(), text_.substr(d.name.begin, d.name.size()));
-    } else if (!d.owner.empty()) {  // a method written outside of its class
-      const auto cut = d.owner.rfind('\x1f');
-      found.emplace_back(d.span.size(),
-                         cut == std::string::npos ? d.owner : d.owner.substr(cut + 1));
-    }
-  }
-  std::sort(found.begin(), found.end());
-  std::vector<std::string> out;
-  for (auto& [size, name] : found) {
-    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(std::move(name));
-  }
-  return out;
-}
-
-std::uint32_t Receivers::key_of_literal(std::uint32_t brace, std::string_view key) const {
-  int depth = 0;
-  bool fresh = false;
-  for (std::size_t at = brace; at < text_.size() && at < brace + 8000U; ++at) {
-    const char c = text_[at];
-    if (c == '{' || c == '(' || c == '[') {
-      ++depth;
-      fresh = depth == 1;
-    } else if (c == '}' || c == ')' || c == ']') {
-      if (--depth == 0) return 0;
-    } else if (c == ',' || c == ';' || c == '\n') {
-      fresh = depth == 1;
-    } else if (c == '/' && at + 1 < text_.size() && text_[at + 1] == '/') {
-      at = std::min(text_.find('\n', at), text_.size()) - 1;
-    } else if (word(c)) {
-      const auto w = word_at(text_, at);
-      if (w == "readonly") {
-        at += w.size() - 1;
-        continue;
-      }
-      if (fresh && w == key) return static_cast<std::uint32_t>(at);
-      fresh = false;
-      at += w.size() - 1;
-    } else if (!space(c)) {
-      fresh = false;
-    }
-  }
-  return 0;
-}
-
-std::set<std::string> Receivers::keys_around(std::size_t at) const {
-  std::set<std::string> out;
-  // A key stands behind { or , and before : or , or }.
-  const auto end = skip(text_, at + word_at(text_, at).size());
-  if (end >= text_.size() || std::string_view(":,}?").find(text_[end]) == std::string_view::npos)
-    return out;
-  auto open = at;
-  int depth = 0;
-  bool first = true;
-  for (; open > 0 && at - open < kMaxBack; --open) {
-    const char c = text_[open - 1];
-    if (first && !space(c)) {
-      if (c != '{' && c != ',') return out;
-      first = false;
-    }
-    if (c == '}' || c == ')' || c == ']') ++depth;
-    if ((c == '{' || c == '(' || c == '[') && depth-- == 0) break;
-  }
-  if (open == 0 || text_[open - 1] != '{') return out;
-  // `${name}` in a text and `import { name }` are no literals.
-  if (open > 1 && text_[open - 2] == '$') return out;
-  auto line = text_.substr(0, open - 1);
-  if (const auto begin = line.find_last_of(";\n"); begin != std::string_view::npos) {
-    line.remove_prefix(begin + 1);
-  }
-  while (!line.empty() && space(line.front())) line.remove_prefix(1);
-  while (!line.empty() && space(line.back())) line.remove_suffix(1);
-  if (line.starts_with("import") || line == "export" || line == "export type") return out;
-  depth = 0;
-  bool fresh = true;
-  for (auto i = open; i < text_.size() && i < open + kMaxBack; ++i) {
-    const char c = text_[i];
-    if (c == '{' || c == '(' || c == '[') ++depth;
-    if ((c == '}' || c == ')' || c == ']') && depth-- == 0) break;
-    if (c == ',' && depth == 0) {
-      fresh = true;
-    } else if (word(c)) {
-      const auto w = word_at(text_, i);
-      if (fresh && depth == 0) out.emplace(w);
-      fresh = false;
-      i += w.size() - 1;
-    } else if (!space(c)) {
-      fresh = false;
-    }
-  }
-  return out;
-}
 
 // `name: Type = made`, `Type name = made`, `name := made`, `name Type`.
 Receivers::Type Receivers::declared(std::string_view text, std::size_t name_begin,
                                     std::size_t name_end, Language language, int depth,
                                     bool own_text) const {
-  auto at = skip(text, name_end);
-  if (at < text.size() && (text[at] == '?' || text[at] == '!')) at = skip(text, at + 1);
+  auto at = skip_blanks(text, name_end);
+  if (at < text.size() && (text[at] == '?' || text[at] == '!')) at = skip_blanks(text, at + 1);
   if (colon_types(language)) {
     if (at < text.size() && text[at] == ':' && (at + 1 >= text.size() || text[at + 1] != '=')) {
-      const auto begin = skip(text, at + 1);
+      const auto begin = skip_blanks(text, at + 1);
       if (begin < text.size() && text[begin] == '{' && own_text)
         return {"", false, static_cast<std::uint32_t>(begin)};
       return {simple_type(text.substr(begin, 200)), false, 0};
     }
   } else if (language == Language::kGo) {
-    if (at < text.size() && (word(text[at]) || text[at] == '*' || text[at] == '['))
+    if (at < text.size() && (is_name_byte(text[at]) || text[at] == '*' || text[at] == '['))
       return {simple_type(text.substr(at, 200)), false, 0};
   } else {
     // The words before the name, back to what ends a statement or a parameter.
@@ -287,7 +62,7 @@ Receivers::Type Receivers::declared(std::string_view text, std::size_t name_begi
   }
   if (at + 1 < text.size() && text[at] == ':' && text[at + 1] == '=') ++at;
   if (at < text.size() && text[at] == '=' && (at + 1 >= text.size() || text[at + 1] != '=')) {
-    const auto value = skip(text, at + 1);
+    const auto value = skip_blanks(text, at + 1);
     if (value < text.size() && text[value] == '{' && own_text)
       return {"", false, static_cast<std::uint32_t>(value)};
     return made_by(text, value, depth);
@@ -301,12 +76,12 @@ Receivers::Type Receivers::made_by(std::string_view text, std::size_t at, int de
   bool made = false;
   std::string last, before;
   for (;;) {
-    const auto w = word_at(text, at);
+    const auto w = name_at(text, at);
     if (w.empty()) break;
     at += w.size();
     if (w == "new" || w == "await" || w == "mut" || w == "yield" || w == "make" || w == "async") {
       made = made || w == "new";
-      at = skip(text, at);
+      at = skip_blanks(text, at);
       while (at < text.size() && (text[at] == '&' || text[at] == '(')) ++at;
       continue;
     }
@@ -362,9 +137,9 @@ Receivers::Type Receivers::of_symbol(const Symbol& s, int depth) const {
   if (depth > kMaxDepth) return {};
   const std::string_view signature = s.signature;
   auto name = signature.find(s.name);
-  while (name != std::string_view::npos &&
-         ((name > 0 && word(signature[name - 1])) ||
-          (name + s.name.size() < signature.size() && word(signature[name + s.name.size()])))) {
+  while (name != std::string_view::npos && ((name > 0 && is_name_byte(signature[name - 1])) ||
+                                            (name + s.name.size() < signature.size() &&
+                                             is_name_byte(signature[name + s.name.size()])))) {
     name = signature.find(s.name, name + 1);
   }
   if (name == std::string_view::npos) return {};
@@ -378,7 +153,7 @@ Receivers::Type Receivers::of_symbol(const Symbol& s, int depth) const {
     if (signature[close] == ')' && --open == 0) break;
   }
   if (close == std::string_view::npos || close >= signature.size()) return {};
-  auto at = skip(signature, close + 1);
+  auto at = skip_blanks(signature, close + 1);
   if (signature.substr(at).starts_with("->"))
     return {simple_type(signature.substr(at + 2)), false, 0};
   if (colon_types(language)) {
@@ -394,7 +169,7 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
   if (depth > kMaxDepth) return {};
   const auto floor = end > kMaxBack ? end - kMaxBack : 0;
   const auto back = [&](std::size_t at) {
-    while (at > floor && space(text_[at - 1])) --at;
+    while (at > floor && is_blank(text_[at - 1])) --at;
     return at;
   };
   end = back(end);
@@ -415,7 +190,7 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
     end = back(at - 1);
   }
   auto begin = end;
-  while (begin > floor && word(text_[begin - 1])) --begin;
+  while (begin > floor && is_name_byte(text_[begin - 1])) --begin;
   const auto name = text_.substr(begin, end - begin);
   if (name.empty() || name == "return" || name == "if" || name == "case")
     return called ? of(group, depth + 1) : Type{};
@@ -430,7 +205,7 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
   if (dot || arrow || path) {
     const auto left_type = before(left - (dot ? 1 : 2), depth + 1);
     if (left_type.literal != 0) {
-      const auto key = key_of_literal(left_type.literal, name);
+      const auto key = key_of_literal(text_, left_type.literal, name);
       if (key == 0) return {};
       return declared(text_, key, key + name.size(), parsed_.language, depth + 1, true);
     }
@@ -495,8 +270,8 @@ Receivers::Type Receivers::member_type(const Type& of, std::string_view name, in
 
 Receivers::Type Receivers::of(ByteSpan expression, int depth) const {
   auto begin = expression.begin, end = expression.end;
-  while (begin < end && space(text_[begin])) ++begin;
-  while (end > begin && space(text_[end - 1])) --end;
+  while (begin < end && is_blank(text_[begin])) ++begin;
+  while (end > begin && is_blank(text_[end - 1])) --end;
   if (begin == end || depth > kMaxDepth) return {};
   const auto e = text_.substr(begin, end - begin);
   // What stands outside of brackets and quotes.
@@ -539,72 +314,15 @@ Receivers::Type Receivers::of(ByteSpan expression, int depth) const {
   }
   if (e == "true" || e == "false") return {"boolean", false, 0};
   if (e.ends_with(".class") || e.ends_with("::class")) return {"Class", false, 0};
-  const auto first = word_at(e, 0);
+  const auto first = name_at(e, 0);
   if (first == "new" || first == "await") return made_by(text_, begin, depth + 1);
   if (e[0] == '(') {  // (T) x, (T<U>) x
     const auto close = e.find(')');
-    const auto value = close == std::string_view::npos ? e.size() : skip(e, close + 1);
-    if (value < e.size() && (word(e[value]) || e[value] == '(' || e[value] == '"'))
+    const auto value = close == std::string_view::npos ? e.size() : skip_blanks(e, close + 1);
+    if (value < e.size() && (is_name_byte(e[value]) || e[value] == '(' || e[value] == '"'))
       return {simple_type(e.substr(1, close - 1)), false, 0};
   }
   return before(end, depth + 1);
-}
-
-std::vector<std::string> Receivers::with_bases(const Type& type) const {
-  std::vector<std::string> out;
-  if (type.name.empty()) return out;
-  out.push_back(type.name);
-  for (std::size_t i = 0; i < out.size() && out.size() < kMaxBases; ++i) {
-    // Outer.Base is the Base of Outer.
-    const auto cut = out[i].find_last_of(".:");
-    const auto last = cut == std::string::npos ? out[i] : out[i].substr(cut + 1);
-    const auto outer = cut == std::string::npos
-                           ? std::string()
-                           : out[i].substr(0, out[i].find_last_not_of(".:", cut) + 1);
-    for (const auto& s : snapshot_.definitions(last, outer.empty() ? 6 : 40)) {
-      if (!is_type(s.kind) || s.kind == SymbolKind::kUnion) continue;
-      if (!outer.empty() && !is_scope_of(s.scope, outer)) continue;
-      const std::string_view signature = s.signature;
-      auto at = signature.find(s.name);
-      if (at == std::string_view::npos) continue;
-      if (s.kind == SymbolKind::kTypeAlias && signature.starts_with("typedef ")) {
-        const auto target = simple_type(signature.substr(0, signature.rfind(s.name)));
-        if (!target.empty() && std::find(out.begin(), out.end(), target) == out.end())
-          out.push_back(target);
-        continue;
-      }
-      // Arguments of a generic base are no bases; those of a type that only changes another are.
-      const auto language = language_of(s.path);
-      const bool skips = has_implicit_this(language) && s.kind != SymbolKind::kTypeAlias;
-      int nested = 0;
-      for (at += s.name.size(); at < signature.size() && out.size() < kMaxBases;) {
-        const char c = signature[at];
-        if (!word(c)) {
-          if (c == '<' || c == '(') ++nested;
-          if (c == '>' || c == ')') --nested;
-          ++at;
-          continue;
-        }
-        std::string w(word_at(signature, at));
-        at += w.size();
-        if (skips) {
-          while (at + 1 < signature.size() && (signature[at] == '.' || signature[at] == ':') &&
-                 (word(signature[at + 1]) || signature[at + 1] == ':')) {
-            const auto from = at;
-            while (at < signature.size() && !word(signature[at])) ++at;
-            w += signature.substr(from, at - from);
-            w += word_at(signature, at);
-            at += word_at(signature, at).size();
-          }
-          if (nested > 0) continue;
-        }
-        if (w[0] < 'A' || w[0] > 'Z' || std::find(out.begin(), out.end(), w) != out.end()) continue;
-        out.push_back(std::move(w));
-      }
-    }
-  }
-  if (type.bases_only) out.erase(out.begin());
-  return out;
 }
 
 }  // namespace ambit::indexer

@@ -4,12 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "indexer/search/snapshot.h"
+#include "indexer/search/type_names.h"
 
 namespace ambit::indexer {
 
@@ -38,11 +38,6 @@ class Receivers {
   [[nodiscard]] std::vector<std::string> enclosing_classes(std::uint32_t at) const;
   // The innermost and latest variable of that name which a use at [begin, end) can mean.
   [[nodiscard]] const Local* local(std::string_view name, std::size_t begin, std::size_t end) const;
-  // The keys of the object literal or pattern in which a key stands at `at`; none when it is no
-  // key.
-  [[nodiscard]] std::set<std::string> keys_around(std::size_t at) const;
-  // Position of `key` among the keys of the literal that opens at `brace`; 0 when it has none.
-  [[nodiscard]] std::uint32_t key_of_literal(std::uint32_t brace, std::string_view key) const;
 
  private:
   [[nodiscard]] Type declared(std::string_view text, std::size_t name_begin, std::size_t name_end,
@@ -58,13 +53,5 @@ class Receivers {
   const ParsedText& parsed_;
   std::string_view text_;
 };
-
-// Whether a plain name in a method may be a member of its class: no this. or self. is needed.
-[[nodiscard]] bool has_implicit_this(Language language);
-// Whether a scope is that of the type: "Outer.Base" of "Base" and of "Outer.Base".
-[[nodiscard]] bool is_scope_of(std::string_view scope, std::string_view type);
-
-// "std::unique_ptr<Foo>" -> "Foo", "Optional[a.B]" -> "B", "&'a mut Vec<T>" -> "Vec".
-[[nodiscard]] std::string simple_type(std::string_view type);
 
 }  // namespace ambit::indexer

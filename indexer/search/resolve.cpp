@@ -2,6 +2,7 @@
 // The confidence says how sure the syntax alone can be.
 #include <algorithm>
 
+#include "indexer/search/object_literal.h"
 #include "indexer/search/ranking.h"
 #include "indexer/search/unseen.h"
 
@@ -155,7 +156,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   if (use.member) {
     const auto receiver = receivers.before(dot);
     if (receiver.literal != 0) {
-      if (const auto key = receivers.key_of_literal(receiver.literal, use.name); key != 0) {
+      if (const auto key = key_of_literal(text, receiver.literal, use.name); key != 0) {
         out.push_back({here(path, text, key, use.name, SymbolKind::kProperty), 0.9F});
         return out;
       }
@@ -199,7 +200,7 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   use.modules = imported_modules(text, use.language, p->facts().imports, called, use.qualifier);
   if (!use.member && (use.language == Language::kTypeScript || use.language == Language::kTsx ||
                       use.language == Language::kJavaScript)) {
-    use.keys = receivers.keys_around(use.begin);
+    use.keys = keys_around(text, use.begin);
   }
   auto found = definitions(called, kMaxFound);
   const auto ranked = rank(*this, receivers, use, found);

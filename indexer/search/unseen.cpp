@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "indexer/search/imports.h"
+#include "indexer/search/words.h"
 
 namespace ambit::indexer {
 namespace {
@@ -14,19 +14,6 @@ constexpr std::size_t kMaxStatement = 2000;
 constexpr std::array kNoType =
     std::to_array<std::string_view>({"break", "case", "continue", "do", "else", "for", "goto", "if",
                                      "return", "sizeof", "switch", "while"});
-
-bool space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-std::size_t skip(std::string_view s, std::size_t at) {
-  while (at < s.size() && space(s[at])) ++at;
-  return at;
-}
-std::string_view word_at(std::string_view s, std::size_t at) {
-  auto end = at;
-  while (end < s.size() && is_word_byte(s[end])) ++end;
-  return s.substr(at, end - at);
-}
 
 // Behind the ')' of the '(' at `open`; npos without one.
 std::size_t behind_parentheses(std::string_view s, std::size_t open) {
@@ -66,20 +53,21 @@ std::vector<std::string> macros_in(std::string_view body) {
 
 // Whether the name at `at` is declared by the statement that begins at `begin`.
 bool declares(std::string_view s, std::size_t begin, std::size_t at) {
-  begin = skip(s, begin);
+  begin = skip_blanks(s, begin);
   auto first = word_at(s, begin);
-  if (first == "for" && skip(s, begin + 3) < s.size() && s[skip(s, begin + 3)] == '(') {
-    begin = skip(s, skip(s, begin + 3) + 1);
+  if (first == "for" && skip_blanks(s, begin + 3) < s.size() &&
+      s[skip_blanks(s, begin + 3)] == '(') {
+    begin = skip_blanks(s, skip_blanks(s, begin + 3) + 1);
     first = word_at(s, begin);
   }
   if (first.empty() || begin >= at ||
       std::find(kNoType.begin(), kNoType.end(), first) != kNoType.end())
     return false;
-  const auto next = skip(s, begin + first.size());
+  const auto next = skip_blanks(s, begin + first.size());
   if (next < s.size() && s[next] == '(') {  // MACRO(… name …) {
     const auto behind = behind_parentheses(s, next);
     if (behind == std::string_view::npos || behind <= at) return false;
-    const auto block = skip(s, behind);
+    const auto block = skip_blanks(s, behind);
     return block < s.size() && s[block] == '{';
   }
   // Type name, Type *other = f(x), name
@@ -91,7 +79,7 @@ bool declares(std::string_view s, std::size_t begin, std::size_t at) {
   }
   if (depth != 0) return false;
   auto before = at;
-  while (before > next && (space(s[before - 1]) || s[before - 1] == '*')) --before;
+  while (before > next && (is_blank(s[before - 1]) || s[before - 1] == '*')) --before;
   return before <= next || s[before - 1] == ',' || is_word_byte(s[before - 1]);
 }
 
@@ -114,7 +102,7 @@ std::optional<ByteSpan> declared_in_function(const ParsedText& parsed, std::stri
   std::optional<ByteSpan> out;
   find_mentions(
       body, parsed.language, name, [&](ByteSpan at, std::uint32_t, std::uint32_t, ReferenceKind) {
-        const auto end = skip(text, base + at.end);
+        const auto end = skip_blanks(text, base + at.end);
         const char next = end < text.size() ? text[end] : '\0';
         if (std::string_view(",;=[):").find(next) == std::string_view::npos) return true;
         const auto stop =
@@ -155,7 +143,7 @@ std::optional<Symbol> member_of_macro(const SnapshotImpl& snapshot,
       std::optional<Symbol> found;
       find_mentions(body, Language::kC, name,
                     [&](ByteSpan at, std::uint32_t line, std::uint32_t, ReferenceKind) {
-                      const auto end = skip(body, at.end);
+                      const auto end = skip_blanks(body, at.end);
                       if (end >= body.size() ||
                           std::string_view(";[,:").find(body[end]) == std::string_view::npos) {
                         return true;
@@ -191,10 +179,10 @@ std::optional<Symbol> made_by_macro(const SnapshotImpl& snapshot, std::string_vi
     if (!content || r.span.end > content->size()) continue;
     const std::string_view text = *content;
     const auto begin = r.span.begin - std::min(r.span.begin, r.column);
-    const auto macro = word_at(text, skip(text, begin));
-    const auto open = skip(text, skip(text, begin) + macro.size());
+    const auto macro = word_at(text, skip_blanks(text, begin));
+    const auto open = skip_blanks(text, skip_blanks(text, begin) + macro.size());
     if (macro.empty() || open >= text.size() || text[open] != '(' ||
-        skip(text, open + 1) != r.span.begin)
+        skip_blanks(text, open + 1) != r.span.begin)
       continue;
     const auto symbols = snapshot.symbols_in(r.path);
     const bool inside = std::any_of(symbols.begin(), symbols.end(), [&](const Symbol& s) {
