@@ -102,6 +102,14 @@ class SignaturePlanner {
     new_.known = read_parameters(source->text, *list, new_.language);
     const auto head =
         std::string_view(source->text).substr(d.span.begin, d.name_span.begin - d.span.begin);
+    const bool go_test = d.path.ends_with("_test.go") &&
+                         (d.name.starts_with("Test") || d.name.starts_with("Benchmark") ||
+                          d.name.starts_with("Fuzz") || d.name.starts_with("Example"));
+    if (d.name == "main" || (new_.language == Language::kGo && d.name == "init") || go_test ||
+        head.find("#[test]") != std::string_view::npos ||
+        head.find("@Test") != std::string_view::npos) {
+      return refused(*source, d.name_span.begin, "is called by the language or its tools");
+    }
     if (all.size() == 1 && head.find("@Override") != std::string_view::npos) {
       return refused(*source, d.name_span.begin,
                      "overrides a method that is not in the repository");
@@ -303,9 +311,12 @@ class SignaturePlanner {
     }
     const auto list = list_behind(f, s.span.end);
     if (!list) {
-      if (!s.definition && !in_import(f, s.span)) {
-        notes_.push_back(where + " is no call and is left alone");
+      if (s.definition || hands_on(f, s.span)) return {};
+      // With a default it can be called as before.
+      if (asked_.kind != Instruction::kAddParameter || !asked_.value.empty()) {
+        return refused(f, s.span.begin, "uses it as a value, and who calls that is not known");
       }
+      notes_.push_back(where + " is no call and is left alone");
       return {};
     }
     return s.definition
@@ -313,14 +324,20 @@ class SignaturePlanner {
                : change_call(new_, f, s.span, *list, notes_, edits);
   }
 
-  // Brings the name in, or hands it on.
-  static bool in_import(const SourceFile& f, ByteSpan name) {
+  // Brings the name in, or says that others may.
+  static bool hands_on(const SourceFile& f, ByteSpan name) {
     if (!f.tree) return false;
-    for (auto at = f.tree->around(name); at != indexer::kNoNode; at = (*f.tree)[at].parent) {
-      const auto& type = (*f.tree)[at].type;
-      if (type.starts_with("import_") || type == "export_specifier" || type == "use_declaration") {
+    const auto& tree = *f.tree;
+    for (auto at = tree.around(name); at != indexer::kNoNode; at = tree[at].parent) {
+      const auto& type = tree[at].type;
+      const bool exports =
+          type == "assignment_expression" &&
+          (f.slice(at).starts_with("module.exports") || f.slice(at).starts_with("exports."));
+      if (type.starts_with("import_") || type == "export_specifier" || type == "use_declaration" ||
+          type == "using_declaration" || exports) {
         return true;
       }
+      if (type == "export_statement") return tree[at].after - at <= 6;  // export default NAME
     }
     return false;
   }

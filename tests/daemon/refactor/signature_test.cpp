@@ -106,20 +106,35 @@ TEST(Signature, JavaAndCppOverloadsAreRefused) {
           "cannot be told apart");
 }
 
-TEST(Signature, SaysWhatIsLeftAlone) {
+TEST(Signature, SaysWhereTheOrderOfEffectsChanges) {
   std::vector<std::string> notes;
-  const auto got =
-      carry_out("reorder parameters of f to b, a",
-                parse("//- a.c\nint f(int a, int b) { return a - b; }\n"
-                      "int g(void) { return f(h(), i()); }\nint (*p)(int, int) = f;\n"),
-                &notes);
+  const auto got = carry_out("reorder parameters of f to b, a",
+                             parse("//- a.c\nint f(int a, int b) { return a - b; }\n"
+                                   "int g(void) { return f(h(), i()) + f(1, 2); }\n"),
+                             &notes);
   EXPECT_EQ(got.at("a.c"),
-            "int f(int b, int a) { return a - b; }\nint g(void) { return f(i(), h()); }\n"
-            "int (*p)(int, int) = f;\n");
-  ASSERT_EQ(notes.size(), 2U) << notes.back();
-  EXPECT_NE(notes[0].find("a.c:3 is no call"), std::string::npos) << notes[0];
-  EXPECT_NE(notes[1].find("a.c:2 computes its arguments in another order"), std::string::npos)
-      << notes[1];
+            "int f(int b, int a) { return a - b; }\n"
+            "int g(void) { return f(i(), h()) + f(2, 1); }\n");
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("a.c:2 computes its arguments in another order"), std::string::npos)
+      << notes[0];
+}
+
+TEST(Signature, WhoCallsAValueIsNotKnown) {
+  const std::string c = "//- a.c\nint f(int a, int b) { return a - b; }\nint (*p)(int, int) = f;\n";
+  refused("reorder parameters of f to b, a", c, "a.c:2 uses it as a value");
+  refused("add parameter \"int c\" to f with 1", c, "a.c:2 uses it as a value");
+  std::vector<std::string> notes;
+  const auto got = carry_out("add parameter c=1 to f",
+                             parse("//- a.py\ndef f(a):\n    pass\n\n\ng(f)\n"), &notes);
+  EXPECT_EQ(got.at("a.py"), "def f(a, c=1):\n    pass\n\n\ng(f)\n");
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("a.py:5 is no call"), std::string::npos) << notes[0];
+  refused("add parameter \"int c\" to main with 1", "//- a.c\nint main(int n) { return n; }\n",
+          "called by the language");
+  refused("add parameter \"n int\" to TestF with 1",
+          "//- go.mod\nmodule m\n//- a_test.go\npackage m\n\nfunc TestF(t *testing.T) {}\n",
+          "called by the language");
 }
 
 TEST(Signature, ImportsAreNoUsesToTellOf) {
