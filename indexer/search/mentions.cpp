@@ -1,12 +1,16 @@
 // Whole-word occurrences of a name, skipping comments and strings by the habits of each language.
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "indexer/search/snapshot.h"
+#include "indexer/search/type_names.h"
 #include "indexer/search/words.h"
 
 namespace ambit::indexer {
 namespace {
+
+constexpr std::size_t kMaxNested = 16;  // strings in the code of strings
 
 bool hash_comments(Language l) {
   switch (l) {
@@ -67,6 +71,81 @@ std::size_t end_of_raw(std::string_view text, std::size_t at, Language language)
   return end == std::string_view::npos ? text.size() : end + close.size();
 }
 
+// Whether the string whose first quote stands at `at` holds code: f"{x}", $"{x}", "${x}", "#{x}".
+bool holds_code(std::string_view text, std::size_t at, Language language) {
+  auto prefix = at;
+  switch (language) {
+    case Language::kPython:
+    case Language::kScala:
+      while (prefix > 0 && is_word_byte(text[prefix - 1])) --prefix;
+      if (language == Language::kScala) return prefix < at;
+      return at - prefix <= 2 &&
+             text.substr(prefix, at - prefix).find_first_of("fF") != std::string_view::npos;
+    case Language::kCSharp:
+      return text.substr(at < 2 ? 0 : at - 2, at < 2 ? at : 2).find('$') != std::string_view::npos;
+    case Language::kKotlin:
+    case Language::kSwift:
+    case Language::kRuby:
+    case Language::kElixir:
+    case Language::kPhp:
+      return text[at] == '"';
+    case Language::kJavaScript:
+    case Language::kTypeScript:
+    case Language::kTsx:
+      return text[at] == '`';
+    default:
+      return false;
+  }
+}
+
+// Behind the template of JavaScript that begins at `at`, with the templates in its code.
+std::size_t end_of_template(std::string_view text, std::size_t at, std::size_t nested = 0) {
+  int depth = 0;
+  for (++at; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\\') {
+      ++at;
+    } else if (c == '`') {
+      if (depth == 0) return at + 1;
+      if (nested == kMaxNested) return text.size();
+      at = end_of_template(text, at, nested + 1) - 1;
+    } else if (c == '{' && (depth > 0 || text[at - 1] == '$')) {
+      ++depth;
+    } else if (c == '}' && depth > 0) {
+      --depth;
+    }
+  }
+  return text.size();
+}
+
+// Code in a string: up to `close` (outside of further brackets), or one word where that is 0.
+struct Field {
+  std::size_t begin;
+  char close;
+};
+// The first that begins in [at, end), else one that begins at `end`.
+Field next_field(std::string_view text, std::size_t at, std::size_t end, Language language) {
+  const bool braces = language == Language::kPython || language == Language::kCSharp;
+  const bool hash = language == Language::kRuby || language == Language::kElixir;
+  const bool words =
+      language == Language::kKotlin || language == Language::kScala || language == Language::kPhp;
+  for (; at + 1 < end; ++at) {
+    const char c = text[at], next = text[at + 1];
+    if (c == '\\') {
+      if (language == Language::kSwift && next == '(') return {at + 2, ')'};
+      ++at;
+    } else if (braces && c == '{') {
+      if (next != '{') return {at + 1, '}'};
+      ++at;
+    } else if (c == (hash ? '#' : '$') && next == '{') {
+      return {at + 2, '}'};
+    } else if (words && c == '$' && is_word_byte(next)) {
+      return {at + 1, '\0'};
+    }
+  }
+  return {end, '\0'};
+}
+
 }  // namespace
 
 void find_mentions(
@@ -78,6 +157,8 @@ void find_mentions(
   const bool quotes = language != Language::kNone && language != Language::kMarkdown &&
                       language != Language::kHtml && language != Language::kBash;
   const bool apostrophe = quotes && language != Language::kRust;
+  const bool dollar = has_dollar_names(language);
+  const auto in_name = [&](char c) { return is_word_byte(c) || (dollar && c == '$'); };
   std::uint32_t line = 0;
   std::size_t line_start = 0;
   const auto count_to = [&](std::size_t from, std::size_t to) {
@@ -88,14 +169,50 @@ void find_mentions(
       }
     }
   };
-  for (std::size_t i = 0; i < text.size();) {
+  struct Inside {
+    std::size_t end;  // of the string
+    Field field;      // of it that is being read
+    int depth;        // of brackets in that
+  };
+  std::vector<Inside> strings;  // with code, innermost last
+  std::size_t i = 0;
+  const auto next_code = [&](std::size_t from) {
+    auto& in = strings.back();
+    in.field = next_field(text, from, in.end, language);
+    in.depth = 0;
+    count_to(i, in.field.begin);
+    i = in.field.begin;
+    if (i >= in.end) strings.pop_back();
+  };
+  const auto enter = [&](std::size_t from, std::size_t end) {
+    if (strings.size() >= kMaxNested || !holds_code(text, i, language)) return false;
+    strings.push_back({end, {}, 0});
+    next_code(from);
+    return true;
+  };
+  while (i < text.size()) {
     const char c = text[i];
+    if (!strings.empty()) {
+      auto& in = strings.back();
+      const char close = in.field.close;
+      if (i >= in.end) {
+        strings.pop_back();
+        continue;
+      }
+      if (close == '\0' ? !is_word_byte(c) : c == close && in.depth-- == 0) {
+        next_code(i);
+        continue;
+      }
+      if (c == (close == ')' ? '(' : '{')) ++in.depth;
+    }
     if (c == '\n') {
       ++line;
       line_start = ++i;
       continue;
     }
-    if ((hash && c == '#') || (slash && c == '/' && i + 1 < text.size() && text[i + 1] == '/')) {
+    // "#" is a format in code of strings, and their end would be missed.
+    if (strings.empty() &&
+        ((hash && c == '#') || (slash && c == '/' && i + 1 < text.size() && text[i + 1] == '/'))) {
       const auto end = text.find('\n', i);
       i = end == std::string_view::npos ? text.size() : end;
       continue;
@@ -114,26 +231,29 @@ void find_mentions(
         continue;
       }
     }
+    if (c == '`' && enter(i + 1, end_of_template(text, i))) continue;
     if (quotes && (c == '"' || (apostrophe && c == '\''))) {
       const auto triple = text.substr(i, 3);
       if (language == Language::kPython && triple.size() == 3 && triple[1] == c && triple[2] == c) {
         const auto end = text.find(triple, i + 3);
         const auto to = end == std::string_view::npos ? text.size() : end + 3;
+        if (enter(i + 3, to)) continue;
         count_to(i, to);
         i = to;
         continue;
       }
       auto at = i + 1;
       while (at < text.size() && text[at] != c && text[at] != '\n') at += text[at] == '\\' ? 2 : 1;
+      if (at < text.size() && text[at] == c && enter(i + 1, at + 1)) continue;
       i = at < text.size() && text[at] == c ? at + 1 : i + 1;
       continue;
     }
-    if (!is_word_byte(c)) {
+    if (!in_name(c)) {
       ++i;
       continue;
     }
     const auto begin = i;
-    while (i < text.size() && is_word_byte(text[i])) ++i;
+    while (i < text.size() && in_name(text[i])) ++i;
     if (i - begin != name.size() || std::memcmp(text.data() + begin, name.data(), name.size()) != 0)
       continue;
     auto next = i;

@@ -78,12 +78,6 @@ std::vector<std::string> scopes_around(const ParsedText& p, std::size_t begin, s
   return out;
 }
 
-// Where $ is a letter.
-bool has_dollar_names(Language l) {
-  return l == Language::kJavaScript || l == Language::kTypeScript || l == Language::kTsx ||
-         l == Language::kJava;
-}
-
 // new Name( and new Outer.Name(
 bool behind_new(std::string_view before) {
   while (!before.empty() && (is_word_byte(before.back()) || before.back() == '.'))

@@ -38,6 +38,11 @@ bool is_type(SymbolKind kind) {
   }
 }
 
+bool has_dollar_names(Language l) {
+  return l == Language::kJavaScript || l == Language::kTypeScript || l == Language::kTsx ||
+         l == Language::kJava;
+}
+
 bool has_implicit_this(Language l) {
   return l == Language::kJava || l == Language::kCSharp || l == Language::kCpp ||
          l == Language::kCuda || l == Language::kKotlin || l == Language::kScala ||

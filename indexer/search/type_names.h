@@ -10,6 +10,8 @@
 namespace ambit::indexer {
 
 [[nodiscard]] bool is_type(SymbolKind kind);
+// Where $ is a letter.
+[[nodiscard]] bool has_dollar_names(Language language);
 // Whether a plain name in a method may be a member of its class: no this. or self. is needed.
 [[nodiscard]] bool has_implicit_this(Language language);
 // Whether a scope is that of the type: "Outer.Base" of "Base" and of "Outer.Base".

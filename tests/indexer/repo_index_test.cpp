@@ -76,6 +76,35 @@ TEST(RepoIndex, AnswersWhatIsWhere) {
   EXPECT_EQ(s->text(".env").error().code, Code::kPermission);
 }
 
+TEST(RepoIndex, CodeInStringsRefersToWhatItNames) {
+  TempRepo repo;
+  const auto uses = [&](const std::string& path, const std::string& text) {
+    auto index = index_of(repo.path());
+    EXPECT_TRUE(index->update());
+    const auto with =
+        index->snapshot()->with_buffers({{path, std::make_shared<const std::string>(text)}});
+    std::vector<std::string> out;
+    for (const auto& r : with->references("zed"))
+      out.push_back(std::to_string(r.line + 1) + ":" + std::to_string(r.column + 1));
+    return out;
+  };
+  using Places = std::vector<std::string>;
+  EXPECT_EQ(uses("a.py",
+                 "x = f'{zed} {{zed}} zed {a(zed, {1: zed})!r:>{zed}}'\ny = 'zed {zed}'\n"
+                 "z = rf\"\"\"a\n{zed}\n\"\"\" + zed\n"),
+            (Places{"1:8", "1:28", "1:37", "1:47", "4:2", "5:7"}));
+  EXPECT_EQ(uses("a.rb", "x = \"zed #{zed} zed\" + 'zed #{zed}' + zed\n"),
+            (Places{"1:12", "1:39"}));
+  EXPECT_EQ(uses("a.kt", "val x = \"zed $zed ${f(zed)} \\$zed\" + zed\n"),
+            (Places{"1:15", "1:23", "1:38"}));
+  EXPECT_EQ(uses("a.cs", "var x = $\"zed {zed}\" + \"{zed}\" + zed;\n"), (Places{"1:16", "1:34"}));
+  EXPECT_EQ(
+      uses("a.ts", "f(`zed://${zed} $zed ${g({zed}, `a${zed}`)}`, \"${zed}\", zed); // zed\n"),
+      (Places{"1:12", "1:27", "1:37", "1:57"}));
+  EXPECT_EQ(uses("b.ts", "zed.$zed = $zed(zed$, `$${zed}`)\n"), (Places{"1:1", "1:27"}));
+  EXPECT_EQ(uses("a.swift", "let x = \"zed \\(f(zed))\" + zed\n"), (Places{"1:18", "1:27"}));
+}
+
 TEST(RepoIndex, APrototypeAndItsBodyAreOneMeaningAndOtherLanguagesAreNoRivals) {
   TempRepo repo;
   repo.write("a.h", "int add(int a, int b);\n");

@@ -230,3 +230,13 @@ def goto(language, place, column, told, gold, found, sources):
     if any(path == told[0] for path, _ in gold):
         return "OURS another definition of the name in the right file" + rank
     return "OURS plain name" + rank
+
+
+def missed_use(declared_here, line, name):
+    """Why a use of the oracle is none of ours."""
+    if declared_here:
+        return "a declaration of the name: a definition to us, no use"
+    n = re.escape(name)
+    if re.search(rf"\bdef\s+\w+\(.*\b{n}\b|\blambda\b.*\b{n}\b", line):
+        return "a parameter where it is declared"
+    return "OURS not among the uses of the name"
