@@ -418,11 +418,14 @@ Result<Extraction> extract_variable(Language language, std::string_view text, By
   const auto words = text.substr(selection.begin, selection.size());
   Extraction out;
   out.name = unused_name(text, "extracted");
-  out.edits.push_back(
-      {{begin, begin},
-       declaration(language, out.name, words) + std::string(line_end_of(text)) + *indent,
-       0});
-  out.edits.push_back({selection, out.name, 0});
+  const auto before =
+      declaration(language, out.name, words) + std::string(line_end_of(text)) + *indent;
+  if (begin == selection.begin) {  // two edits at one place could be taken in either order
+    out.edits.push_back({selection, before + out.name, 0});
+  } else {
+    out.edits.push_back({{begin, begin}, before, 0});
+    out.edits.push_back({selection, out.name, 0});
+  }
   return out;
 }
 

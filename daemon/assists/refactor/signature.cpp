@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "daemon/assists/refactor/rename_sites.h"
 #include "daemon/assists/refactor/signature_sites.h"
@@ -110,9 +111,10 @@ class SignaturePlanner {
         head.find("@Test") != std::string_view::npos) {
       return refused(*source, d.name_span.begin, "is called by the language or its tools");
     }
-    if (all.size() == 1 && head.find("@Override") != std::string_view::npos) {
-      return refused(*source, d.name_span.begin,
-                     "overrides a method that is not in the repository");
+    if (answers_elsewhere(*source, d)) {
+      return refused(
+          *source, d.name_span.begin,
+          "is a method that others ask for by an interface or a class that this does not see");
     }
     for (const auto& other : all) {
       if (&other == &d) continue;
@@ -126,6 +128,74 @@ class SignaturePlanner {
       }
     }
     return {};
+  }
+
+  // An interface outside of the repository says what it takes, as far as can be seen.
+  [[nodiscard]] bool answers_elsewhere(const SourceFile& f, const indexer::Symbol& d) const {
+    static const std::set<std::string_view> kGo{"Len",
+                                                "Less",
+                                                "Swap",
+                                                "String",
+                                                "Error",
+                                                "Read",
+                                                "Write",
+                                                "Close",
+                                                "Seek",
+                                                "ReadAt",
+                                                "WriteAt",
+                                                "ReadFrom",
+                                                "WriteTo",
+                                                "ReadByte",
+                                                "WriteByte",
+                                                "ReadRune",
+                                                "Format",
+                                                "Scan",
+                                                "GoString",
+                                                "ServeHTTP",
+                                                "RoundTrip",
+                                                "Push",
+                                                "Pop",
+                                                "Unwrap",
+                                                "Is",
+                                                "As",
+                                                "Set",
+                                                "MarshalJSON",
+                                                "UnmarshalJSON",
+                                                "MarshalText",
+                                                "UnmarshalText",
+                                                "MarshalBinary",
+                                                "UnmarshalBinary",
+                                                "WriteString",
+                                                "Lock",
+                                                "Unlock",
+                                                "Value"};
+    const auto text = std::string_view(f.text);
+    const auto head = text.substr(d.span.begin, d.name_span.begin - d.span.begin);
+    const bool alone = uses_.definitions.size() == 1;
+    if (d.kind != SymbolKind::kMethod) return false;
+    switch (new_.language) {
+      case Language::kGo:
+        return kGo.contains(d.name);
+      case Language::kPython:
+        return d.name.starts_with("__") && d.name.ends_with("__");
+      case Language::kCpp: {
+        const auto end = text.find_first_of("{;", d.name_span.end);
+        return alone && has_word(text.substr(d.name_span.end, end - d.name_span.end), "override");
+      }
+      case Language::kRust:
+        return in_trait_impl(f, d) &&
+               std::none_of(uses_.definitions.begin(), uses_.definitions.end(),
+                            [](const indexer::Symbol& o) { return o.declaration_only; });
+      default:
+        return alone && head.find("@Override") != std::string_view::npos;
+    }
+  }
+  static bool in_trait_impl(const SourceFile& f, const indexer::Symbol& d) {
+    if (!f.tree) return false;
+    for (auto at = f.tree->around(d.name_span); at != indexer::kNoNode; at = (*f.tree)[at].parent) {
+      if ((*f.tree)[at].type == "impl_item") return f.tree->child(at, "trait") != indexer::kNoNode;
+    }
+    return false;
   }
 
   // The type alone, however the parameter is called; both readings of a nameless one.

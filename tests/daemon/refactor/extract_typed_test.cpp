@@ -114,6 +114,10 @@ TEST(ExtractVariable, RustTakesValuesThatAreMovedAtOnce) {
   EXPECT_EQ(
       variable(Language::kRust, "fn f(a: u32) {\n    let x = S { b: [[h(&a)]], c: 1 };\n}\n"),
       "fn f(a: u32) {\n    let extracted = h(&a);\n    let x = S { b: extracted, c: 1 };\n}\n");
+  // One edit, where the statement begins with it.
+  EXPECT_EQ(
+      extract_variable(Language::kRust, "fn f() {\n    h(1)?;\n}\n", {13, 17}).value().edits.size(),
+      1U);
   const auto refused = [](const std::string& line, const std::string& why) {
     const auto got = variable(Language::kRust, "fn f(a: u32) -> u32 {\n    " + line + "\n}\n");
     EXPECT_NE(got.find("refused: "), std::string::npos) << got;

@@ -106,6 +106,21 @@ TEST(Signature, JavaAndCppOverloadsAreRefused) {
           "cannot be told apart");
 }
 
+TEST(Signature, InterfacesThatAreNotSeenSayWhatAMethodTakes) {
+  refused("add parameter \"n int\" to T.Len with 1",
+          "//- a.go\npackage a\n\ntype T []int\n\nfunc (t T) Len() int { return 0 }\n",
+          "this does not see");
+  refused("add parameter \"n: u8\" to fmt with 1",
+          "//- src/lib.rs\nstruct T;\nimpl Display for T {\n    fn fmt(&self, f: &mut F) -> R { "
+          "f.w() }\n}\n",
+          "this does not see");
+  refused("add parameter \"int n\" to run with 1",
+          "//- A.java\nclass A implements Runnable {\n  @Override\n  public void run() {}\n}\n",
+          "this does not see");
+  refused("add parameter \"int n\" to S::run with 1",
+          "//- a.hpp\nstruct S : Other {\n  void run() override { }\n};\n", "this does not see");
+}
+
 TEST(Signature, SaysWhereTheOrderOfEffectsChanges) {
   std::vector<std::string> notes;
   const auto got = carry_out("reorder parameters of f to b, a",
