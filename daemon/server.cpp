@@ -373,6 +373,11 @@ std::string Server::status_json() {
     out["sessions"].push_back({{"id", id}, {"client", session->client_info().name}});
   }
   out["completions"] = {{"answered", completions_}, {"from_cache", from_cache_}};
+  const auto typed = scheduler_->keystrokes();
+  out["completions"]["keystrokes"] = {{"requests", typed.requests},
+                                      {"prompt_tokens", typed.prompt_tokens},
+                                      {"reused_tokens", typed.reused_tokens},
+                                      {"computed_tokens", typed.computed_tokens}};
   std::vector<double> ms, computed;
   for (const auto& a : answered_) {
     ms.push_back(a.ms);

@@ -24,6 +24,7 @@ struct Scheduler::State {
   mutable std::mutex mutex;
   Entries waiting, running;
   std::uint64_t next_id = 1;
+  KeystrokeWork keystrokes;
 };
 
 Scheduler::Scheduler(std::shared_ptr<inference::Backend> backend)
@@ -109,18 +110,31 @@ void Scheduler::start_more() {
     events.on_done = [weak = weak_from_this(), id = next->id,
                       done = next->job.events.on_done](const GenerateResult& result) {
       done(result);
-      if (const auto self = weak.lock()) self->finished(id);
+      if (const auto self = weak.lock()) self->finished(id, result.usage);
     };
     backend_->submit(std::move(next->job.request), std::move(events), next->job.stop);
   }
 }
 
-void Scheduler::finished(std::uint64_t id) {
+void Scheduler::finished(std::uint64_t id, const inference::Usage& usage) {
   {
     std::lock_guard lock(state_->mutex);
-    state_->running.erase(id);
+    const auto entry = state_->running.extract(id);
+    if (!entry.empty() && usage.prompt_tokens > 0 &&
+        entry.mapped()->job.request.priority == Priority::kKeystroke) {
+      auto& sum = state_->keystrokes;
+      ++sum.requests;
+      sum.prompt_tokens += usage.prompt_tokens;
+      sum.reused_tokens += usage.reused_tokens;
+      sum.computed_tokens += usage.computed_tokens;
+    }
   }
   start_more();
+}
+
+KeystrokeWork Scheduler::keystrokes() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->keystrokes;
 }
 
 std::vector<QueueEntry> Scheduler::queue() const {

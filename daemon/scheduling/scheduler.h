@@ -31,6 +31,12 @@ struct QueueEntry {
   std::int64_t prompt_tokens = 0;
 };
 
+// What typing has cost: requests of keystroke priority that the model began, the tokens of their
+// prompts, of those the ones that it had read before, and the ones that it computed.
+struct KeystrokeWork {
+  std::int64_t requests = 0, prompt_tokens = 0, reused_tokens = 0, computed_tokens = 0;
+};
+
 class Scheduler : public std::enable_shared_from_this<Scheduler> {
  public:
   static constexpr std::size_t kMaxRunning = 4;
@@ -42,13 +48,14 @@ class Scheduler : public std::enable_shared_from_this<Scheduler> {
   // Any thread. Never blocks.
   void submit(Job job);
   [[nodiscard]] std::vector<QueueEntry> queue() const;
+  [[nodiscard]] KeystrokeWork keystrokes() const;
   [[nodiscard]] const std::shared_ptr<inference::Backend>& backend() const { return backend_; }
 
  private:
   struct State;
   struct Entry;
   void start_more();
-  void finished(std::uint64_t id);
+  void finished(std::uint64_t id, const inference::Usage& usage);
 
   const std::shared_ptr<inference::Backend> backend_;
   const std::unique_ptr<State> state_;

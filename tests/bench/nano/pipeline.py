@@ -6,8 +6,9 @@ CASES.jsonl is what `completion_bench candidates COUNT PROJECT…` printed for f
 PROJECTS_FOLDER; BUILD_FOLDER holds `ambit` and `parse_errors`. For each SETTING (off: the model
 alone; lead: the memory alone) one JSON line: cases, share shown, exact of all and of
 shown, similarity of what is shown, share of shown that parses (no more grammar errors than the file has
-with the true text; what ends before the line does is seldom among these) and share that adds errors (more than without it
-and more than the truth), median and 95th percentile of the daemon's own milliseconds. Exact:
+with the true text; what ends before the line does is seldom among these), share that adds errors (more than without it
+and more than the truth), share that keeps the file parsing, of what is shown where it parses as well without anything as with
+the true text; median and 95th percentile of the daemon's own milliseconds. Exact:
 the first line of the completion is the hidden rest of the line. A completion is asked for by hand,
 and `typing` counts those that would show while typing, too.
 """
@@ -92,6 +93,8 @@ def measure(cases: list[dict], root: Path, build: str, model: str, setting: str)
             k["exact"] += right
             k["parses"] += made <= true
             k["adds_errors"] += made > max(true, without)
+            k["sound"] += without <= true
+            k["kept"] += made <= without <= true
             k["similarity"] += similarity(item["text"].split("\n")[0], c["hidden"])
             k["typing"] += typing
             k["typing_exact"] += typing and right
@@ -103,6 +106,7 @@ def measure(cases: list[dict], root: Path, build: str, model: str, setting: str)
             "exact": share(s["exact"], s["cases"]), "exact_of_shown": share(s["exact"], s["shown"]),
             "similarity_of_shown": share(s["similarity"], s["shown"]), "parses": share(s["parses"], s["shown"]),
             "adds_errors": share(s["adds_errors"], s["shown"]),
+            "keeps_parsing": {"shown": s["sound"], "share": share(s["kept"], s["sound"])},
             "typing": {"shown": share(s["typing"], s["cases"]), "exact_of_shown": share(s["typing_exact"], s["typing"]),
                        "exact": share(s["typing_exact"], s["cases"]), "parses": share(s["typing_parses"], s["typing"])},
             "exact_by_kind": {n: share(k["exact"], k["cases"]) for n, k in kinds.items()},
