@@ -77,18 +77,19 @@ export async function drive(file, test) {
         '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
     });
     const page = browser.pages()[0] ?? await browser.newPage();
+    page.setDefaultTimeout(60_000); // a machine may be busy
     const outside = new Set();
     page.on('request', (request) => {
       const url = new URL(request.url());
       if (/^(http|ws)/.test(url.protocol) && url.hostname !== '127.0.0.1') outside.add(url.hostname);
     });
     const payload = JSON.stringify([['openFile', `vscode-remote://127.0.0.1:${port}${file}`]]);
-    await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(PROJECT)}&payload=${encodeURIComponent(payload)}`);
+    await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(PROJECT)}&payload=${encodeURIComponent(payload)}`, { timeout: 120_000 });
     const editor = page.locator('.editor-instance .monaco-editor').first();
-    await editor.waitFor({ timeout: 60_000 });
+    await editor.waitFor({ timeout: 120_000 });
     check('the editor is open', true);
 
-    const eventually = async (name, read, wanted, ms = 20_000) => {
+    const eventually = async (name, read, wanted, ms = 40_000) => {
       const end = Date.now() + ms;
       let last;
       do {

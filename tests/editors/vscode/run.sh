@@ -18,4 +18,4 @@ if [ ! -f "$VSIX" ] || [ -n "$(find "$here/../../../editor-plugins/vscode" -newe
   [ -d "$here/../../../editor-plugins/vscode/node_modules" ] || skip "the extension's packages are not installed; bash tests/run.sh --stage editors"
   PATH=$(dirname "$NODE_CS"):$PATH bash "$here/../../../editor-plugins/vscode/package.sh" "$VSIX" || exit 1
 fi
-LIMIT=150 bash "$here/../isolated.sh" "$1" "$NODE_CS" "$here/${3:-vscode_test.mjs}"
+LIMIT=300 bash "$here/../isolated.sh" "$1" "$NODE_CS" "$here/${3:-vscode_test.mjs}"
