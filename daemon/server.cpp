@@ -180,6 +180,10 @@ void Server::open_model() {
 }
 
 Server::~Server() {
+  finish();
+}
+
+void Server::finish() {
   stop();
   for (const auto& session : sessions()) session->end();
   {

@@ -47,8 +47,7 @@ struct ServerOptions {
 class Server {
  public:
   explicit Server(ServerOptions options);
-  // Ends sessions, the engine and the threads, in this order.
-  ~Server();
+  ~Server();  // finish(), then what is read of repositories ends
 
   // A client is at the other end of this stream. Any thread.
   void add_client(FileDescriptor fd);
@@ -56,6 +55,9 @@ class Server {
   // for daemon.orphan_exit_s, if that is less, where the last editor went without a shutdown.
   void run(std::chrono::seconds idle_exit);
   void stop();
+  // Ends sessions, the engine and the threads that serve, in this order; commands come to their
+  // ends.
+  void finish();
 
   [[nodiscard]] Runtime& runtime() { return runtime_; }
   [[nodiscard]] const Config& config() const { return config_; }

@@ -51,6 +51,7 @@ sanitized() { # sanitized PRESET FOLDER...
   local other='_NOT_BUILT$|_fuzz$|^(tidy|stage|editors|hooks|nano|cuda_emulation)\.|^inference\.(golden_mistakes|neon)$'
   local long='^Checkpoints/|^LocalBackendTest\.(Speculation|ManySequences|AnEdit)'
   echo "left out: $long (whole golden checkpoints and races of sequences, tens of seconds each without a sanitizer)"
+  echo "left out: $other (what the stage does not build, editors and hooks, which start the release build, training, kernels, source mutations and qemu)"
   ASAN_OPTIONS=log_path=$reports/report UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/report \
     TSAN_OPTIONS=log_path=$reports/report ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure \
     -E "$other|$long" -LE 'editors|slow' >"$log" 2>&1 || {

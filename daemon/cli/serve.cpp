@@ -5,7 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "daemon/assists/refactor/journal.h"
@@ -18,6 +22,22 @@
 #include "daemon/support/trace.h"
 
 namespace ambit::daemon {
+namespace {
+
+// What still runs when the daemon ends reads repositories at the lowest priority, for which a busy
+// machine may have no time for long. What it keeps on disk is whole at any moment, so it is not
+// waited for longer than this.
+constexpr std::chrono::milliseconds kLastWait(500);
+
+void leave_in_time(const std::stop_token& left) {
+  std::mutex mutex;
+  std::condition_variable_any ended;
+  std::unique_lock lock(mutex);
+  ended.wait_for(lock, left, kLastWait, [] { return false; });
+  if (!left.stop_requested()) ::_exit(kExitDone);
+}
+
+}  // namespace
 
 int serve_command(const Arguments& arguments) {
   Options options("serve", "[--foreground] [--model SPEC] [--idle-exit S]", "Run the daemon.");
@@ -53,6 +73,7 @@ int serve_command(const Arguments& arguments) {
   // A refactor that was interrupted is finished or taken back before anybody looks.
   for (const auto& line : recover_all(state_directory())) log(LogLevel::kWarning, "refactor", line);
 
+  std::jthread leaving;  // outlives the server
   Server server(server_options(*config));
   auto acceptor = Acceptor::listen(server.runtime(), *path,
                                    [&](FileDescriptor fd) { server.add_client(std::move(fd)); });
@@ -71,6 +92,8 @@ int serve_command(const Arguments& arguments) {
   ::eventfd_write(done.get(), 1);
   signals.join();
   acceptor->reset();
+  server.finish();
+  leaving = std::jthread(leave_in_time);
   return kExitDone;
 }
 

@@ -45,7 +45,7 @@ struct Progress::Impl : std::enable_shared_from_this<Impl> {
     use = Use::kCreating;
     token = s.new_token();
     s.ask("window/workDoneProgress/create", {{"token", token}},
-          [self = shared_from_this()](Answer answer) {
+          [self = shared_from_this()](const Answer& answer) {
             self->use = answer ? Use::kYes : Use::kNo;
             const auto session_now = self->session.lock();
             if (!answer || !session_now) return;

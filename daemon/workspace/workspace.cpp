@@ -276,6 +276,28 @@ fs::path repository_root(const fs::path& path) {
   return start;
 }
 
+WorkspaceEnds::WorkspaceEnds() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+WorkspaceEnds::~WorkspaceEnds() = default;
+
+void WorkspaceEnds::take(std::unique_ptr<Workspace> workspace) {
+  workspace->stop();
+  std::lock_guard lock(mutex_);
+  ended_.push_back(std::move(workspace));
+  taken_.notify_one();
+}
+
+void WorkspaceEnds::run(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (taken_.wait(lock, stop, [this] { return !ended_.empty(); })) {
+    auto workspace = std::move(ended_.front());
+    ended_.pop_front();
+    lock.unlock();
+    workspace.reset();
+    lock.lock();
+  }
+}
+
 std::shared_ptr<Workspace> WorkspaceRegistry::get(const fs::path& path) {
   const fs::path root = repository_root(path);
   std::error_code error;
@@ -285,7 +307,11 @@ std::shared_ptr<Workspace> WorkspaceRegistry::get(const fs::path& path) {
   std::lock_guard lock(mutex_);
   auto& slot = workspaces_[root];
   auto found = slot.lock();
-  if (!found) slot = found = std::make_shared<Workspace>(root, base_, support_);
+  if (!found) {
+    slot =
+        found = {std::make_unique<Workspace>(root, base_, support_).release(),
+                 [ends = ends_](Workspace* last) { ends->take(std::unique_ptr<Workspace>(last)); }};
+  }
   return found;
 }
 

