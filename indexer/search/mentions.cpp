@@ -71,6 +71,31 @@ std::size_t end_of_raw(std::string_view text, std::size_t at, Language language)
   return end == std::string_view::npos ? text.size() : end + close.size();
 }
 
+// Behind the regular expression of JavaScript that begins with the '/' at `at`; npos when that
+// divides, by what stands before it.
+std::size_t end_of_regex(std::string_view text, std::size_t at) {
+  auto before = text.substr(0, at);
+  while (!before.empty() && is_blank(before.back())) before.remove_suffix(1);
+  if (!before.empty() &&
+      std::string_view("(,=:[!&|?{};>").find(before.back()) == std::string_view::npos &&
+      !before.ends_with("return")) {
+    return std::string_view::npos;
+  }
+  bool in_class = false;
+  for (++at; at < text.size() && text[at] != '\n'; ++at) {
+    const char c = text[at];
+    if (c == '\\') ++at;
+    if (c == '[') in_class = true;
+    if (c == ']') in_class = false;
+    if (c == '/' && !in_class) return at + 1;
+  }
+  return std::string_view::npos;
+}
+
+bool has_templates(Language l) {
+  return l == Language::kJavaScript || l == Language::kTypeScript || l == Language::kTsx;
+}
+
 // Whether the string whose first quote stands at `at` holds code: f"{x}", $"{x}", "${x}", "#{x}".
 bool holds_code(std::string_view text, std::size_t at, Language language) {
   auto prefix = at;
@@ -89,12 +114,8 @@ bool holds_code(std::string_view text, std::size_t at, Language language) {
     case Language::kElixir:
     case Language::kPhp:
       return text[at] == '"';
-    case Language::kJavaScript:
-    case Language::kTypeScript:
-    case Language::kTsx:
-      return text[at] == '`';
     default:
-      return false;
+      return has_templates(language) && text[at] == '`';
   }
 }
 
@@ -158,6 +179,7 @@ void find_mentions(
                       language != Language::kHtml && language != Language::kBash;
   const bool apostrophe = quotes && language != Language::kRust;
   const bool dollar = has_dollar_names(language);
+  const bool templates = has_templates(language);
   const auto in_name = [&](char c) { return is_word_byte(c) || (dollar && c == '$'); };
   std::uint32_t line = 0;
   std::size_t line_start = 0;
@@ -224,6 +246,11 @@ void find_mentions(
       i = to;
       continue;
     }
+    if (c == '/' && templates) {
+      const auto to = end_of_regex(text, i);
+      i = to == std::string_view::npos ? i + 1 : to;
+      continue;
+    }
     if (c == '"' || c == '`') {
       if (const auto to = end_of_raw(text, i, language); to != std::string_view::npos) {
         count_to(i, to);
@@ -231,7 +258,10 @@ void find_mentions(
         continue;
       }
     }
-    if (c == '`' && enter(i + 1, end_of_template(text, i))) continue;
+    if (c == '`' && templates) {
+      const auto to = end_of_template(text, i);
+      if (to > i + 1 && text[to - 1] == '`' && enter(i + 1, to)) continue;
+    }
     if (quotes && (c == '"' || (apostrophe && c == '\''))) {
       const auto triple = text.substr(i, 3);
       if (language == Language::kPython && triple.size() == 3 && triple[1] == c && triple[2] == c) {

@@ -102,6 +102,8 @@ TEST(RepoIndex, CodeInStringsRefersToWhatItNames) {
       uses("a.ts", "f(`zed://${zed} $zed ${g({zed}, `a${zed}`)}`, \"${zed}\", zed); // zed\n"),
       (Places{"1:12", "1:27", "1:37", "1:57"}));
   EXPECT_EQ(uses("b.ts", "zed.$zed = $zed(zed$, `$${zed}`)\n"), (Places{"1:1", "1:27"}));
+  EXPECT_EQ(uses("c.ts", "x.match(/^(`+)[/'\"] zed/); zed\ny = zed / 2; // `\nzed\n"),
+            (Places{"1:28", "2:5", "3:1"}));
   EXPECT_EQ(uses("a.swift", "let x = \"zed \\(f(zed))\" + zed\n"), (Places{"1:18", "1:27"}));
 }
 
