@@ -1,7 +1,7 @@
 // completion_bench learn-voters|learn-newest|learn-confidence OUT COUNT REPOSITORY…
 // completion_bench evaluate COUNT REPOSITORY…   one JSON line per hole and method
 // completion_bench build REPOSITORY…            what the memory costs
-// docs/completion.md has the commands and the figures.
+// docs/context.md and inference/nano/README.md have figures.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -164,7 +164,7 @@ Result<void> learn_voters(const std::vector<std::filesystem::path>& repositories
   std::printf("nats per lexeme after: train %.4f, kept aside %.4f\n", mean_loss(train, w),
               mean_loss(held, w));
   std::ofstream file(out);
-  file << "// Written by `completion_bench learn-voters` (docs/completion.md); do not edit.\n"
+  file << "// Written by `completion_bench learn-voters` (tests/bench/completion); do not edit.\n"
           "// clang-format off\n"
           "const std::array<std::array<float, kVoterFeatures>, kVoters> kVoterWeights{{\n";
   for (std::size_t v = 0; v < kVoters; ++v) {
@@ -220,7 +220,8 @@ Result<void> learn_confidence(const std::vector<std::filesystem::path>& reposito
                   static_cast<double>(xs.size()),
               loss / static_cast<double>(xs.size()));
   std::ofstream file(out);
-  file << "// Written by `completion_bench learn-confidence` (docs/completion.md); do not edit.\n"
+  file << "// Written by `completion_bench learn-confidence` (tests/bench/completion); do not "
+          "edit.\n"
           "// clang-format off\n"
           "const std::array<double, kGuessFeatures> kGuessWeights{";
   for (std::size_t f = 0; f < kGuessFeatures; ++f) {
