@@ -7,6 +7,7 @@
 
 #include "daemon/assists/refactor/c_variables.h"
 #include "daemon/assists/refactor/extract.h"
+#include "daemon/assists/refactor/handover.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/extract.h"
@@ -235,15 +236,10 @@ class CExtractor : Statements {
       if (type.array && (cpp_ || use.sized)) return no(name + " is an array");
       if (type.array) type.stars += '*';
       const bool by_reference = cpp_ && (!type.plain || use.changed);
-      if (!parameters_.empty()) {
-        parameters_ += ", ";
-        arguments_ += ", ";
-      }
       // "T x", "T *x", "T& x"
-      parameters_ += type.base + (type.stars.empty() ? "" : " ") + type.stars;
-      parameters_ += by_reference ? "& " : type.stars.empty() ? " " : "";
-      parameters_ += name;
-      arguments_ += name;
+      const auto between = by_reference ? "& " : type.stars.empty() ? " " : "";
+      handover_.pass(type.base + (type.stars.empty() ? "" : " ") + type.stars + between + name,
+                     name);
       if (!cpp_ && use.changed && use.after && !type.array) {
         AMBIT_CHECK_OK(give_back(name, type, false));
       }
@@ -252,16 +248,10 @@ class CExtractor : Statements {
   }
 
   Result<void> give_back(const std::string& name, const CType& type, bool declares) {
-    if (!returned_.empty()) {
-      return no("more than one variable is used afterwards: " + returned_ + ", " + name);
-    }
-    returned_ = name;
-    declares_ = declares;
-    return_type_ = type.base;
-    if (return_type_.starts_with("const ") && type.stars.empty()) return_type_.erase(0, 6);
+    auto base = type.base;
+    if (base.starts_with("const ") && type.stars.empty()) base.erase(0, 6);
     declared_type_ = type.base + ' ' + type.stars;
-    return_type_ += ' ' + type.stars;
-    return {};
+    return handover_.give_back(name, base + ' ' + type.stars, declares);
   }
 
   Result<Extraction> write() const {
@@ -275,10 +265,11 @@ class CExtractor : Statements {
     const auto inner = indent_before(text_, tree_[tree_.children(body)[1]].span.begin);
     const auto body_indent = inner ? *inner : *outer + "  ";
     auto code = indented_lines(text_, span_, indent, body_indent);
-    if (!returned_.empty()) code += body_indent + "return " + returned_ + ";" + end;
+    const auto& [parameters, arguments, returned, returned_type, declares] = handover_;
+    if (!returned.empty()) code += body_indent + "return " + returned + ";" + end;
     const bool own_line = indent_before(text_, tree_[body].span.begin).has_value();
-    const auto head = *outer + "static " + (returned_.empty() ? "void " : return_type_) + out.name +
-                      "(" + (parameters_.empty() && !cpp_ ? "void" : parameters_) + ")";
+    const auto head = *outer + "static " + (returned.empty() ? "void " : returned_type) + out.name +
+                      "(" + (parameters.empty() && !cpp_ ? "void" : parameters) + ")";
     const auto definition =
         head + (own_line ? end + *outer + "{" : " {") + end + code + *outer + "}" + end + end;
     auto place = place_before(function_);
@@ -296,9 +287,9 @@ class CExtractor : Statements {
       return no("the function stands behind an #endif, which may hold a part of it");
     }
     out.edits.push_back({{place, place}, definition, 0});
-    auto call = out.name + "(" + arguments_ + ");";
-    if (!returned_.empty()) {
-      call = (declares_ ? declared_type_ : "") + returned_ + " = " + call;
+    auto call = out.name + "(" + arguments + ");";
+    if (!returned.empty()) {
+      call = (declares ? declared_type_ : "") + returned + " = " + call;
     }
     out.edits.push_back({span_, call, 0});
     return out;
@@ -308,9 +299,8 @@ class CExtractor : Statements {
   const indexer::Facts& facts_;
   const CVariables variables_;
   std::uint32_t function_ = kNoNode;
-  std::string parameters_, arguments_;
-  std::string returned_, return_type_, declared_type_;
-  bool declares_ = false;
+  Handover handover_;
+  std::string declared_type_;  // of what comes back
 };
 
 }  // namespace

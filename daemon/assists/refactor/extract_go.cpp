@@ -6,6 +6,7 @@
 #include <set>
 
 #include "daemon/assists/refactor/extract.h"
+#include "daemon/assists/refactor/handover.h"
 #include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/tree.h"
 
@@ -233,8 +234,7 @@ class GoExtractor : Statements {
     }
     if (!is_handle(type) && !v.parameter)
       return no(name + " may be a value that must not be copied");
-    parameters_ += (parameters_.empty() ? "" : ", ") + name + " " + type;
-    arguments_ += (arguments_.empty() ? "" : ", ") + name;
+    handover_.pass(name + " " + type, name);
     return {};
   }
 
@@ -245,17 +245,17 @@ class GoExtractor : Statements {
     const auto end = std::string(line_end_of(text_));
     const auto place = tree_[function_].span.end;
     out.edits.push_back({{place, place},
-                         end + end + "func " + out.name + "(" + parameters_ + ") {" + end +
+                         end + end + "func " + out.name + "(" + handover_.parameters + ") {" + end +
                              indented_lines(text_, span_, indent, "\t") + "}",
                          0});
-    out.edits.push_back({span_, out.name + "(" + arguments_ + ")", 0});
+    out.edits.push_back({span_, out.name + "(" + handover_.arguments + ")", 0});
     return out;
   }
 
   std::uint32_t function_ = kNoNode;
   bool in_loop_ = false;
   std::map<std::string_view, Variable> variables_;
-  std::string parameters_, arguments_;
+  Handover handover_;
 };
 
 }  // namespace

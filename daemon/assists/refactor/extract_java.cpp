@@ -6,6 +6,7 @@
 #include <set>
 
 #include "daemon/assists/refactor/extract.h"
+#include "daemon/assists/refactor/handover.h"
 #include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/tree.h"
 
@@ -177,26 +178,14 @@ class JavaExtractor : Statements {
   }
 
   Result<void> collect() {
-    struct Use {
-      bool inside = false, after = false, set = false;
-    };
-    std::map<std::string_view, Use> uses;
-    std::vector<std::string_view> order;
+    VariableUses uses;
     for (auto i = method_ + 1; i < tree_[method_].after; ++i) {
       if (!is(i, "identifier") || !variables_.contains(slice(i)) || !is_variable(i)) continue;
-      const auto [it, fresh] = uses.try_emplace(slice(i));
-      if (fresh) order.push_back(slice(i));
-      auto& use = it->second;
-      if (selected(tree_[i].span)) {
-        use.inside = true;
-        use.set = use.set || is_set(i);
-      } else if (tree_[i].span.begin >= span_.end) {
-        use.after = true;
-      }
+      uses.note(slice(i), tree_[i].span, span_, is_set(i));
     }
-    for (const auto name : order) {
+    for (const auto name : uses.order) {
       const auto& v = variables_[name];
-      auto use = uses[name];
+      auto use = uses.of[name];
       if (!use.inside) continue;
       const auto words = std::string(name);
       if (v.declared > 1 && v.inside < v.declared) return no(words + " is declared more than once");
@@ -207,26 +196,16 @@ class JavaExtractor : Statements {
                     " is used afterwards, and may have no value at the end of the selection");
         }
         if (v.type.empty()) return no("the type of " + words + " is not written");
-        AMBIT_CHECK_OK(give_back(words, v.type, true));
+        AMBIT_CHECK_OK(handover_.give_back(words, v.type, true));
         continue;
       }
       if (v.type.empty()) return no("the type of " + words + " is not written");
       if (!v.has_value) return no(words + " may have no value before the selection");
       // In a loop what stands before may run after.
       use.after = use.after || in_loop_;
-      parameters_ += (parameters_.empty() ? "" : ", ") + v.type + " " + words;
-      arguments_ += (arguments_.empty() ? "" : ", ") + words;
-      if (use.set && use.after) AMBIT_CHECK_OK(give_back(words, v.type, false));
+      handover_.pass(v.type + " " + words, words);
+      if (use.set && use.after) AMBIT_CHECK_OK(handover_.give_back(words, v.type, false));
     }
-    return {};
-  }
-  Result<void> give_back(const std::string& name, const std::string& type, bool declares) {
-    if (!returned_.empty()) {
-      return no("more than one variable is used afterwards: " + returned_ + ", " + name);
-    }
-    returned_ = name;
-    return_type_ = type;
-    declares_ = declares;
     return {};
   }
 
@@ -242,24 +221,25 @@ class JavaExtractor : Statements {
     std::string throws;
     for (const auto& t : thrown_) throws += (throws.empty() ? " throws " : ", ") + t;
     auto code = indented_lines(text_, span_, indent, *inner);
-    if (!returned_.empty()) code += *inner + "return " + returned_ + ";" + end;
+    const auto& [parameters, arguments, returned, type, declares] = handover_;
+    if (!returned.empty()) code += *inner + "return " + returned + ";" + end;
     const auto place = tree_[method_].span.end;
     out.edits.push_back({{place, place},
                          end + end + *outer + "private " + (static_ ? "static " : "") +
-                             (returned_.empty() ? "void" : return_type_) + " " + out.name + "(" +
-                             parameters_ + ")" + throws + " {" + end + code + *outer + "}",
+                             (returned.empty() ? "void" : type) + " " + out.name + "(" +
+                             parameters + ")" + throws + " {" + end + code + *outer + "}",
                          0});
-    auto call = out.name + "(" + arguments_ + ");";
-    if (!returned_.empty()) call = (declares_ ? return_type_ + " " : "") + returned_ + " = " + call;
+    auto call = out.name + "(" + arguments + ");";
+    if (!returned.empty()) call = (declares ? type + " " : "") + returned + " = " + call;
     out.edits.push_back({span_, call, 0});
     return out;
   }
 
   std::uint32_t method_ = kNoNode;
-  bool static_ = false, in_loop_ = false, declares_ = false;
+  bool static_ = false, in_loop_ = false;
   std::map<std::string_view, Variable> variables_;
   std::set<std::string> thrown_;
-  std::string parameters_, arguments_, returned_, return_type_;
+  Handover handover_;
 };
 
 }  // namespace

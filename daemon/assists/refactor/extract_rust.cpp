@@ -7,6 +7,7 @@
 #include <set>
 
 #include "daemon/assists/refactor/extract.h"
+#include "daemon/assists/refactor/handover.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "daemon/assists/refactor/statements.h"
 #include "indexer/syntax/tree.h"
@@ -191,19 +192,8 @@ class RustExtractor : Statements {
     }
   }
 
-  struct Use {
-    bool inside = false, after = false, set = false;
-  };
   void note(std::string_view name, ByteSpan at, bool set) {
-    if (!variables_.contains(name)) return;
-    const auto [it, fresh] = uses_.try_emplace(name);
-    if (fresh) order_.push_back(name);
-    if (selected(at)) {
-      it->second.inside = true;
-      it->second.set = it->second.set || set;
-    } else if (at.begin >= span_.end) {
-      it->second.after = true;
-    }
+    if (variables_.contains(name)) uses_.note(name, at, span_, set);
   }
   void find_uses() {
     for (auto i = function_ + 1; i < tree_[function_].after; ++i) {
@@ -230,9 +220,9 @@ class RustExtractor : Statements {
 
   Result<void> collect() {
     find_uses();
-    for (const auto name : order_) {
+    for (const auto name : uses_.order) {
       const auto& v = variables_[name];
-      auto use = uses_[name];
+      auto use = uses_.of[name];
       if (!use.inside) continue;
       const auto words = std::string(name);
       if (v.declared > 1 && v.inside < v.declared) return no(words + " is declared more than once");
@@ -246,7 +236,7 @@ class RustExtractor : Statements {
           return no(words + " is used afterwards, and may borrow from the selection");
         }
         AMBIT_CHECK_OK(check_type(words, v.type));
-        AMBIT_CHECK_OK(give_back(words, v.type, true));
+        AMBIT_CHECK_OK(handover_.give_back(words, v.type, true));
         continue;
       }
       if (v.type.empty()) return no("the type of " + words + " is not written");
@@ -259,10 +249,8 @@ class RustExtractor : Statements {
         return no(words + " would be moved into the new function");
       if (type.starts_with('&') && use.set) return no(words + " is set to another reference");
       use.after = use.after || in_loop_;
-      parameters_ += (parameters_.empty() ? "" : ", ") + std::string(use.set ? "mut " : "") +
-                     words + ": " + type;
-      arguments_ += (arguments_.empty() ? "" : ", ") + words;
-      if (use.set && use.after) AMBIT_CHECK_OK(give_back(words, type, false));
+      handover_.pass((use.set ? "mut " : "") + words + ": " + type, words);
+      if (use.set && use.after) AMBIT_CHECK_OK(handover_.give_back(words, type, false));
     }
     return {};
   }
@@ -277,15 +265,6 @@ class RustExtractor : Statements {
     }
     return {};
   }
-  Result<void> give_back(const std::string& name, const std::string& type, bool declares) {
-    if (!returned_.empty()) {
-      return no("more than one variable is used afterwards: " + returned_ + ", " + name);
-    }
-    returned_ = name;
-    return_type_ = type;
-    declares_ = declares;
-    return {};
-  }
 
   Result<Extraction> write() const {
     AMBIT_TRY(indent, Statements::indent());
@@ -296,19 +275,20 @@ class RustExtractor : Statements {
     const auto end = std::string(line_end_of(text_));
     const auto inner = *outer + (indent.starts_with('\t') ? "\t" : "    ");
     auto code = indented_lines(text_, span_, indent, inner);
-    if (!returned_.empty()) code += inner + returned_ + end;
+    const auto& [parameters, arguments, returned, type, declares] = handover_;
+    if (!returned.empty()) code += inner + returned + end;
     const auto place = tree_[item_].span.end;
-    const auto result = returned_.empty() ? "" : " -> " + return_type_;
+    const auto result = returned.empty() ? "" : " -> " + type;
     out.edits.push_back({{place, place},
-                         end + end + *outer + "fn " + out.name + "(" + parameters_ + ")" + result +
+                         end + end + *outer + "fn " + out.name + "(" + parameters + ")" + result +
                              " {" + end + code + *outer + "}",
                          0});
-    auto call = out.name + "(" + arguments_ + ");";
-    if (declares_) {
-      call = std::string(is_mutable() ? "let mut " : "let ") + returned_ + ": " + return_type_ +
-             " = " + call;
-    } else if (!returned_.empty()) {
-      call = returned_ + " = " + call;
+    auto call = out.name + "(" + arguments + ");";
+    if (declares) {
+      call =
+          std::string(is_mutable() ? "let mut " : "let ") + returned + ": " + type + " = " + call;
+    } else if (!returned.empty()) {
+      call = returned + " = " + call;
     }
     out.edits.push_back({span_, call, 0});
     return out;
@@ -316,7 +296,7 @@ class RustExtractor : Statements {
   [[nodiscard]] bool is_mutable() const {
     for (const auto c : tree_.children(block_)) {
       if (c < first_ || c > last_ || !is(c, "let_declaration") ||
-          slice(tree_.child(c, "pattern")) != returned_)
+          slice(tree_.child(c, "pattern")) != handover_.returned)
         continue;
       const auto all = tree_.children(c);
       return std::any_of(all.begin(), all.end(),
@@ -326,12 +306,11 @@ class RustExtractor : Statements {
   }
 
   std::uint32_t function_ = kNoNode, item_ = kNoNode;  // the item of the module that holds it
-  bool in_loop_ = false, declares_ = false;
+  bool in_loop_ = false;
   Names generic_;
   std::map<std::string_view, Variable> variables_;
-  std::map<std::string_view, Use> uses_;
-  std::vector<std::string_view> order_;
-  std::string parameters_, arguments_, returned_, return_type_;
+  VariableUses uses_;
+  Handover handover_;
 };
 
 }  // namespace

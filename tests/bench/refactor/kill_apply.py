@@ -14,12 +14,12 @@ import collections
 import os
 import pathlib
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+
+from trial import Trial
 
 
 def main():
@@ -30,21 +30,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-guard", action="store_true")
     asked = parser.parse_args()
-    ambit = os.path.abspath(asked.ambit)
-    base = pathlib.Path(tempfile.mkdtemp(prefix="ambit-kill-"))
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "AMBIT_"))}
-    for key in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
-        env[key] = str(base / key.lower())
-        os.makedirs(env[key], mode=0o700)
-    root = base / "repo"
-    root.mkdir()
+    with Trial(asked.ambit) as trial:
+        return kill(trial, asked)
+
+
+def kill(trial, asked):
+    ambit, root, run = trial.ambit, trial.root, trial.run
     (root / "main.py").write_text("def price():\n    return 1\n")
     for i in range(asked.files - 1):
         (root / f"user{i}.py").write_text(f"from main import price\n\nvalue = price() + {i}\n")
-
-    def run(*words):
-        done = subprocess.run(words, cwd=root, env=env, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
 
     identity = ("-c", "user.name=T", "-c", "user.email=t@example.org")
     run("git", "init", "-q"), run("git", "add", "-A"), run("git", *identity, "commit", "-qm", "first")
@@ -57,59 +51,55 @@ def main():
 
     rng = random.Random(asked.seed)
     seen = collections.Counter()
-    try:
-        began = time.monotonic()
-        run(ambit, "refactor", "plan", "rename price to cost")
-        began = time.monotonic()
-        code, out = run(ambit, "refactor", "apply")
-        whole = time.monotonic() - began
-        assert code == 0 and changed() == asked.files, out
-        assert run(ambit, "refactor", "undo")[0] == 0
-        print(f"an apply of {asked.files} files takes {whole:.2f} s")
-        for round in range(asked.rounds):
-            code, out = run(ambit, "refactor", "plan", "rename price to cost")
-            assert code == 0, out
-            child = subprocess.Popen([ambit, "refactor", "apply"], cwd=root, env=env,
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                     start_new_session=True)
-            time.sleep(rng.random() * whole * 1.2)
-            ended = child.poll() is not None
-            if asked.no_guard:
-                # Its guard has a session of its own, and names the program and the journal.
-                mine = [p for p in pathlib.Path("/proc").glob("[0-9]*") if is_guard(p, base)]
-                child.send_signal(signal.SIGKILL)
-                for p in mine:
-                    try:
-                        os.kill(int(p.name), signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
-            else:
-                child.send_signal(signal.SIGKILL)
-            child.wait()
-            between = 0 < changed() < asked.files
-            if asked.no_guard:
-                run(ambit, "refactor", "list")
-            else:
-                for _ in range(1000):
-                    if not left() and changed() in (0, asked.files):
-                        break
-                    time.sleep(0.02)
-            n = changed()
-            what = "after" if n == asked.files else "before" if n == 0 else "BETWEEN"
-            seen[("ended by itself" if ended else "killed") + (", between" if between else "") + ": " + what] += 1
-            if what == "BETWEEN" or left():
-                print(f"round {round}: {n} of {asked.files} files, left: {left()}")
-                seen["FAILED"] += 1
+    run(ambit, "refactor", "plan", "rename price to cost")
+    began = time.monotonic()
+    code, out = run(ambit, "refactor", "apply")
+    whole = time.monotonic() - began
+    assert code == 0 and changed() == asked.files, out
+    assert run(ambit, "refactor", "undo")[0] == 0
+    print(f"an apply of {asked.files} files takes {whole:.2f} s")
+    for round in range(asked.rounds):
+        code, out = run(ambit, "refactor", "plan", "rename price to cost")
+        assert code == 0, out
+        child = subprocess.Popen([ambit, "refactor", "apply"], cwd=root, env=trial.env,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                 start_new_session=True)
+        time.sleep(rng.random() * whole * 1.2)
+        ended = child.poll() is not None
+        if asked.no_guard:
+            # Its guard has a session of its own, and names the program and the journal.
+            mine = [p for p in pathlib.Path("/proc").glob("[0-9]*") if is_guard(p, trial.base)]
+            child.send_signal(signal.SIGKILL)
+            for p in mine:
+                try:
+                    os.kill(int(p.name), signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        else:
+            child.send_signal(signal.SIGKILL)
+        child.wait()
+        between = 0 < changed() < asked.files
+        if asked.no_guard:
             run(ambit, "refactor", "list")
-            if changed() == asked.files:
-                run(ambit, "refactor", "undo")
-            if run("git", "status", "--porcelain")[1]:
-                seen["FAILED"] += 1
-                print(f"round {round}: git finds changes after the undo")
-                run("git", "checkout", "-q", "."), run("git", "clean", "-fdq")
-        print(dict(seen))
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
+        else:
+            for _ in range(1000):
+                if not left() and changed() in (0, asked.files):
+                    break
+                time.sleep(0.02)
+        n = changed()
+        what = "after" if n == asked.files else "before" if n == 0 else "BETWEEN"
+        seen[("ended by itself" if ended else "killed") + (", between" if between else "") + ": " + what] += 1
+        if what == "BETWEEN" or left():
+            print(f"round {round}: {n} of {asked.files} files, left: {left()}")
+            seen["FAILED"] += 1
+        run(ambit, "refactor", "list")
+        if changed() == asked.files:
+            run(ambit, "refactor", "undo")
+        if run("git", "status", "--porcelain")[1]:
+            seen["FAILED"] += 1
+            print(f"round {round}: git finds changes after the undo")
+            run("git", "checkout", "-q", "."), run("git", "clean", "-fdq")
+    print(dict(seen))
     return 1 if seen["FAILED"] else 0
 
 

@@ -8,17 +8,15 @@ and are not offered. What is offered as a code action is applied to a copy of th
 with the command, and taken back. Prints each failure, and a summary; exit code 1 when a check failed.
 """
 import argparse
-import collections
 import itertools
 import json
 import os
-import pathlib
 import random
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
+
+from trial import Trial
 
 
 class Client:
@@ -98,58 +96,39 @@ def main():
     parser.add_argument("--skip", default="^$", help="a pattern of files that are left out")
     parser.add_argument("--below", default="")
     asked = parser.parse_args()
-    base = pathlib.Path(tempfile.mkdtemp(prefix="ambit-extracts-"))
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "AMBIT_"))}
-    for key in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
-        env[key] = str(base / key.lower())
-        os.makedirs(env[key], mode=0o700)
-    root = base / "repo"
-    subprocess.run(["git", "clone", "-q", asked.clone, root], check=True)
-    check = lambda: subprocess.run(asked.check, shell=True, cwd=root, env=env, capture_output=True)
     rng = random.Random(asked.seed)
-    counts = collections.Counter()
-    ambit = os.path.abspath(asked.ambit)
-    try:
-        if (first := check()).returncode != 0:
-            sys.exit(f"the check fails before any extraction:\n{first.stderr.decode()[-2000:]}")
-        client = Client(ambit, root, env)
-        names = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True).stdout.split()
+    with Trial(asked.ambit, asked.clone) as trial:
+        trial.must_pass(asked.check)
+        client = Client(trial.ambit, trial.root, trial.env)
+        names = trial.run("git", "ls-files")[1].split()
         files = [f for f in names if f.endswith(asked.ext) and f.startswith(asked.below) and not re.search(asked.skip, f)]
         places = []
         for f in files:
-            text = (root / f).read_text(errors="replace")
+            text = (trial.root / f).read_text(errors="replace")
             if "\ufffd" not in text:
                 places += [(f, *s) for s in selections(text, asked.what, rng)]
         rng.shuffle(places)
-        opened = {}
+        opened = set()
         for f, begin, end in places:
-            if counts["passed"] + counts["failed"] >= asked.count:
+            if trial.tried() >= asked.count:
                 break
-            uri, text = (root / f).as_uri(), (root / f).read_text()
+            path = trial.root / f
+            uri, text = path.as_uri(), path.read_text()
             if f not in opened:
                 client.notify("textDocument/didOpen", textDocument={"uri": uri, "languageId": "", "version": 1, "text": text})
-                opened[f] = True
+                opened.add(f)
             actions = client.call("textDocument/codeAction", textDocument={"uri": uri}, range={"start": begin, "end": end},
                                   context={"diagnostics": [], "only": ["refactor.extract"]}) or []
             action = next((a for a in actions if a.get("kind") == f"refactor.extract.{asked.what}"), None)
-            counts["asked"] += 1
+            trial.counts["asked"] += 1
             if action is None:
                 continue
             action = client.call("codeAction/resolve", **action)
-            edits = [e for d in action["edit"]["documentChanges"] for e in d["edits"]]
-            (root / f).write_text(edited(text, edits))
-            done = check()
-            counts["passed" if done.returncode == 0 else "failed"] += 1
-            if done.returncode != 0:
-                diff = subprocess.run(["git", "diff"], cwd=root, capture_output=True, text=True).stdout
-                print(f"FAILED: {f}:{begin['line'] + 1}\n{(done.stdout + done.stderr).decode()[-1500:]}\n{diff}", flush=True)
-            (root / f).write_text(text)
+            path.write_text(edited(text, [e for d in action["edit"]["documentChanges"] for e in d["edits"]]))
+            trial.judge(asked.check, f"{f}:{begin['line'] + 1}")
+            path.write_text(text)
         client.process.stdin.close()
-        print(dict(counts))
-    finally:
-        subprocess.run([ambit, "stop"], env=env, capture_output=True)
-        shutil.rmtree(base, ignore_errors=True)
-    return 1 if counts["failed"] else 0
+        return trial.summary()
 
 
 if __name__ == "__main__":
