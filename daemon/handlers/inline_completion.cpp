@@ -193,7 +193,7 @@ void read_in_pause(Session& session, const Asked& asked) {
   });
 }
 
-void generate(Session& session, const Asked& asked, std::stop_source stop) {
+void generate(Session& session, const Asked& asked, const std::stop_source& stop) {
   session.states[asked.uri].reading.request_stop();  // what it has read is kept
   if (auto& ahead = session.states[asked.uri].ahead) ahead->request_stop();
   auto prepared = prepare(session, asked, asked.text, asked.cursor, stop.get_token());
