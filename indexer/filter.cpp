@@ -1,7 +1,6 @@
 #include "indexer/filter.h"
 
 #include <algorithm>
-#include <array>
 
 #include "indexer/secrets.h"
 
@@ -241,15 +240,6 @@ bool Attributes::is_set(std::string_view path, std::string_view attribute) const
     }
   }
   return false;
-}
-
-std::string_view to_string(FileClass c) {
-  constexpr std::array<std::string_view, 15> kNames{
-      "source",    "binary",    "too large", "minified",    "generated",
-      "registers", "lock file", "vendored",  "LFS pointer", "symlink",
-      "submodule", "ignored",   "secret",    "data",        "unreadable"};
-  const auto i = static_cast<std::size_t>(c);
-  return i < kNames.size() ? kNames[i] : "source";
 }
 
 FileClass classify_path(std::string_view path) {

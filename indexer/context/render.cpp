@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "indexer/filter.h"
+#include "indexer/file_class.h"
 
 namespace ambit::indexer::context {
 namespace {

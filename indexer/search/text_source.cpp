@@ -65,7 +65,7 @@ Parsed ParseCache::exact(const std::string& path, Language language,
   };
   if (auto known = last(path, language); is_it(known)) return known;
   std::lock_guard lock(exact_mutex_);
-  const auto before = last(path, language);
+  auto before = last(path, language);
   if (is_it(before)) return before;
   ExtractLimits limits;
   limits.time = std::chrono::milliseconds(2000);
@@ -77,7 +77,7 @@ Parsed ParseCache::exact(const std::string& path, Language language,
 
 Parsed ParseCache::typing(const std::string& path, Language language,
                           std::shared_ptr<const std::string> text, std::uint64_t max_bytes) const {
-  const auto before = last(path, language);
+  auto before = last(path, language);
   if (before == nullptr) return exact(path, language, std::move(text), max_bytes);
   std::lock_guard lock(typing_mutex_);
   auto out = follow_typing(typing_, detail_, before, std::move(text));

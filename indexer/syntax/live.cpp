@@ -47,8 +47,8 @@ Parsed follow_whole(Extractor& extractor, Language language, LiveDetail detail,
 }  // namespace
 
 Parsed follow(Extractor& extractor, Language language, LiveDetail detail, const Parsed& before,
-              std::shared_ptr<const std::string> text, const ExtractLimits& limits) {
-  const auto known = before != nullptr && before->language == language ? before : nullptr;
+              const std::shared_ptr<const std::string>& text, const ExtractLimits& limits) {
+  auto known = before != nullptr && before->language == language ? before : nullptr;
   if (known != nullptr) {
     if (!known->provisional && *known->text == *text) return known;
     if (auto out = follow_sound(extractor, detail, known, text, limits)) return out;
@@ -59,7 +59,8 @@ Parsed follow(Extractor& extractor, Language language, LiveDetail detail, const 
 }
 
 Parsed follow_typing(Extractor& extractor, LiveDetail detail, const Parsed& before,
-                     std::shared_ptr<const std::string> text, std::chrono::milliseconds time) {
+                     const std::shared_ptr<const std::string>& text,
+                     std::chrono::milliseconds time) {
   if (*before->text == *text) return before;
   ExtractLimits limits;
   limits.time = time;

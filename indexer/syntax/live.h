@@ -32,11 +32,11 @@ using Parsed = std::shared_ptr<const ParsedText>;
 
 // `before`: what was known of the same file in the same detail, or null.
 [[nodiscard]] Parsed follow(Extractor& extractor, Language language, LiveDetail detail,
-                            const Parsed& before, std::shared_ptr<const std::string> text,
+                            const Parsed& before, const std::shared_ptr<const std::string>& text,
                             const ExtractLimits& limits = {});
 // `before` is not null, and of the same language.
 [[nodiscard]] Parsed follow_typing(Extractor& extractor, LiveDetail detail, const Parsed& before,
-                                   std::shared_ptr<const std::string> text,
+                                   const std::shared_ptr<const std::string>& text,
                                    std::chrono::milliseconds time = std::chrono::milliseconds(2));
 
 // The facts of old_text for a text that one change made of it, without a parse: what the change
