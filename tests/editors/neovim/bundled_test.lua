@@ -17,8 +17,10 @@ d.eventually('the repository is read', function()
   local workspace = (status.workspaces or {})[1]
   return workspace and workspace.state == 'ready' and workspace.memory == 'ready'
 end, 30000)
-local status = vim.json.decode(vim.fn.system({ vim.env.AMBIT, 'status', '--json' }))
-d.check('by the bundled model', status.model.name == 'ambit-nano', status.model)
+d.eventually('by the bundled model', function()
+  local status = vim.json.decode(vim.fn.system({ vim.env.AMBIT, 'status', '--json' }))
+  return status.model.name == 'ambit-nano'
+end, 30000)
 
 -- What the repository says is offered, and taken.
 d.rpc('nvim_win_set_cursor', 0, { 16, 0 })
