@@ -28,7 +28,6 @@ std::size_t builder_bytes(std::size_t threads) {
 }
 
 constexpr std::chrono::milliseconds kFirstAnswers{800};
-constexpr std::size_t kManyFiles = 1000;  // worth some milliseconds of giving memory back
 constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
 
 // A rule of the path, said without looking at the content.
@@ -159,17 +158,12 @@ class RepoIndexImpl : public RepoIndex {
     view->tree_name = repo.head_name();
     view->files.reserve(listed.size());
     for (const auto& f : listed) view->files.push_back(entry_of(f));
-    AMBIT_TRY(learnt, learn(*view, Keep::kOnDisk, stop));
+    AMBIT_TRY(reused, learn(*view, Keep::kOnDisk, stop));
     auto report = report_of(*view);
-    report.reused_files = learnt.reused;
-    publish(std::move(view));
-    // The allocator keeps what parsing, merging and earlier views took: 150 MB after a large tree.
-    if (learnt.read >= kManyFiles) {
-      listed = {};
-      malloc_trim(0);
-    }
+    report.reused_files = reused;
     report.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    publish(std::move(view));
     return report;
   }
 
@@ -184,7 +178,8 @@ class RepoIndexImpl : public RepoIndex {
       std::lock_guard writing(write_mutex_);
       AMBIT_TRY(changed, look_again(*before, paths));
       if (changed.view != nullptr) {
-        AMBIT_CHECK_OK(learn(*changed.view, Keep::kInMemory, stop));
+        AMBIT_TRY(reused, learn(*changed.view, Keep::kInMemory, stop));
+        (void)reused;
         publish(std::move(changed.view));
       }
       if (!changed.new_folder) return {};
@@ -214,9 +209,6 @@ class RepoIndexImpl : public RepoIndex {
   struct Looked {
     std::shared_ptr<BaseView> view;  // null when nothing is different
     bool new_folder = false;
-  };
-  struct Learnt {  // files
-    std::size_t reused = 0, read = 0;
   };
   // The files as they are now, where only these paths may differ.
   Result<Looked> look_again(const BaseView& before, const std::vector<std::string>& paths) const {
@@ -294,10 +286,10 @@ class RepoIndexImpl : public RepoIndex {
   }
 
   // Finds or makes the record of every file. On cancel what was learnt is kept in the store.
-  Result<Learnt> learn(BaseView& view, Keep keep, std::stop_token stop) {
+  Result<std::uint64_t> learn(BaseView& view, Keep keep, std::stop_token stop) {
     const auto before = current();
     std::vector<std::size_t> jobs;
-    Learnt out;
+    std::uint64_t reused = 0;
     for (std::size_t i = 0; i < view.files.size(); ++i) {
       auto& f = view.files[i];
       if (f.segment != kNoRecord) continue;  // untouched by update_paths
@@ -311,7 +303,7 @@ class RepoIndexImpl : public RepoIndex {
         }
       }
       if (f.blob != BlobId{} && attach(f)) {
-        ++out.reused;
+        ++reused;
         continue;
       }
       jobs.push_back(i);
@@ -337,8 +329,7 @@ class RepoIndexImpl : public RepoIndex {
       }
     }
     view.link();
-    out.read = jobs.size();
-    return out;
+    return reused;
   }
 
   bool attach(FileEntry& f) {

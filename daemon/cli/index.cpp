@@ -10,7 +10,6 @@
 #include "daemon/cli/open_index.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
-#include "daemon/cli/words.h"
 #include "indexer/store/maintenance.h"
 #include "indexer/syntax/describe.h"
 
@@ -47,24 +46,16 @@ json report_json(const OpenIndex& open) {
 }
 
 void print_report(const json& j) {
-  const auto number = [&](const char* key) { return j[key].get<std::uint64_t>(); };
-  const auto line = [](const char* about, const std::string& what) {
-    std::printf("  %-10s %s\n", about, what.c_str());
-  };
   std::printf("%s\n", j["root"].get<std::string>().c_str());
-  line("files", grouped(number("files")) + ", " + sized(number("bytes")));
-  line("found", counted(number("definitions"), "definition") + ", " +
-                    counted(number("references"), "reference"));
-  line("index", sized(number("index_bytes")));
-  line("this look", lasted(j["seconds"].get<double>()) + ", " +
-                        counted(number("reused_files"), "file") + " known before, at most " +
-                        sized(number("peak_rss_bytes")) + " of memory");
+  for (const char* key : {"files", "reused_files", "bytes", "definitions", "references",
+                          "index_bytes", "peak_rss_bytes", "seconds"}) {
+    std::printf("  %-15s %s\n", key, j[key].dump().c_str());
+  }
   for (const char* group : {"languages", "skipped"}) {
-    std::string counts;
+    std::printf("  %s\n", group);
     for (const auto& [name, count] : j[group].items()) {
-      counts += (counts.empty() ? "" : ", ") + name + " " + grouped(count.get<std::uint64_t>());
+      std::printf("    %-20s %s\n", name.c_str(), count.dump().c_str());
     }
-    if (!counts.empty()) line(group, counts);
   }
 }
 
@@ -123,7 +114,7 @@ int status(const Arguments& arguments) {
     return kExitDone;
   }
   print_report(out);
-  std::printf("  tree       %s\n  content    %s\n", snapshot->tree_name().c_str(),
+  std::printf("  tree            %s\n  content         %s\n", snapshot->tree_name().c_str(),
               snapshot->content_id().c_str());
   for (const auto& file : out["partial_files"]) {
     std::printf("    partial        %s%s%s\n", file["path"].get<std::string>().c_str(),
@@ -187,47 +178,34 @@ int symbols(const Arguments& arguments) {
 }
 
 int refs(const Arguments& arguments) {
-  Options options("index refs", "NAME [REPO] [--declarations] [--format jsonl]",
-                  "The uses of a name.");
+  Options options("index refs", "NAME [REPO] [--format jsonl]", "The uses of a name.");
   auto& name = options.positional("NAME", Options::kRequired);
   auto& repo = options.positional("REPO", Options::kOptional);
   auto& limit = options.integer("--limit", 100000, 1, 10000000, "the most to print");
-  auto& declarations =
-      options.flag("--declarations", "before them the places that define or declare it");
   auto& format = format_option(options);
   if (auto done = options.parse(arguments)) return *done;
   auto open = opened(repo);
   if (!open) return report(open.error());
   const auto snapshot = open->index->snapshot();
-  const auto most = static_cast<std::size_t>(limit);
-  const auto print = [&](const auto& at, std::string_view kind, const json& means) {
-    if (format == "jsonl") {
-      print_json({{"path", at.path},
-                  {"line", at.line + 1},
-                  {"col", at.column + 1},
-                  {"name", at.name},
-                  {"kind", kind},
-                  {"definition", means}},
-                 false);
-    } else {
-      std::printf("%s:%u:%u: %.*s\n", at.path.c_str(), at.line + 1, at.column + 1,
+  for (const auto& r : snapshot->references(name, static_cast<std::size_t>(limit))) {
+    if (format != "jsonl") {
+      const auto kind = to_string(r.kind);
+      std::printf("%s:%u:%u: %.*s\n", r.path.c_str(), r.line + 1, r.column + 1,
                   static_cast<int>(kind.size()), kind.data());
+      continue;
     }
-  };
-  const auto place = [](const indexer::Symbol& s) {
-    return json{{"path", s.path}, {"line", s.line + 1}};
-  };
-  if (declarations) {
-    for (const auto& d : snapshot->definitions(name, most))
-      print(d, d.declaration_only ? "declaration" : "definition", place(d));
-  }
-  for (const auto& r : snapshot->references(name, most)) {
-    json means;
-    if (format == "jsonl") {
-      if (const auto found = snapshot->resolve(r.path, r.span.begin); !found.empty())
-        means = place(found.front().symbol);
+    json definition;
+    if (const auto found = snapshot->resolve(r.path, r.span.begin); !found.empty()) {
+      const auto& best = found.front().symbol;
+      definition = {{"path", best.path}, {"line", best.line + 1}};
     }
-    print(r, to_string(r.kind), means);
+    print_json({{"path", r.path},
+                {"line", r.line + 1},
+                {"col", r.column + 1},
+                {"name", r.name},
+                {"kind", to_string(r.kind)},
+                {"definition", definition}},
+               false);
   }
   return kExitDone;
 }

@@ -57,10 +57,7 @@ class RowLists {
     const std::size_t n = to - from;
     for (std::size_t k = 0; k < n; ++k) {
       const std::size_t at = from - window + k;
-      const std::size_t c = selection_.ids == nullptr
-                                ? at
-                                : static_cast<std::size_t>(
-                                      selection_.ids[(segment_.row + i) * selection_.stride + at]);
+      const std::size_t c = compressed(i, at);
       stored[k] = row_of(c);
       if (!packed_) out[k] = reinterpret_cast<const float*>(stored[k]);
       if (unpacked_ != nullptr) out[k] = unpacked_ + c * dim_;
@@ -69,6 +66,18 @@ class RowLists {
     float* mine = per_worker_ + worker * ops::kAttentionRows * dim_;
     unpack(stored, n, mine);
     for (std::size_t k = 0; k < n; ++k) out[k] = mine + k * dim_;
+  }
+  // Sends for rows [from, to) of the list that lie packed, which is anywhere.
+  void fetch(std::size_t i, std::size_t from, std::size_t to) const {
+    if (per_worker_ == nullptr) return;
+    const std::size_t window = window_size(i);
+    to = std::min(to, size(i));
+    for (from = std::max(from, window); from < to; ++from) {
+      const std::uint8_t* row = row_of(compressed(i, from - window));
+      const std::size_t bytes = cache_.shape().row_bytes;
+      for (std::size_t b = 0; b < bytes; b += 64) __builtin_prefetch(row + b);
+      __builtin_prefetch(row + bytes - 1);
+    }
   }
 
  private:
@@ -92,6 +101,11 @@ class RowLists {
     if (ratio_ == 0) return 0;
     if (selection_.ids == nullptr) return static_cast<std::size_t>((position(i) + 1) / ratio_);
     return static_cast<std::size_t>(selection_.count[segment_.row + i]);
+  }
+  // The compressed row at a place of the list behind the window.
+  [[nodiscard]] std::size_t compressed(std::size_t i, std::size_t at) const {
+    if (selection_.ids == nullptr) return at;
+    return static_cast<std::size_t>(selection_.ids[(segment_.row + i) * selection_.stride + at]);
   }
   [[nodiscard]] const std::uint8_t* row_of(std::size_t c) const {
     return cache_.row(layer_, static_cast<std::int64_t>(c));
@@ -157,11 +171,16 @@ class Attend {
       // So many tokens that there is work for all, and no more, for the parts' sake.
       count = std::min(s.count - first, (4 * workers + most - 1) / most);
       float* parts = step_.scratch->take(count * most * part_floats());
-      parallel_workers(step_, count * most, [&](std::size_t task, std::size_t worker) {
-        const std::size_t i = first + task / most;
-        const std::size_t from = task % most * ops::kAttentionRows;
-        if (from < lists.size(i)) {
-          compute(lists, s, i, from, worker, parts + task * part_floats());
+      // A worker takes neighbouring parts, so that it has sent for the next one's rows.
+      const std::size_t run = std::max<std::size_t>(1, most / (4 * workers));
+      const std::size_t runs = (most + run - 1) / run;
+      parallel_workers(step_, count * runs, [&](std::size_t task, std::size_t worker) {
+        const std::size_t i = task / runs;
+        const std::size_t end = std::min(most, (task % runs + 1) * run);
+        for (std::size_t part = task % runs * run; part < end; ++part) {
+          const std::size_t from = part * ops::kAttentionRows;
+          if (from >= lists.size(first + i)) break;
+          compute(lists, s, first + i, from, worker, parts + (i * most + part) * part_floats());
         }
       });
       // Folding is little work: as many tasks as are worth a thread.
@@ -203,15 +222,22 @@ class Attend {
     const float* rows[ops::kAttentionRows];
     const std::size_t to = std::min(lists.size(i), from + ops::kAttentionRows);
     lists.rows(i, from, to, worker, rows);
-    step_.ops.attention_part({.q = q_ + (s.row + i) * heads_ * dim_,
-                              .heads = heads_,
-                              .dim = dim_,
-                              .rows = rows,
-                              .n_rows = to - from,
-                              .scale = scale_,
-                              .out = part,
-                              .largest = part + heads_ * dim_,
-                              .sum = part + heads_ * (dim_ + 1)});
+    // A few heads at a time, and meanwhile the rows of the next part come from memory.
+    constexpr std::size_t kHeads = 4;
+    const std::size_t share = (ops::kAttentionRows * kHeads + heads_ - 1) / heads_;
+    std::size_t ahead = to;
+    for (std::size_t h = 0; h < heads_; h += kHeads, ahead += share) {
+      lists.fetch(i, ahead, ahead + share);
+      step_.ops.attention_part({.q = q_ + ((s.row + i) * heads_ + h) * dim_,
+                                .heads = std::min(kHeads, heads_ - h),
+                                .dim = dim_,
+                                .rows = rows,
+                                .n_rows = to - from,
+                                .scale = scale_,
+                                .out = part + h * dim_,
+                                .largest = part + heads_ * dim_ + h,
+                                .sum = part + heads_ * (dim_ + 1) + h});
+    }
   }
   void fold(ops::AttentionFold& f, const float* part, std::size_t h) const {
     f.add(part + h * dim_, part[heads_ * dim_ + h], part[heads_ * (dim_ + 1) + h]);

@@ -1,8 +1,8 @@
 #include "inference/model/lightning_indexer.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <limits>
 
 #include "inference/model/linear.h"
 #include "inference/ops/packed_scores.h"
@@ -42,7 +42,7 @@ Queries prepare(const StepContext& step, const IndexerWeights& w, const float* x
       p.codes = step.scratch->take<std::int8_t>(heads * p.wide());
       p.offsets = step.scratch->take<std::int32_t>(heads * p.groups());
       p.scales = step.scratch->take(heads * p.groups());
-      p.weights = out.weights + r * heads;
+      p.weights = step.scratch->take(heads);
       out.packed[r] = p;
     }
   }
@@ -54,56 +54,90 @@ Queries prepare(const StepContext& step, const IndexerWeights& w, const float* x
       ops::rope_apply(query, heads, dim, dim, rope, step.rope_compress.cos + r * rope / 2,
                       step.rope_compress.sin + r * rope / 2, ops::RopeDirection::kForward);
       for (std::size_t h = 0; h < heads; ++h) out.weights[r * heads + h] *= scale;
-      if (out.packed != nullptr) ops::pack_query(query, out.packed[r]);
+      if (out.packed != nullptr) ops::pack_query(query, out.weights + r * heads, out.packed[r]);
     }
   });
   return out;
 }
 
+// The keys of one layer as row `row` of the step sees them.
+struct Keys {
+  const StepContext& step;
+  const Queries& queries;
+  KvCache& cache;
+  std::size_t layer;
+  std::size_t row;
+  std::int64_t visible;
+
+  [[nodiscard]] std::int64_t blocks() const { return (visible + kBlock - 1) / kBlock; }
+};
+
+// Every stride-th of the blocks [from, to).
+struct Blocks {
+  std::int64_t from, to, stride = 1;
+};
+
 // Every page lies elsewhere, which the processor cannot guess.
 constexpr std::int64_t kBlocksAhead = 4;
 void prefetch(const std::uint8_t* p, std::size_t n) {
   for (std::size_t i = 0; i < n; i += 64) __builtin_prefetch(p + i);
+  __builtin_prefetch(p + n - 1);  // blocks begin anywhere in a line
 }
 
-// Adds the rows of blocks [from, to) that row r of the step sees.
-void scan(const StepContext& step, const Queries& queries, std::size_t r, KvCache& cache,
-          std::size_t layer, std::int64_t visible, std::int64_t from, std::int64_t to,
-          std::uint8_t* scratch, ops::TopK& best) {
+// Adds the scores of the blocks' keys to `best`. scratch: of packed_scores.
+void scan(const Keys& k, Blocks blocks, std::uint8_t* scratch, ops::TopK& best) {
+  const StepContext& step = k.step;
   const ModelConfig& c = *step.config;
-  const std::size_t block_bytes = cache.shape().index_block_bytes;
+  const std::size_t block_bytes = k.cache.shape().index_block_bytes;
+  const std::int64_t ahead = kBlocksAhead * blocks.stride;
   float scores[ops::kKeyBlock];
-  for (std::int64_t first = from * kBlock; first < to * kBlock; first += kBlock) {
-    const auto n = static_cast<unsigned>(std::min(kBlock, visible - first));
-    const std::uint8_t* keys = cache.index_keys(layer, first);
-    if (first + kBlocksAhead * kBlock < to * kBlock) {
-      prefetch(cache.index_keys(layer, first + kBlocksAhead * kBlock), block_bytes);
+  for (std::int64_t block = blocks.from; block < blocks.to; block += blocks.stride) {
+    const std::int64_t first = block * kBlock;
+    const auto n = static_cast<unsigned>(std::min(kBlock, k.visible - first));
+    const std::uint8_t* keys = k.cache.index_keys(k.layer, first);
+    if (block + ahead < blocks.to) {
+      prefetch(k.cache.index_keys(k.layer, (block + ahead) * kBlock), block_bytes);
     }
-    if (queries.packed == nullptr) {
-      step.ops.index_scores({.q = queries.q + r * c.index_n_heads * c.index_head_dim,
-                             .weights = queries.weights + r * c.index_n_heads,
+    if (k.queries.packed == nullptr) {
+      step.ops.index_scores({.q = k.queries.q + k.row * c.index_n_heads * c.index_head_dim,
+                             .weights = k.queries.weights + k.row * c.index_n_heads,
                              .heads = c.index_n_heads,
                              .dim = c.index_head_dim,
                              .keys = reinterpret_cast<const float*>(keys),
                              .stride = ops::kKeyBlock,
                              .rows = n,
                              .out = scores});
-      step.note("index_scores", layer, scores, 1, n);
+      step.note("index_scores", k.layer, scores, 1, n);
       best.add(scores, n, static_cast<std::size_t>(first));
       continue;
     }
     std::uint32_t above =
-        step.ops.packed_scores(queries.packed[r], keys, best.threshold(), scores, scratch);
+        step.ops.packed_scores(k.queries.packed[k.row], keys, best.threshold(), scores, scratch);
     if (!best.is_full()) {
       best.add(scores, n, static_cast<std::size_t>(first));
       continue;
     }
     if (n < ops::kKeyBlock) above &= (1U << n) - 1;
-    for (; above != 0; above &= above - 1) {
-      const auto i = static_cast<std::size_t>(std::countr_zero(above));
-      best.add(scores[i], static_cast<std::size_t>(first) + i);
-    }
+    if (above != 0) best.add_some(scores, above, static_cast<std::int32_t>(first));
   }
+}
+
+// A score that some 3 · top of the keys are above, by a sample of them; -∞ where a sample is not
+// worth it. With it few scores are worth keeping from the start, and few blocks all their heads.
+// Keys that are no sample of the others can make it too high: then fewer than `top` are found, and
+// whoever asked scans again without it.
+float guess_threshold(const Keys& k, std::size_t top, std::uint8_t* scratch, std::uint64_t* room) {
+  constexpr std::size_t kRank = 24;  // in the sample; of some 8 that are among the top
+  constexpr std::int64_t kWorthIt = 16;
+  const auto stride = static_cast<std::int64_t>(3 * top / kRank);
+  const bool traced = k.step.trace != nullptr;
+  if (stride < 8 || k.visible < kWorthIt * static_cast<std::int64_t>(top) || traced) {
+    return -std::numeric_limits<float>::infinity();
+  }
+  ops::TopK sample(kRank, room);
+  scan(k, {stride / 2, k.visible / kBlock, stride}, scratch, sample);
+  sample.settle();
+  return sample.threshold();
 }
 
 }  // namespace
@@ -143,40 +177,52 @@ Selection select_rows(const StepContext& step, const IndexerWeights& w, std::siz
   const auto tasks = static_cast<std::size_t>(most_blocks / kWorthATask);
   const std::size_t shares =
       step.rows >= 2 * workers ? 1 : std::clamp<std::size_t>(tasks, 1, 4 * workers);
+  // What a worker finds of a token is one list: its bound rises with all that the worker has seen.
   const std::size_t room = ops::TopK::capacity(c.index_topk);
-  const std::size_t slots = shares == 1 ? workers : step.rows * shares;
-  auto* keys = step.scratch->take<std::uint64_t>(slots * room);
+  auto* rooms = step.scratch->take<std::uint64_t>(workers * room);
   const std::size_t wide = (c.index_head_dim + 7) / 8 * 8 * ops::kKeyBlock;
   auto* unpacked = step.scratch->take<std::uint8_t>(workers * wide);
-  auto* best = step.scratch->take<ops::TopK>(slots);
+  auto* best = step.scratch->take<ops::TopK>(workers);
+  const auto keys_of = [&](const Segment& s, std::size_t i) {
+    return Keys{step,  queries,   *s.cache,
+                layer, s.row + i, (s.start + static_cast<std::int64_t>(i) + 1) / ratio};
+  };
+  const auto start = [&](std::size_t worker, float guess) {
+    best[worker] = ops::TopK(c.index_topk, rooms + worker * room, guess);
+  };
+  const auto guess = [&](const Keys& k, std::size_t worker) {
+    return guess_threshold(k, c.index_topk, unpacked + worker * wide, rooms + worker * room);
+  };
+  const auto scan_share = [&](const Keys& k, Blocks blocks, std::size_t worker) {
+    scan(k, blocks, unpacked + worker * wide, best[worker]);
+  };
+  const float none = -std::numeric_limits<float>::infinity();
   for (const Segment& s : step.segments) {
-    const auto visible_of = [&](std::size_t i) {
-      return (s.start + static_cast<std::int64_t>(i) + 1) / ratio;
-    };
-    parallel_workers(step, s.count * shares, [&](std::size_t task, std::size_t worker) {
-      const std::size_t i = task / shares;
-      const std::size_t r = s.row + i;
-      const auto share = static_cast<std::int64_t>(task % shares);
-      const std::int64_t visible = visible_of(i);
-      if (visible <= top) return;
-      const std::int64_t blocks = (visible + kBlock - 1) / kBlock;
-      const auto n = static_cast<std::int64_t>(shares);
-      const std::size_t slot = shares == 1 ? worker : r * shares + task % shares;
-      best[slot] = ops::TopK(c.index_topk, keys + slot * room);
-      scan(step, queries, r, *s.cache, layer, visible, blocks * share / n, blocks * (share + 1) / n,
-           unpacked + worker * wide, best[slot]);
-      if (shares == 1) {
-        best[slot].finish(ids + r * out.stride);
-      } else {
-        best[slot].settle();
-      }
-    });
-    if (shares == 1) continue;
+    if (shares == 1) {
+      parallel_workers(step, s.count, [&](std::size_t i, std::size_t worker) {
+        const Keys k = keys_of(s, i);
+        if (k.visible <= top) return;
+        for (const float bound : {guess(k, worker), none}) {
+          start(worker, bound);
+          scan_share(k, {0, k.blocks()}, worker);
+          if (best[worker].finish(ids + k.row * out.stride) == c.index_topk) break;
+        }
+      });
+      continue;
+    }
     for (std::size_t i = 0; i < s.count; ++i) {
-      if (visible_of(i) <= top) continue;
-      const std::size_t slot = (s.row + i) * shares;
-      for (std::size_t k = 1; k < shares; ++k) best[slot].add(best[slot + k]);
-      best[slot].finish(ids + (s.row + i) * out.stride);
+      const Keys k = keys_of(s, i);
+      if (k.visible <= top) continue;
+      for (const float bound : {guess(k, 0), none}) {
+        for (std::size_t worker = 0; worker < workers; ++worker) start(worker, bound);
+        parallel_workers(step, shares, [&](std::size_t share, std::size_t worker) {
+          const auto n = static_cast<std::int64_t>(shares);
+          const auto at = static_cast<std::int64_t>(share);
+          scan_share(k, {k.blocks() * at / n, k.blocks() * (at + 1) / n}, worker);
+        });
+        for (std::size_t worker = 1; worker < workers; ++worker) best[0].add(best[worker]);
+        if (best[0].finish(ids + k.row * out.stride) == c.index_topk) break;
+      }
     }
   }
   return out;

@@ -157,6 +157,19 @@ void attention_part(const AttentionPart& a) {
   }
 }
 
+void weighted(float* out, float old, const float* part, float more, std::size_t dim) {
+  const D d;
+  const std::size_t n = hn::Lanes(d);
+  const V o = hn::Set(d, old);
+  const V m = hn::Set(d, more);
+  std::size_t i = 0;
+  for (; i + n <= dim; i += n) {
+    const V added = hn::Mul(hn::LoadU(d, part + i), m);
+    hn::StoreU(hn::MulAdd(hn::LoadU(d, out + i), o, added), d, out + i);
+  }
+  for (; i < dim; ++i) out[i] = out[i] * old + part[i] * more;
+}
+
 // Scores of kV vectors of rows from `at` on.
 template <std::size_t kV>
 HWY_INLINE void score_rows(const IndexScoresArgs& a, std::size_t at) {
@@ -239,9 +252,13 @@ namespace ambit::inference::ops {
 
 HWY_EXPORT(attention_part);
 HWY_EXPORT(scores);
+HWY_EXPORT(weighted);
 
 void attention_part_cpu(const AttentionPart& args) {
   HWY_DYNAMIC_DISPATCH(attention_part)(args);
+}
+void add_weighted(float* out, float old, const float* part, float more, std::size_t dim) {
+  HWY_DYNAMIC_DISPATCH(weighted)(out, old, part, more, dim);
 }
 void index_scores_cpu(const IndexScoresArgs& args) {
   HWY_DYNAMIC_DISPATCH(scores)(args);

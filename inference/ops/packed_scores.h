@@ -3,7 +3,9 @@
 // small integer times a power of two: exact in any order, on any instruction set. Per key
 //   dot_h = Σ_g fma(scale_q[h, g], scale_k[g] · integer dot, ·), score = Σ_h fma(w_h, relu(dot_h),
 //   ·)
-// groups and heads ascending, in fp32.
+// in fp32, groups ascending, heads in the order of pack_query: those of negative weight last. These
+// can but lower a score, rounding included, so a block in which no key is above the threshold
+// before them needs no more of them.
 #pragma once
 
 #include <cstddef>
@@ -19,20 +21,23 @@ namespace ambit::inference::ops {
 struct PackedQuery {
   std::size_t heads = 0;
   std::size_t dim = 0;
+  std::size_t rising = 0;           // heads before those of negative weight
   std::int8_t* codes = nullptr;     // [H, wide]: twice the value
   std::int32_t* offsets = nullptr;  // [H, G]: -12 · Σ codes, because keys are read as 12 + twice
   float* scales = nullptr;          // [H, G]: a quarter of the group's scale
-  const float* weights = nullptr;   // [H]
+  float* weights = nullptr;         // [H]
 
   [[nodiscard]] std::size_t wide() const { return (dim + 7) / 8 * 8; }
   [[nodiscard]] std::size_t groups() const { return (dim + 31) / 32; }
 };
 
-// q: [heads, dim], roped. Rounds every head as round_index_row does; q is changed.
-void pack_query(float* q, PackedQuery& out);
+// q: [heads, dim], roped; weights: [heads]. Rounds every head as round_index_row does; q is
+// changed.
+void pack_query(float* q, const float* weights, PackedQuery& out);
 
-// Scores of the kKeyBlock keys of a block; bit c of the result: out[c] > threshold. Columns that
-// hold no key give any value. scratch: kKeyBlock · wide bytes, 64-byte aligned.
+// Scores of the kKeyBlock keys of a block; bit c of the result: out[c] > threshold. Where no bit is
+// set and the threshold is above -∞, out may hold upper bounds instead. Columns that hold no key
+// give any value. scratch: kKeyBlock · wide bytes, 64-byte aligned.
 std::uint32_t packed_scores_reference(const PackedQuery& q, const std::uint8_t* block,
                                       float threshold, float* out, std::uint8_t* scratch);
 std::uint32_t packed_scores_cpu(const PackedQuery& q, const std::uint8_t* block, float threshold,

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <numeric>
 
 #include "inference/ops/quantize.h"
 
@@ -21,6 +23,7 @@
 namespace ambit::inference::ops {
 namespace {
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::array<std::int8_t, 16> kTwice = {0, 1,  2,  3,  4,  6,  8,  12,
                                                 0, -1, -2, -3, -4, -6, -8, -12};
 // What the kernels look up: 12 more, so that keys are unsigned.
@@ -161,15 +164,22 @@ AMBIT_VNNI std::uint32_t scores_vnni(const PackedQuery& q, const std::uint8_t* b
   }
   VnniDots sum{_mm512_setzero_ps(), _mm512_setzero_ps()};
   const std::uint8_t* scales = scales_of(q, block);
+  const __m512 t = _mm512_set1_ps(threshold);
+  const auto above = [&]() AMBIT_VNNI {
+    const std::uint32_t low = _mm512_cmp_ps_mask(sum.low, t, _CMP_GT_OQ);
+    const std::uint32_t high = _mm512_cmp_ps_mask(sum.high, t, _CMP_GT_OQ);
+    return low | high << 16U;
+  };
+  const std::size_t may_end = threshold > -kInfinity ? q.rising : q.heads;
   std::size_t h = 0;
-  for (; h + 4 <= q.heads; h += 4) four_heads(q, h, keys, scales, sum);
+  for (; h + 4 <= q.heads; h += 4) {
+    if (h >= may_end && above() == 0) return 0;
+    four_heads(q, h, keys, scales, sum);
+  }
   for (; h < q.heads; ++h) one_head(q, h, keys, scales, sum);
   _mm512_storeu_ps(out, sum.low);
   _mm512_storeu_ps(out + 16, sum.high);
-  const __m512 t = _mm512_set1_ps(threshold);
-  const std::uint32_t low = _mm512_cmp_ps_mask(sum.low, t, _CMP_GT_OQ);
-  const std::uint32_t high = _mm512_cmp_ps_mask(sum.high, t, _CMP_GT_OQ);
-  return low | high << 16U;
+  return above();
 }
 
 #undef AMBIT_VNNI
@@ -234,11 +244,20 @@ __attribute__((target("avx2,fma"))) std::uint32_t scores_avx2(const PackedQuery&
 
 }  // namespace
 
-void pack_query(float* q, PackedQuery& out) {
+void pack_query(float* q, const float* weights, PackedQuery& out) {
   const std::size_t wide = out.wide();
   const std::size_t groups = out.groups();
+  std::vector<std::size_t> order(out.heads);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto falling = std::stable_partition(order.begin(), order.end(),
+                                             [&](std::size_t h) { return !(weights[h] < 0); });
+  out.rising = static_cast<std::size_t>(falling - order.begin());
+  // What lowers scores most comes first.
+  std::stable_sort(falling, order.end(),
+                   [&](std::size_t a, std::size_t b) { return weights[a] < weights[b]; });
   for (std::size_t h = 0; h < out.heads; ++h) {
-    float* x = q + h * out.dim;
+    out.weights[h] = weights[order[h]];
+    float* x = q + order[h] * out.dim;
     hadamard(x, out.dim);
     std::int8_t* codes = out.codes + h * wide;
     std::fill_n(codes, wide, std::int8_t{0});

@@ -169,13 +169,16 @@ void expand(float* streams, const float* f, const float* post, const float* comb
 void unpack_kv_rows(const std::uint8_t* const* rows, std::size_t count, std::size_t dim,
                     std::size_t rope, float* out) {
   // Rows lie anywhere, which the processor cannot guess.
-  constexpr std::size_t kAhead = 6;
+  constexpr std::size_t kAhead = 8;
   const std::size_t flat = dim - rope;
   const std::size_t bytes = kv_row_bytes(dim, rope);
+  const auto fetch = [&](const std::uint8_t* row) {
+    for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i);
+    __builtin_prefetch(row + bytes - 1);
+  };
+  for (std::size_t r = 0; r < std::min(kAhead, count); ++r) fetch(rows[r]);
   for (std::size_t r = 0; r < count; ++r, out += dim) {
-    if (r + kAhead < count) {
-      for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(rows[r + kAhead] + i);
-    }
+    if (r + kAhead < count) fetch(rows[r + kAhead]);
     const std::uint8_t* row = rows[r];
     const std::uint8_t* scales = row + flat + 2 * rope;
     for (std::size_t at = 0; at < flat; at += 64) {
@@ -192,17 +195,40 @@ std::int32_t score_value(float score) {
   return bits < 0 ? bits ^ 0x7FFFFFFF : bits;
 }
 
+HWY_INLINE auto score_vector(V stored) {
+  const D d;
+  const hn::RebindToSigned<D> i32;
+  const V score = hn::Add(stored, hn::Zero(d));
+  const V lowest = hn::Set(d, -std::numeric_limits<float>::infinity());
+  const auto bits = hn::BitCast(i32, hn::IfThenElse(hn::Eq(score, score), score, lowest));
+  const auto magnitude = hn::And(hn::BroadcastSignBit(bits), hn::Set(i32, 0x7FFFFFFF));
+  return hn::Xor(bits, magnitude);
+}
+
+std::size_t add_scores(const float* scores, std::uint32_t which, std::int32_t first,
+                       std::int32_t* values, std::int32_t* indices) {
+  const D d;
+  const hn::RebindToSigned<D> i32;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < 32; i += lanes) {
+    const std::uint64_t bits = which >> i;
+    const auto chosen = hn::LoadMaskBits(i32, reinterpret_cast<const std::uint8_t*>(&bits));
+    const auto at = hn::Iota(i32, first + static_cast<std::int32_t>(i));
+    hn::StoreU(hn::Compress(score_vector(hn::LoadU(d, scores + i)), chosen), i32, values + n);
+    hn::StoreU(hn::Compress(at, chosen), i32, indices + n);
+    n += hn::CountTrue(i32, chosen);
+  }
+  return n;
+}
+
 void score_values(const float* scores, std::size_t n, std::int32_t* values) {
   const D d;
   const hn::RebindToSigned<D> i32;
   const std::size_t lanes = hn::Lanes(d);
-  const V lowest = hn::Set(d, -std::numeric_limits<float>::infinity());
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const V score = hn::Add(hn::LoadU(d, scores + i), hn::Zero(d));
-    const auto bits = hn::BitCast(i32, hn::IfThenElse(hn::Eq(score, score), score, lowest));
-    const auto magnitude = hn::And(hn::BroadcastSignBit(bits), hn::Set(i32, 0x7FFFFFFF));
-    hn::StoreU(hn::Xor(bits, magnitude), i32, values + i);
+    hn::StoreU(score_vector(hn::LoadU(d, scores + i)), i32, values + i);
   }
   for (; i < n; ++i) values[i] = score_value(scores[i]);
 }
@@ -214,13 +240,15 @@ std::size_t keep_at_least(std::int32_t* values, std::int32_t* indices, std::size
   const auto below = hn::Set(d, least - 1);  // no score is the lowest integer
   std::size_t kept = 0;
   std::size_t i = 0;
-  // A vector is read before what it is packed to is written, which is never further on.
+  // A vector is read before what it is packed to is written, which is never further on. Packed in a
+  // register, then stored whole: processors that pack into memory take a hundred cycles for it.
   for (; i + lanes <= n; i += lanes) {
     const auto v = hn::LoadU(d, values + i);
     const auto at = hn::LoadU(d, indices + i);
     const auto keep = hn::Gt(v, below);
-    hn::CompressStore(v, keep, d, values + kept);
-    kept += hn::CompressStore(at, keep, d, indices + kept);
+    hn::StoreU(hn::Compress(v, keep), d, values + kept);
+    hn::StoreU(hn::Compress(at, keep), d, indices + kept);
+    kept += hn::CountTrue(d, keep);
   }
   for (; i < n; ++i) {
     values[kept] = values[i];
@@ -272,6 +300,7 @@ HWY_EXPORT(unpack_kv_rows);
 HWY_EXPORT(kth_largest);
 HWY_EXPORT(score_values);
 HWY_EXPORT(keep_at_least);
+HWY_EXPORT(add_scores);
 
 float inverse_rms_cpu(const float* x, std::size_t dim, float eps) {
   return HWY_DYNAMIC_DISPATCH(inverse_rms)(x, dim, eps);
@@ -304,6 +333,10 @@ void score_values(const float* scores, std::size_t n, std::int32_t* values) {
 std::size_t keep_at_least(std::int32_t* values, std::int32_t* indices, std::size_t n,
                           std::int32_t least) {
   return HWY_DYNAMIC_DISPATCH(keep_at_least)(values, indices, n, least);
+}
+std::size_t add_scores(const float* scores, std::uint32_t which, std::int32_t first,
+                       std::int32_t* values, std::int32_t* indices) {
+  return HWY_DYNAMIC_DISPATCH(add_scores)(scores, which, first, values, indices);
 }
 std::int32_t kth_largest(const std::int32_t* values, std::size_t n, std::size_t k) {
   return HWY_DYNAMIC_DISPATCH(kth_largest)(values, n, k);

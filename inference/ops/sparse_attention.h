@@ -43,6 +43,9 @@ struct AttentionPart {
 void attention_part_reference(const AttentionPart& args);
 void attention_part_cpu(const AttentionPart& args);
 
+// out ← out · old + part · more
+void add_weighted(float* out, float old, const float* part, float more, std::size_t dim);
+
 // What the parts so far come to, of one head. Starts with the sink alone: zeros in out.
 struct AttentionFold {
   float* out = nullptr;  // [dim]

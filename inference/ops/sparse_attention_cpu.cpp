@@ -59,7 +59,7 @@ void AttentionFold::add(const float* part, float part_largest, float part_sum) {
   const float old = std::exp(largest - top);
   const float more = std::exp(part_largest - top);
   sum = sum * old + part_sum * more;
-  for (std::size_t i = 0; i < dim; ++i) out[i] = out[i] * old + part[i] * more;
+  add_weighted(out, old, part, more, dim);
   largest = top;
 }
 

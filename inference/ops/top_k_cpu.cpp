@@ -27,6 +27,11 @@ void TopK::add(float score, std::size_t index) {
   add_value(value, static_cast<std::int32_t>(index));
 }
 
+void TopK::add_some(const float* scores, std::uint32_t which, std::int32_t first) {
+  if (n_ + 32 > capacity(k_)) settle();
+  n_ += add_scores(scores, which, first, values_ + n_, indices_ + n_);
+}
+
 void TopK::add(const float* scores, std::size_t n, std::size_t first) {
   for (std::size_t done = 0; done < n;) {
     if (full_) {
@@ -43,15 +48,21 @@ void TopK::add(const float* scores, std::size_t n, std::size_t first) {
   }
 }
 
-void TopK::add(const TopK& other) {
-  for (std::size_t done = 0; done < other.n_;) {
-    const std::size_t some = std::min(other.n_ - done, capacity(k_) - n_);
-    std::copy_n(other.values_ + done, some, values_ + n_);
-    std::copy_n(other.indices_ + done, some, indices_ + n_);
-    n_ += some;
-    done += some;
-    if (n_ == capacity(k_)) settle();
+void TopK::add(TopK& other) {
+  settle();  // now both have room for the other's
+  other.settle();
+  // From the back, so that indices stay ascending and nothing is written over before it is read.
+  std::size_t mine = n_;
+  std::size_t theirs = other.n_;
+  n_ = mine + theirs;
+  for (std::size_t to = n_; theirs != 0;) {
+    const bool take = mine == 0 || indices_[mine - 1] < other.indices_[theirs - 1];
+    const TopK& from = take ? other : *this;
+    const std::size_t at = take ? --theirs : --mine;
+    values_[--to] = from.values_[at];
+    indices_[to] = from.indices_[at];
   }
+  settle();
 }
 
 void TopK::settle() {

@@ -8,6 +8,8 @@
 #include "gtest/gtest.h"
 #include "inference/kv/prefix_tree.h"
 #include "inference/model/model.h"
+#include "inference/weights/binding.h"
+#include "inference/weights/checkpoint.h"
 #include "tests/inference/model/golden.h"
 
 namespace ambit::inference {
@@ -267,6 +269,37 @@ TEST_P(Paths, DeepSequencesGiveTheSameBitsCooledAndOneByOne) {
   }
   EXPECT_FALSE(cache.pages()[0]->has_window()) << "nothing was stripped";
   EXPECT_TRUE(got == want);
+}
+
+// With many rows to choose from the indexer first guesses what the least chosen score will be; a
+// step that is traced does not.
+TEST_P(Paths, AGuessAtTheScoresChangesNoRow) {
+  if (GetParam().name != "f32-a" || GetParam().numerics != Numerics::kFast) {
+    GTEST_SKIP() << "one shape is enough; the others take long";
+  }
+  OPEN_OR_SKIP(3);
+  const auto folder = golden::folder("f32-a");
+  ModelConfig config = model_->config();
+  config.index_topk = 64;
+  model_ = std::make_unique<Model>(config, bind_weights(open_checkpoint(*folder).value()).value(),
+                                   ModelOptions{.numerics = Numerics::kFast, .threads = 3});
+  constexpr std::size_t kLong = 4 * 64 * 18;
+  std::vector<TokenId> ids = random_ids(kLong + 20);
+  // Where the best rows are neighbours, a sample says little: the scan is done again.
+  const auto same = static_cast<std::ptrdiff_t>(kLong / 2);
+  std::copy_n(ids.begin() + same, 5, ids.begin() + same + 5);
+  for (std::ptrdiff_t i = 10; i < 300; ++i) ids[same + i] = ids[same + i - 5];
+  KvCache cache(model_->pages());
+  for (std::size_t at = 0; at < kLong; at += 256) step(cache, std::span(ids).subspan(at, 256));
+  for (const std::size_t n : {20, 1}) {  // tokens side by side, and one whose keys are shared out
+    KvCache guessed = cache;
+    KvCache traced = cache;
+    const auto tail = std::span(ids).subspan(kLong, n);
+    const auto got = step(guessed, tail);
+    model_->set_trace([](std::string_view, std::size_t, const float*, std::size_t, std::size_t) {});
+    EXPECT_TRUE(got == step(traced, tail)) << n;
+    model_->set_trace({});
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

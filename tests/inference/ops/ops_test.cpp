@@ -211,9 +211,10 @@ TEST(TopK, AStreamInSharesGivesWhatSortingGives) {
     const std::size_t room = TopK::capacity(k);
     std::vector<std::uint64_t> keys(3 * room);
     std::vector<TopK> parts;
-    for (std::size_t part = 0; part < 3; ++part) {
-      parts.emplace_back(k, keys.data() + part * room);
-      for (std::size_t i = n * part / 3; i < n * (part + 1) / 3; ++i) parts[part].add(scores[i], i);
+    for (std::size_t part = 0; part < 3; ++part) parts.emplace_back(k, keys.data() + part * room);
+    for (std::size_t i = 0, part = 0; i < n; ++i) {
+      if (random() % 100 == 0) part = random() % 3;
+      parts[part].add(scores[i], i);
     }
     parts[0].add(parts[1]);
     parts[0].add(parts[2]);
@@ -221,6 +222,32 @@ TEST(TopK, AStreamInSharesGivesWhatSortingGives) {
     ASSERT_EQ(parts[0].finish(got.data()), got.size());
     EXPECT_EQ(got, want) << n << " " << k;
   }
+}
+
+TEST(TopK, AGuessThatIsTooHighFindsTooFew) {
+  std::mt19937 random(4);
+  std::vector<float> scores(32 * 40);
+  for (float& s : scores) s = static_cast<float>(random() % 1000);
+  std::vector<float> sorted = scores;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  constexpr std::size_t kTop = 60;
+  std::vector<std::uint64_t> room(TopK::capacity(kTop));
+  std::vector<std::int32_t> want(kTop), got(kTop);
+  ASSERT_EQ(top_k(scores.data(), scores.size(), kTop, want.data(), room.data()), kTop);
+  const auto found = [&](float guess) {
+    TopK best(kTop, room.data(), guess);
+    for (std::size_t block = 0; block < 40; ++block) {
+      std::uint32_t above = 0;
+      for (std::size_t i = 0; i < 32; ++i) {
+        above |= (scores[32 * block + i] > best.threshold() ? 1U : 0U) << i;
+      }
+      best.add_some(scores.data() + 32 * block, above, static_cast<std::int32_t>(32 * block));
+    }
+    return best.finish(got.data());
+  };
+  EXPECT_EQ(found(sorted[3 * kTop]), kTop);
+  EXPECT_EQ(got, want);
+  EXPECT_LT(found(sorted[kTop / 2]), kTop);
 }
 
 TEST(TopK, TakesTheLargestAndOfEqualsTheFirst) {
@@ -439,10 +466,11 @@ TEST_P(FastPaths, PackedScoresAreTheSameBitsInEveryKernel) {
     packed.codes = codes.data();
     packed.offsets = offsets.data();
     packed.scales = scales.data();
-    packed.weights = weights.data();
+    std::vector<float> ordered(heads);
+    packed.weights = ordered.data();
     std::vector<float> rounded = q;
     for (std::size_t h = 0; h < heads; ++h) round_index_row(rounded.data() + h * dim, dim);
-    pack_query(q.data(), packed);
+    pack_query(q.data(), weights.data(), packed);
     alignas(64) std::uint8_t scratch[kKeyBlock * 128];
     float want[kKeyBlock];
     const std::uint32_t above = packed_scores_reference(packed, block.data(), 0.1F, want, scratch);
@@ -456,9 +484,22 @@ TEST_P(FastPaths, PackedScoresAreTheSameBitsInEveryKernel) {
       EXPECT_NEAR(want[c], exact, 1e-3);
       EXPECT_EQ(above >> c & 1U, want[c] > 0.1F ? 1U : 0U);
     }
+    EXPECT_TRUE(std::is_sorted(ordered.begin(), ordered.end(),
+                               [](float a, float b) { return !(a < 0) && b < 0; }));
     for (const auto kernel : packed_scores_kernels()) {
       float got[kKeyBlock] = {};
       EXPECT_EQ(kernel(packed, block.data(), 0.1F, got, scratch), above);
+      if (above != 0) {
+        EXPECT_EQ(std::memcmp(got, want, sizeof(got)), 0) << heads << " x " << dim;
+      }
+      for (const float threshold : {want[0], want[1], *std::max_element(want, want + kKeyBlock)}) {
+        std::uint32_t higher = 0;
+        for (std::size_t c = 0; c < kKeyBlock; ++c) {
+          higher |= (want[c] > threshold ? 1U : 0U) << c;
+        }
+        EXPECT_EQ(kernel(packed, block.data(), threshold, got, scratch), higher);
+      }
+      (void)kernel(packed, block.data(), -INFINITY, got, scratch);
       EXPECT_EQ(std::memcmp(got, want, sizeof(got)), 0) << heads << " x " << dim;
     }
   }
