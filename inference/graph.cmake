@@ -5,6 +5,7 @@ target_sources(ambit_inference PRIVATE
   model_config.cpp
   weights/names.cpp
   weights/safetensors.cpp
+  weights/safetensors_header.cpp
   weights/gguf.cpp
   weights/gguf_names.cpp
   weights/gguf_writer.cpp

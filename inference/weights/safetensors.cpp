@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
+
+#include "inference/weights/names.h"
+#include "inference/weights/safetensors_header.h"
 
 namespace ambit::inference {
 namespace {
-
-using Json = nlohmann::json;
 
 struct TypeName {
   std::string_view name;
@@ -32,47 +35,31 @@ Error corrupt(const std::filesystem::path& file, const std::string& why) {
                     file.filename().string() + ": " + why + "; download the checkpoint again");
 }
 
-// One entry of a header; `data` is what follows the header.
-Result<Tensor> read_entry(const std::filesystem::path& file, const std::string& name,
-                          const Json& entry, std::span<const std::byte> data) {
-  const auto fail = [&](std::string_view why) {
-    return corrupt(file, "tensor " + name + " " + std::string(why));
-  };
-  if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
-      !entry.contains("data_offsets")) {
-    return fail("lacks dtype, shape or data_offsets");
-  }
-  Tensor t;
-  const Json& dtype = entry["dtype"];
+// One entry of a header as a tensor; `data` is what follows the header. Returns what is wrong.
+std::string_view read_entry(const HeaderEntry& entry, std::span<const std::byte> data, Tensor& t) {
+  if (!entry.complete) return "lacks dtype, shape or data_offsets";
   const TypeName* type = nullptr;
   for (const TypeName& k : kTypes) {
-    if (dtype.is_string() && dtype.get_ref<const std::string&>() == k.name) type = &k;
+    if (entry.dtype == k.name) type = &k;
   }
-  if (type == nullptr) return fail("has an unknown dtype");
+  if (type == nullptr) return "has an unknown dtype";
   t.type = type->type;
-  const Json& shape = entry["shape"];
-  if (!shape.is_array() || shape.size() > 8) return fail("has a bad shape");
+  if (!entry.shape) return "has a bad shape";
   std::uint64_t elements = 1;
-  for (const Json& d : shape) {
-    if (!d.is_number_unsigned()) return fail("has a bad shape");
-    const auto n = d.get<std::uint64_t>();
+  for (const std::uint64_t n : *entry.shape) {
     if (n > (std::uint64_t{1} << 40U) || (n != 0 && elements > (std::uint64_t{1} << 44U) / n)) {
-      return fail("has a bad shape");
+      return "has a bad shape";
     }
     elements *= n;
     t.shape.push_back(static_cast<std::int64_t>(n));
   }
-  const Json& offsets = entry["data_offsets"];
-  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
-      !offsets[1].is_number_unsigned()) {
-    return fail("has bad data_offsets");
-  }
-  const auto from = offsets[0].get<std::uint64_t>();
-  const auto to = offsets[1].get<std::uint64_t>();
-  if (from > to || to > data.size()) return fail("lies outside the file: it is truncated");
-  if (to - from != elements * type->bytes) return fail("has a size that does not fit its shape");
+  if (!entry.data_offsets || entry.data_offsets->size() != 2) return "has bad data_offsets";
+  const std::uint64_t from = entry.data_offsets->front();
+  const std::uint64_t to = entry.data_offsets->back();
+  if (from > to || to > data.size()) return "lies outside the file: it is truncated";
+  if (to - from != elements * type->bytes) return "has a size that does not fit its shape";
   t.data = data.subspan(from, to - from);
-  return t;
+  return {};
 }
 
 }  // namespace
@@ -111,19 +98,22 @@ Result<void> Safetensors::add(const std::filesystem::path& file) {
   if (length > kLongestHeader || length > bytes.size() - sizeof(length)) {
     return corrupt(file, "the header is longer than the file");
   }
-  const auto* text = reinterpret_cast<const char*>(bytes.data()) + sizeof(length);
-  const Json header = Json::parse(text, text + length, nullptr, false);
-  if (!header.is_object()) return corrupt(file, "the header is not JSON");
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof(length), length);
   const auto data = bytes.subspan(sizeof(length) + length);
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") continue;
-    if (!is_plain_name(name)) return corrupt(file, "a tensor has a name that is not plain text");
-    AMBIT_TRY(tensor, read_entry(file, name, entry, data));
-    bytes_ += tensor.data.size();
-    if (!tensors_.emplace(name, std::move(tensor)).second) {
-      return corrupt(file, "tensor " + name + " is in the checkpoint twice");
-    }
-  }
+  const std::string problem =
+      read_header(text, [&](const std::string& name, const HeaderEntry& entry) -> std::string {
+        if (!is_plain_name(name)) return "a tensor has a name that is not plain text";
+        Tensor tensor;
+        const std::string_view why = read_entry(entry, data, tensor);
+        if (!why.empty()) return "tensor " + name + " " + std::string(why);
+        bytes_ += tensor.data.size();
+        if (!tensors_.emplace(name, std::move(tensor)).second) {
+          return "tensor " + name + " is in the checkpoint twice";
+        }
+        if (tensors_.size() > kMostTensors) return "it has more tensors than any model has";
+        return {};
+      });
+  if (!problem.empty()) return corrupt(file, problem);
   files_.push_back(std::move(mapped));
   return {};
 }
@@ -147,26 +137,23 @@ Result<Safetensors> Safetensors::open(const std::filesystem::path& path) {
                                            "give a checkpoint directory or file");
   }
   AMBIT_TRY(text, read_file(index, kLongestHeader));
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
-    return corrupt(index, "there is no weight_map");
-  }
   std::set<std::string> shards;
-  for (const auto& [name, file] : json["weight_map"].items()) {
-    if (!file.is_string() || !is_plain_name(name)) {
-      return corrupt(index, "weight_map holds more than names of tensors and files");
-    }
-    const auto& shard = file.get_ref<const std::string&>();
-    if (shard.find('/') != std::string::npos || shard.find("..") != std::string::npos) {
-      return corrupt(index, "a shard lies outside the directory");
-    }
-    shards.insert(shard);
-  }
+  std::vector<std::string> names;
+  const std::string problem =
+      read_index(text, [&](const std::string& name, const std::string& shard) -> std::string {
+        if (!is_plain_name(name)) return "a tensor has a name that is not plain text";
+        if (shard.find('/') != std::string::npos || shard.find("..") != std::string::npos) {
+          return "a shard lies outside the directory";
+        }
+        names.push_back(name);
+        if (names.size() > kMostTensors) return "it has more tensors than any model has";
+        shards.insert(shard);
+        return {};
+      });
+  if (!problem.empty()) return corrupt(index, problem);
   for (const std::string& shard : shards) AMBIT_CHECK_OK(s.add(path / shard));
-  for (const auto& [name, file] : json["weight_map"].items()) {
-    if (s.find(name) == nullptr) {
-      return corrupt(index, "tensor " + name + " is in no shard");
-    }
+  for (const std::string& name : names) {
+    if (s.find(name) == nullptr) return corrupt(index, "tensor " + name + " is in no shard");
   }
   return s;
 }

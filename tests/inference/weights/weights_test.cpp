@@ -1,5 +1,6 @@
 // Checkpoints that are not what they claim, and checkpoints under other people's names.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,6 +70,16 @@ TEST_F(Weights, RefuseAHostileHeaderWithOneClearLine) {
   expect("1234567", "too short");
   expect(std::string(8, '\xFF') + "{}", "longer than the file");
   expect(file_of("[1, 2", ""), "not JSON");
+  expect(file_of("7", ""), "not JSON");
+  expect(file_of(good.substr(0, good.size() - 1), "12345678"), "not JSON");
+  expect(file_of(R"({"a":1})", ""), "lacks");
+  expect(file_of(good.substr(0, good.size() - 1) + "," + good.substr(1), "12345678"), "twice");
+  EXPECT_EQ(
+      problem(file_of(R"({"__metadata__":{"a":"[","b":{"c":[1]}},)" + good.substr(1), "12345678")),
+      "");
+  expect(header(R"({"dtype":"F32","shape":[[2]],"data_offsets":[0,8]})"), "bad shape");
+  expect(header(R"({"dtype":"F32","shape":{"x":2},"data_offsets":[0,8]})"), "bad shape");
+  expect(header(R"({"dtype":"F32","shape":[2],"data_offsets":[0]})"), "bad data_offsets");
   expect(file_of(std::string(100000, '['), ""), "not JSON");
   expect(file_of(good, "1234567"), "truncated");
   expect(header(R"({"dtype":"F99","shape":[2],"data_offsets":[0,8]})"), "unknown dtype");
@@ -84,6 +95,38 @@ TEST_F(Weights, RefuseAHostileHeaderWithOneClearLine) {
   expect(header(R"({"dtype":"F32","shape":[2],"data_offsets":[0.5,8]})"), "bad data_offsets");
 }
 
+TEST_F(Weights, ReadAHeaderOfBracketsAndNothingMore) {
+  // As long as a header may be: kept as values it would be gigabytes.
+  constexpr std::uint64_t kLong = std::uint64_t{256} << 20U;
+  struct Case {
+    std::string begins, piece, complaint;
+  };
+  for (const Case& c : {Case{"", "[", "not JSON"}, Case{R"({"a":)", "[", "lacks"},
+                        Case{R"({"a":)", R"({"a":)", "nested too deeply"},
+                        Case{R"({"__metadata__":)", "[", "nested too deeply"},
+                        Case{R"({"a":{"shape":)", "[", "nested too deeply"},
+                        Case{R"({"a":{"shape":[0)", ",0", "too many dimensions"}}) {
+    const std::uint64_t n = kLong - c.begins.size();
+    std::ofstream out(dir_ / "model.safetensors", std::ios::binary | std::ios::trunc);
+    out.write(reinterpret_cast<const char*>(&kLong), sizeof(kLong));
+    out << c.begins;
+    std::string some;
+    while (some.size() < (1U << 20U)) some += c.piece;
+    for (std::uint64_t done = 0; done < n; done += some.size()) {
+      out.write(some.data(), static_cast<std::streamsize>(some.size()));
+    }
+    out.close();
+    rusage before{};
+    rusage after{};
+    ::getrusage(RUSAGE_SELF, &before);
+    const auto r = Safetensors::open(dir_);
+    ::getrusage(RUSAGE_SELF, &after);
+    ASSERT_FALSE(r);
+    EXPECT_NE(r.error().message.find(c.complaint), std::string::npos) << r.error().message;
+    EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 64 << 10) << c.complaint;  // KiB
+  }
+}
+
 TEST_F(Weights, ReadShardsThroughTheIndexAndNoFileOutsideTheDirectory) {
   write(dir_ / "one.safetensors",
         file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "A"));
@@ -95,9 +138,11 @@ TEST_F(Weights, ReadShardsThroughTheIndexAndNoFileOutsideTheDirectory) {
   ASSERT_TRUE(both) << both.error().message;
   ASSERT_NE(both->find("b"), nullptr);
   EXPECT_EQ(static_cast<char>(both->find("b")->data[0]), 'B');
-  for (const char* bad : {R"({"weight_map":{"a":"../one.safetensors"}})", R"({"weight_map":[]})",
-                          R"({"weight_map":{"c":"one.safetensors"}})",
-                          R"({"weight_map":{"a":"absent.safetensors"}})", "{"}) {
+  for (const char* bad :
+       {R"({"weight_map":{"a":"../one.safetensors"}})", R"({"weight_map":[]})",
+        R"({"weight_map":{"c":"one.safetensors"}})", R"({"weight_map":{"a":"absent.safetensors"}})",
+        "{", "7", R"({"weight_map":{"a":["one.safetensors"]}})", R"({"weight_map":{"a":1}})",
+        R"({"metadata":[[[[[[[[[[1]]]]]]]]]]})"}) {
     write(index, bad);
     EXPECT_FALSE(Safetensors::open(dir_)) << bad;
   }
