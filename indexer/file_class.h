@@ -25,4 +25,7 @@ enum class FileClass : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(FileClass c);  // "binary", "too large", …
 
+// A file of tests, by its path.
+[[nodiscard]] bool is_test_path(std::string_view path);
+
 }  // namespace ambit::indexer

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "indexer/file_class.h"
+
 namespace ambit::indexer::context {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr std::size_t kMaxDefiners =
 constexpr float kDamping = 0.85F;
 constexpr int kIterations = 24;
 
-bool distinctive(std::string_view name) {
+bool is_distinctive(std::string_view name) {
   if (name.size() >= 8) return true;
   bool lower = false;
   bool upper = false;
@@ -30,11 +32,15 @@ std::shared_ptr<const FileFacts> read_facts(const Snapshot& snapshot, const File
                                             auto&& intern) {
   auto facts = std::make_shared<FileFacts>();
   facts->blob = file.blob;
+  facts->test = is_test_path(file.path);
   const auto symbols = snapshot.symbols_in(file.path);
   facts->definitions.reserve(symbols.size());
   for (std::uint32_t i = 0; i < symbols.size(); ++i) {
     const Symbol& s = symbols[i];
-    facts->definitions.push_back({intern(s.name), s.kind, s.exported, s.line, s.end_line, i});
+    const auto bytes =
+        static_cast<std::uint16_t>(std::min<std::size_t>(s.signature.size(), 0xFFFF));
+    facts->definitions.push_back(
+        {intern(s.name), s.kind, s.exported, bytes, s.line, s.end_line, i});
   }
   std::map<NameId, std::uint32_t> counts;
   for (const Reference& r : snapshot.references_in(file.path)) {
@@ -176,12 +182,27 @@ void SymbolGraph::build_edges() {
     }
   }
 
+  user_begin_.assign(names + 1, 0);
+  for (std::size_t n = 0; n < names; ++n) user_begin_[n + 1] = user_begin_[n] + users_[n];
+  users_of_.resize(user_begin_[names]);
+  auto next_user = user_begin_;
+  for (FileNumber f = 0; f < files; ++f) {
+    for (const Use& u : facts_[f]->uses) users_of_[next_user[u.name]++] = f;
+  }
+  rarity_.resize(names);
+  distinctive_.resize(names);
+  const float scale = 1.0F / std::log(2.0F + static_cast<float>(files));
+  for (std::size_t n = 0; n < names; ++n) {
+    rarity_[n] = 1.0F - std::log1p(static_cast<float>(users_[n])) * scale;
+    distinctive_[n] = is_distinctive(*names_[n]) ? 1 : 0;
+  }
+
   name_weight_.assign(names, 0.0F);
   for (NameId n = 0; n < names; ++n) {
     const std::size_t count = definers(n).size();
     if (count == 0 || count > kMaxDefiners) continue;
     const std::string_view text = *names_[n];
-    float w = distinctive(text) ? 1.0F : 0.15F;
+    float w = distinctive_[n] != 0 ? 1.0F : 0.15F;
     if (text.starts_with('_')) w *= 0.3F;
     if (text.size() < 3) w *= 0.1F;
     w /= std::sqrt(static_cast<float>(count));

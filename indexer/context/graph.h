@@ -29,6 +29,7 @@ struct Definition {
   NameId name = 0;
   SymbolKind kind = SymbolKind::kFunction;
   bool exported = true;
+  std::uint16_t bytes = 0;  // of its line in an outline
   std::uint32_t line = 0;
   std::uint32_t end_line = 0;
   std::uint32_t symbol = 0;  // index into Snapshot::symbols_in(path) of the same blob
@@ -42,6 +43,7 @@ struct Use {
 // What one file contributes. Immutable once made; shared between graphs of successive snapshots.
 struct FileFacts {
   BlobId blob;
+  bool test = false;                    // a file of tests, by its path
   std::vector<Definition> definitions;  // in file order
   std::vector<Use> uses;        // by name id, ascending; definitions of the same file included
   std::vector<NameId> imports;  // names in import references, ascending, unique
@@ -73,6 +75,17 @@ class SymbolGraph {
   [[nodiscard]] std::uint32_t users(NameId name) const {
     return name < users_.size() ? users_[name] : 0;
   }
+
+  // Those files, ascending.
+  [[nodiscard]] std::span<const FileNumber> users_of(NameId name) const {
+    if (name + 1 >= user_begin_.size()) return {};
+    return std::span(users_of_).subspan(user_begin_[name],
+                                        user_begin_[name + 1] - user_begin_[name]);
+  }
+  // 1: nobody uses the name, 0: every file does; in orders of magnitude.
+  [[nodiscard]] float rarity(NameId name) const { return rarity_[name]; }
+  // Says by itself what it is: long, or of several words.
+  [[nodiscard]] bool distinctive(NameId name) const { return distinctive_[name] != 0; }
 
   static constexpr WordId kNoWord = 0xFFFFFFFF;
   [[nodiscard]] WordId find_word(const std::string& word) const;  // in lower case
@@ -114,8 +127,11 @@ class SymbolGraph {
   std::vector<std::uint32_t> definer_begin_;  // [names + 1]
   std::vector<Definer> definers_;
   std::vector<std::uint32_t> users_;       // [names]
-  std::vector<float> name_weight_;         // [names]
-  std::vector<std::uint32_t> edge_begin_;  // [files + 1]
+  std::vector<std::uint32_t> user_begin_;  // [names + 1]
+  std::vector<FileNumber> users_of_;
+  std::vector<float> name_weight_, rarity_;  // [names]
+  std::vector<char> distinctive_;            // [names]
+  std::vector<std::uint32_t> edge_begin_;    // [files + 1]
   std::vector<FileNumber> edge_to_;
   std::vector<float> edge_weight_;  // normalised: each row sums to 1 or is empty
 };

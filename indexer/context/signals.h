@@ -1,7 +1,7 @@
-// How much each definition of the repository matters at one cursor. Two rankings are made and
-// fused: one walks the symbol graph from the cursor (personalised PageRank), one adds up what is
-// seen directly (names near the cursor, imports, what neighbouring files use, shared words,
-// distance in the tree). Pure functions of their input; no clock, no hash order.
+// How much each definition of the repository matters at one cursor: the weighted sum of what is
+// known of it (features.h), with weights learnt from the commits of other repositories
+// (weights.inc, tests/bench/context/train_ranker.py), for the room that it takes. Pure functions of
+// their input; no clock, no hash order.
 #pragma once
 
 #include <cstdint>

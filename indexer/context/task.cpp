@@ -14,9 +14,12 @@ constexpr std::size_t kLeastCandidates = 600;
 constexpr std::size_t kMostCandidates = 60000;
 constexpr std::int64_t kLeastTokensOfLine = 8;
 constexpr std::size_t kRich = 40;        // definitions that may come with doc and body
-constexpr std::int64_t kRichShare = 40;  // percent of the budget that these may take
+constexpr std::int64_t kRichShare = 15;  // percent of the budget that these may take
 constexpr std::size_t kRepeated = 12;    // that are shown at the cursor although S2 or S3 has them
 constexpr int kMisses = 48;              // definitions that do not fit before the rest is dropped
+// The best of a ranking: the last part is kept while it shows most of these. What is missing is
+// added when it is among the very first or so many are.
+constexpr std::size_t kHead = 16, kFirst = 4, kWorthwhile = 4;
 // Within so many lines of the cursor a name that the repository defines is a reason to look again.
 constexpr std::uint32_t kNearLines = 3;
 constexpr std::size_t kTypedBytes = 3;  // of a word, from which on it tells what it may become
@@ -202,19 +205,18 @@ Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const Stable
   if (stop.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
   key_ = std::move(key);
 
-  // Keep the last part when it still holds most of what matters most here.
+  // Keep the last part when it still holds most of what matters most here: a change costs what
+  // changes and the text around the cursor, which stands behind it.
   std::vector<std::size_t> missing;
-  const std::size_t head = std::min<std::size_t>(ranked.size(), 16);
+  const std::size_t head = std::min(ranked.size(), kHead);
   for (std::size_t i = 0; i < head; ++i) {
     const std::string& path = graph.path(ranked[i].file);
     const std::string& name = name_of(graph, ranked[i]);
-    if (!shown_.contains({path, name}) && (i < kRepeated || !stable.shows(path, name))) {
-      missing.push_back(i);
-    }
+    if (!shown_.contains({path, name}) && !stable.shows(path, name)) missing.push_back(i);
   }
   if (fits && missing.size() <= head / 2) {
-    if (!missing.empty()) {
-      choose(graph, stable, snapshot, views, ranked, missing.front(), head,
+    if (!missing.empty() && (missing.front() < kFirst || missing.size() >= kWorthwhile)) {
+      choose(graph, stable, snapshot, views, ranked, {missing.front(), head, 0},
              budget - sum_tokens(spans_), count);
     }
     return Update{};
@@ -223,28 +225,27 @@ Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const Stable
   files_.clear();
   shown_.clear();
   // A fifth is kept free for what later cursors need, so that the prefix can stay.
-  choose(graph, stable, snapshot, views, ranked, 0, ranked.size(),
+  choose(graph, stable, snapshot, views, ranked, {0, ranked.size(), kRepeated},
          request.stream == 0 ? budget : budget * 4 / 5, count);
   return Update{true};
 }
 
-// Appends definitions [begin, end) of the ranking that are not shown yet, best first under the
-// budget, grouped by file, the best file last (nearest to the cursor).
+// Appends definitions of the ranking that are not shown yet, best first under the budget, grouped
+// by file, the best file last (nearest to the cursor).
 void TaskPart::choose(const SymbolGraph& graph, const StablePart& stable, const Snapshot& snapshot,
                       FileViews& views, const std::vector<ScoredDefinition>& ranked,
-                      std::size_t begin, std::size_t end, std::int64_t budget,
-                      const TokenCounter& count) {
+                      const Part& part, std::int64_t budget, const TokenCounter& count) {
   std::map<FileNumber, std::size_t> group_of;
   std::vector<Chosen> groups;
   std::vector<std::size_t> order;  // group of each definition taken
   std::int64_t left = budget;
   int misses = 0;
-  for (std::size_t i = begin; i < end && misses < kMisses; ++i) {
+  for (std::size_t i = part.begin; i < part.end && misses < kMisses; ++i) {
     const ScoredDefinition& d = ranked[i];
     const std::string& path = graph.path(d.file);
     const std::string& name = name_of(graph, d);
     if (shown_.contains({path, name})) continue;
-    if (i >= kRepeated && stable.shows(path, name)) continue;
+    if (i >= part.repeated && stable.shows(path, name)) continue;
     const auto [it, fresh] = group_of.try_emplace(d.file, groups.size());
     if (fresh) {
       Chosen& g = groups.emplace_back(snapshot, views, path);

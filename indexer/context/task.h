@@ -67,9 +67,13 @@ class TaskPart {
   // False: it would take more room than there is.
   [[nodiscard]] bool follow_edits(const Snapshot& snapshot, FileViews& views,
                                   const TokenCounter& count, std::int64_t budget);
+  struct Part {
+    std::size_t begin, end;  // of the ranking
+    std::size_t repeated;    // first ones that may be shown although S2 or S3 has them
+  };
   void choose(const SymbolGraph& graph, const StablePart& stable, const Snapshot& snapshot,
-              FileViews& views, const std::vector<ScoredDefinition>& ranked, std::size_t begin,
-              std::size_t end, std::int64_t budget, const TokenCounter& count);
+              FileViews& views, const std::vector<ScoredDefinition>& ranked, const Part& part,
+              std::int64_t budget, const TokenCounter& count);
 
   Key key_;
   std::vector<PackSpan> spans_;

@@ -2,6 +2,7 @@
 // on any slice of a file and never fails: what it cannot tell it takes as plain text.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,18 @@ struct BracketBalance {
   std::string openers;
 };
 [[nodiscard]] BracketBalance bracket_balance(std::string_view text, const LexicalRules& rules);
+
+// Prose that goes on at the end of a text: a comment, or a string of several lines.
+struct OpenComment {
+  std::string mark;     // that begins it: "//", "/*"
+  std::string openers;  // brackets in it that are not closed yet
+  bool one_line = false;
+};
+[[nodiscard]] std::optional<OpenComment> comment_at_end(std::string_view text,
+                                                        const LexicalRules& rules);
+// The first closer in prose that closes nothing; `openers`: what is open where it begins. "2)" and
+// ":)" are as people write. npos: none.
+[[nodiscard]] std::size_t surplus_in_prose(std::string_view prose, std::string& openers);
 
 [[nodiscard]] constexpr char closer_of(char opener) {
   return opener == '(' ? ')' : opener == '[' ? ']' : opener == '{' ? '}' : '\0';

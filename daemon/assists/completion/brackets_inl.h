@@ -34,26 +34,31 @@ inline std::size_t skip_until(std::string_view text, std::size_t from, std::stri
 
 }  // namespace brackets_detail
 
-template <class Visit>
-void for_each_bracket(std::string_view text, const LexicalRules& rules, Visit visit) {
+// Besides, unended(position) for a comment or a string of several lines that the text ends in.
+template <class Visit, class Unended>
+void scan_brackets(std::string_view text, const LexicalRules& rules, Visit visit, Unended unended) {
   using brackets_detail::kAnyLength;
   using brackets_detail::kCharLiteral;
   using brackets_detail::skip_quoted;
   using brackets_detail::skip_until;
   if (!rules.brackets) return;
   std::size_t i = 0;
+  const auto skip_comment = [&](std::size_t from, std::string_view end) {
+    if (text.find(end, from) == std::string_view::npos) unended(i);
+    return skip_until(text, from, end);
+  };
   while (i < text.size()) {
     const char c = text[i];
     const auto rest = text.substr(i);
     if (rules.slash_comments && rest.starts_with("//")) {
-      i = skip_until(text, i, "\n");
+      i = skip_comment(i, "\n");
     } else if (rules.slash_comments && rest.starts_with("/*")) {
-      i = skip_until(text, i + 2, "*/");
+      i = skip_comment(i + 2, "*/");
     } else if ((rules.hash_comments && c == '#') ||
                (rules.dash_comments && rest.starts_with("--"))) {
-      i = skip_until(text, i, "\n");
+      i = skip_comment(i, "\n");
     } else if (rules.triple_quotes && (rest.starts_with("\"\"\"") || rest.starts_with("'''"))) {
-      i = skip_until(text, i + 3, rest.substr(0, 3));
+      i = skip_comment(i + 3, rest.substr(0, 3));
     } else if (c == '"') {
       i = skip_quoted(text, i, kAnyLength);
     } else if (c == '\'' && rules.single_quotes) {
@@ -67,6 +72,11 @@ void for_each_bracket(std::string_view text, const LexicalRules& rules, Visit vi
       ++i;
     }
   }
+}
+
+template <class Visit>
+void for_each_bracket(std::string_view text, const LexicalRules& rules, Visit visit) {
+  scan_brackets(text, rules, visit, [](std::size_t) {});
 }
 
 }  // namespace ambit::daemon

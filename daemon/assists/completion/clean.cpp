@@ -108,6 +108,7 @@ Cleaner::Cleaner(std::string_view path, std::string_view before, std::string_vie
   }
 
   const auto near_before = before.substr(before.size() - std::min(before.size(), kBracketWindow));
+  comment_ = comment_at_end(near_before, rules_);
   const auto open = bracket_balance(near_before, rules_).openers;
   const auto closed = bracket_balance(after.substr(0, kBracketWindow), rules_).closers;
   // What follows closes from the inside out, but the outermost openers are the ones it has: code is
@@ -195,10 +196,21 @@ std::size_t Cleaner::surplus_closer(std::string_view text) const {
   std::string open;                  // opened by the completion itself
   std::string closable = closable_;  // opened before the cursor
   std::size_t surplus = std::string_view::npos;
-  // The cursor's own line is read along, so that a string that starts before the cursor is one.
-  const std::string whole = line_before_ + std::string(text);
+  // The cursor's own line is read along, so that a string that starts before the cursor is one; and
+  // what begins the comment of several lines around it.
+  std::string before = line_before_;
+  if (comment_) {
+    std::string openers = comment_->openers;
+    const auto end = text.find(comment_->one_line       ? "\n"
+                               : comment_->mark == "/*" ? "*/"
+                                                        : comment_->mark);
+    surplus = surplus_in_prose(text.substr(0, end), openers);
+    if (surplus != std::string_view::npos) return surplus;
+    if (!comment_->one_line) before.insert(0, comment_->mark);
+  }
+  const std::string whole = before + std::string(text);
   for_each_bracket(whole, rules_, [&](std::size_t position, char bracket) {
-    if (position < line_before_.size()) return true;
+    if (position < before.size()) return true;
     if (!is_closer(bracket)) {
       open += bracket;
     } else if (!open.empty() && closer_of(open.back()) == bracket) {
@@ -206,7 +218,7 @@ std::size_t Cleaner::surplus_closer(std::string_view text) const {
     } else if (open.empty() && !closable.empty() && closer_of(closable.back()) == bracket) {
       closable.pop_back();
     } else {
-      surplus = position - line_before_.size();
+      surplus = position - before.size();
       return false;
     }
     return true;

@@ -50,6 +50,7 @@ class Cleaner {
   std::string previous_line_;           // last line above that is not blank
   std::vector<std::string> following_;  // the next lines that are not blank, at most 3
   std::string closable_;                // openers before the cursor that nothing after it closes
+  std::optional<OpenComment> comment_;  // that the cursor stands in
   std::size_t base_indent_ = 0;         // columns
   bool single_line_ = false;
   bool file_uses_tabs_ = false;

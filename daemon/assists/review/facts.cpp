@@ -9,22 +9,6 @@
 
 namespace ambit::daemon::review {
 
-bool is_test_path(std::string_view path) {
-  std::string low(path);
-  std::transform(low.begin(), low.end(), low.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const auto slash = low.rfind('/');
-  const auto name = slash == std::string::npos ? low : low.substr(slash + 1);
-  const auto padded = "/" + low;
-  return padded.find("/test/") != std::string::npos ||
-         padded.find("/tests/") != std::string::npos ||
-         padded.find("/__tests__/") != std::string::npos ||
-         padded.find("/spec/") != std::string::npos || name.starts_with("test_") ||
-         name.find("_test.") != std::string::npos || name.find(".test.") != std::string::npos ||
-         name.find(".spec.") != std::string::npos || name.find("_spec.") != std::string::npos ||
-         name.find("tests.") != std::string::npos || path.ends_with("Test.java");
-}
-
 Range whole_line(std::string_view text, const std::vector<std::uint32_t>& starts,
                  std::uint32_t line) {
   const auto here = line_text(text, starts, line);

@@ -11,6 +11,7 @@
 #include "daemon/assists/review/change.h"
 #include "daemon/assists/review/finding.h"
 #include "daemon/assists/review/lexical.h"
+#include "indexer/file_class.h"
 #include "indexer/index.h"
 
 namespace ambit::daemon::review {
@@ -57,7 +58,7 @@ void rule_removed_tests(RuleContext& context);
 [[nodiscard]] std::optional<Balance> brackets_lost(const ChangedFile& file);
 // Whether what `after` defines may be swallowed by an error.
 [[nodiscard]] bool hides_definitions(const ChangedFile& file);
-[[nodiscard]] bool is_test_path(std::string_view path);
+using indexer::is_test_path;
 // A range that covers a line from its first to its last byte without the white space around.
 [[nodiscard]] Range whole_line(std::string_view text, const std::vector<std::uint32_t>& starts,
                                std::uint32_t line);

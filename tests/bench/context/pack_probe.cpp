@@ -1,18 +1,23 @@
-// pack_probe ROOT CACHE TOKENIZER_JSON: packs for the cases on standard input, one JSON object a
-// line, and says on standard output what each pack holds of what the edit needs. The driver
-// (packbench.py) moves the work tree at ROOT to the parent of each commit before it sends a case.
+// pack_probe ROOT CACHE TOKENIZER_JSON [ROWS]: packs for the cases on standard input, one JSON
+// object a line, and says on standard output what each pack holds of what the edit needs. The
+// driver (packbench.py) moves the work tree at ROOT to the parent of each commit before it sends a
+// case.
 //
 //   in:  {"path", "new_text", "lines": [inserted, 0-based, in new_text], "at": line in the parent,
 //         "open": [paths], "budgets": [tokens], "methods": [names], "moved": the tree has changed}
 //   out: {"needed": n, "novel": n, "results": {method: {budget: {"needed", "novel", "missed",
 //   "tokens",
 //         "ms", "key_ms", "warm_ms", "recompute", "regions"}}}}
+//   of the method "typing": {"keys", "first": tokens of T, "later": tokens that changed, "changes"}
+// ROWS: a file for train_ranker.py.
 #include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
+#include "indexer/context/features.h"
 #include "indexer/context/pack.h"
 #include "inference/tokenizer/tokenizer.h"
 #include "tests/bench/context/baselines.h"
@@ -111,7 +116,98 @@ Json score(const std::vector<Needed>& needed, const std::vector<Shown>& shown) {
   return {{"needed", hit}, {"novel", novel}, {"missed", missed}};
 }
 
-int run(const char* root, const char* cache, const char* tokenizer_json) {
+// What the ranking sees at a case's cursor, for train_ranker.py: for each definition the case's
+// number, 1 when it is needed (2: and novel), the row. All that some signal speaks for; of the rest
+// a sixteenth.
+void write_rows(std::FILE* to, std::uint32_t number, const indexer::Snapshot& tree,
+                const indexer::context::SymbolGraph& graph, const View& view, std::uint32_t cursor,
+                const std::vector<Needed>& needed) {
+  namespace context = indexer::context;
+  constexpr std::size_t kLoudest = 2500;
+  context::CursorView at{
+      view.path,      view.text, cursor, tree.references_in(view.path), tree.symbols_in(view.path),
+      view.open_files};
+  const auto history = tree.history();
+  at.history = history.get();
+  context::Features features(graph, at);
+  std::map<std::string_view, float> wanted;
+  for (const Needed& n : needed) wanted.emplace(n.name, n.novel ? 2.0F : 1.0F);
+  struct Line {
+    float label, loud;
+    context::Row row;
+  };
+  std::vector<Line> lines;
+  std::vector<float> loud;
+  for (context::FileNumber f = 0; f < graph.file_count(); ++f) {
+    const auto& open = view.open_files;
+    if (std::find(open.begin(), open.end(), graph.path(f)) != open.end()) continue;
+    features.enter(f);
+    const auto& definitions = graph.facts(f).definitions;
+    for (std::uint32_t i = 0; i < definitions.size(); ++i) {
+      if (!features.candidate(f, definitions[i])) continue;
+      const auto found = wanted.find(graph.name(definitions[i].name));
+      Line line{found == wanted.end() ? 0.0F : found->second, 0.0F, features.row(i)};
+      for (const auto signal :
+           {context::kNear, context::kWords, context::kKin, context::kNeighbour,
+            context::kTogetherUse, context::kFlow, context::kImported, context::kAffinity,
+            context::kSibling, context::kFolder, context::kTogether}) {
+        line.loud += line.row[signal];
+      }
+      loud.push_back(line.loud);
+      lines.push_back(line);
+    }
+  }
+  float least = 0;
+  if (loud.size() > kLoudest) {
+    std::nth_element(loud.begin(), loud.begin() + kLoudest, loud.end(), std::greater<>());
+    least = loud[kLoudest];
+  }
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Line& l = lines[i];
+    if (l.label == 0.0F && l.loud < least && i % 16 != 0) continue;
+    std::fwrite(&number, sizeof number, 1, to);
+    std::fwrite(&l.label, sizeof l.label, 1, to);
+    std::fwrite(l.row.data(), sizeof(float), l.row.size(), to);
+  }
+}
+
+// The inserted lines typed key by key: tokens of the pack that change, over all keys, and how often
+// anything does.
+Json type_keys(const indexer::Snapshot& tree, indexer::Packer& packer, indexer::PackRequest request,
+               const Json& c, const std::string& text, const indexer::TokenCounter& count) {
+  std::vector<std::string> lines;
+  {
+    std::istringstream in(c["new_text"].get<std::string>());
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+  }
+  std::string typed;
+  for (const auto& l : c["lines"]) {
+    if (const auto n = l.get<std::size_t>(); n < lines.size()) typed += lines[n] + "\n";
+  }
+  typed.resize(std::min<std::size_t>(typed.size(), 200));
+  std::int64_t first = 0, later = 0;
+  int keys = 0, changes = 0;
+  const auto at = request.cursor;
+  for (std::size_t n = 0; n <= typed.size(); ++n) {
+    auto now = std::make_shared<std::string>(text);
+    now->insert(at, typed.substr(0, n));
+    request.cursor = at + static_cast<std::uint32_t>(n);
+    const auto pack = packer.pack(*tree.with_buffers({{request.path, now}}), request, count);
+    if (!pack) break;
+    if (n == 0) {
+      for (const auto& s : pack->spans) {
+        first += s.region == indexer::Region::kTask ? s.tokens : 0;
+      }
+    } else {
+      ++keys;
+      later += pack->predicted_recompute;
+      changes += pack->predicted_recompute > 0 ? 1 : 0;
+    }
+  }
+  return {{"keys", keys}, {"first", first}, {"later", later}, {"changes", changes}};
+}
+
+int run(const char* root, const char* cache, const char* tokenizer_json, const char* rows_file) {
   const auto tokenizer = inference::Tokenizer::load(tokenizer_json);
   if (!tokenizer) return std::fprintf(stderr, "%s\n", tokenizer.error().message.c_str()), 2;
   const indexer::TokenCounter count = [&](std::string_view text) {
@@ -130,6 +226,11 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
   const auto reranked = indexer::make_packer(anew);
   auto frozen = indexer::make_packer();
   std::uint64_t stream = 0;
+  indexer::context::SymbolGraph graph;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> rows(
+      rows_file == nullptr ? nullptr : std::fopen(rows_file, "wb"), std::fclose);
+  if (rows_file != nullptr && !rows) return std::fprintf(stderr, "cannot write %s\n", rows_file), 2;
+  std::uint32_t number = 0;
 
   for (std::string line; std::getline(std::cin, line);) {
     const Json c = Json::parse(line);
@@ -140,6 +241,7 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
       (void)index.update_history();
       baselines.read(index.snapshot());
       reranked->prepare(index.snapshot());
+      if (rows) graph.update(*index.snapshot(), {});
       // As after opening the editor here: the first case's files decide the stable part.
       frozen = indexer::make_packer();
       frozen->prepare(index.snapshot());
@@ -169,6 +271,7 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
                                       : static_cast<std::uint32_t>(n + 1);
     }
     ++stream;
+    if (rows) write_rows(rows.get(), number++, *tree, graph, view, cursor, needed);
     for (const auto& m : c["methods"]) {
       const auto method = m.get<std::string>();
       for (const auto& b : c["budgets"]) {
@@ -182,6 +285,17 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
         std::int64_t tokens = -1;
         std::int64_t recompute = -1;
         double took = -1, key_ms = -1, warm_ms = -1;
+        if (method == "typing") {
+          indexer::PackRequest request;
+          request.path = view.path;
+          request.cursor = cursor;
+          request.budget_tokens = budget;
+          request.open_files = view.open_files;
+          request.stream = ++stream;
+          out["results"][method][std::to_string(budget)] =
+              type_keys(*tree, *frozen, request, c, *text, count);
+          continue;
+        }
         if (method == "reranked" || method == "frozen") {
           indexer::PackRequest request;
           request.path = view.path;
@@ -242,9 +356,9 @@ int run(const char* root, const char* cache, const char* tokenizer_json) {
 }  // namespace ambit::bench
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: pack_probe ROOT CACHE TOKENIZER_JSON\n");
+  if (argc < 4 || argc > 5) {
+    std::fprintf(stderr, "usage: pack_probe ROOT CACHE TOKENIZER_JSON [ROWS]\n");
     return 2;
   }
-  return ambit::bench::run(argv[1], argv[2], argv[3]);
+  return ambit::bench::run(argv[1], argv[2], argv[3], argc == 5 ? argv[4] : nullptr);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PackBench: does the pack hold what the next edit needs?
 
-packbench.py PROBE REPOSITORY... [--cases N] [--stride S] [--budgets 2048,8192,32768] [--methods a,b] [--tokenizer F] [--out F]
+packbench.py PROBE REPOSITORY... [--cases N] [--stride S] [--budgets 2048,8192,32768] [--methods a,b] [--tokenizer F] [--out F] [--rows F]
 packbench.py --read F... [--budgets ...] [--methods ...]      the report of what --out kept
 
 REPOSITORY is a git repository with its history (bare or not; read only). For each commit (newest first, every S-th, at most
@@ -89,7 +89,7 @@ def measure(args, repo):
     try:
         subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", repo, work + "/tree"], check=True)
         tree = work + "/tree"
-        probe = subprocess.Popen([args.probe, tree, work + "/cache", args.tokenizer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        probe = subprocess.Popen([args.probe, tree, work + "/cache", args.tokenizer] + ([args.rows] if args.rows else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         walk = cases(tree, args.cases, args.stride)
         step = next(walk, None)
         while step:
@@ -142,7 +142,21 @@ def resampled(by_repo, rng):
     return out
 
 
+def report_typing(results, args):
+    """The inserted lines typed key by key: what of the pack has to be computed again, without the text behind it."""
+    for budget in map(str, args.budgets):
+        rows = [r["results"]["typing"][budget] for r in results]
+        total = {k: sum(r[k] for r in rows) for k in rows[0]}
+        print(f"{budget} tokens: {total['keys']} keys in {len(rows)} places; for each place {total['first'] / len(rows):.0f} tokens of the "
+              f"task part at first, then for 100 keys {100 * total['later'] / total['keys']:.0f} tokens in {100 * total['changes'] / total['keys']:.1f} changes")
+
+
 def report(results, args):
+    if "typing" in args.methods:
+        report_typing(results, args)
+        args.methods = [m for m in args.methods if m != "typing"]
+        if not args.methods:
+            return
     by_repo = collections.OrderedDict()
     for r in results:
         by_repo.setdefault(r["repo"], []).append(r)
@@ -197,6 +211,7 @@ def main():
     released = os.path.join(top, "../shared/golden/tokenizer/tokenizer.json")
     p.add_argument("--tokenizer", default=released if os.path.exists(released) else os.path.join(top, "inference/nano/model/tokenizer.json"))
     p.add_argument("--out")
+    p.add_argument("--rows", help="what the ranking sees, of one repository, for train_ranker.py")
     args = p.parse_args()
     results = [json.loads(line) for name in args.read for line in open(name)]
     for repo in args.repositories:
