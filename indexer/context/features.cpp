@@ -69,6 +69,12 @@ float magnitude(float value, float top) {
   return value <= top * 1e-6F ? 0.0F : 1.0F + std::log10(value / top) / 6.0F;
 }
 
+float dot(const Row& a, const Row& b) {
+  float sum = 0.0F;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
 // Adds what a file uses, each name once, times `weight`.
 void add_uses(const FileFacts& facts, float weight, std::vector<float>& to) {
   for (const Use& u : facts.uses) to[u.name] += weight;
@@ -96,8 +102,8 @@ float closeness(std::string_view a, std::string_view b) {
   return static_cast<float>(common) / static_cast<float>(std::max(depth_a, depth_b) + 1);
 }
 
-Features::Features(const SymbolGraph& graph, const CursorView& view)
-    : graph_(graph), view_(view), own_file_(graph.find(view.path)) {
+Features::Features(const SymbolGraph& graph, const CursorView& view, const Row& weights)
+    : graph_(graph), view_(view), weights_(weights), own_file_(graph.find(view.path)) {
   const std::size_t names = graph.name_count();
   const std::size_t files = graph.file_count();
   for (auto* v : {&near_, &words_, &neighbour_, &kin_, &together_use_, &flow_}) v->resize(names);
@@ -116,6 +122,16 @@ Features::Features(const SymbolGraph& graph, const CursorView& view)
   together();
   kin();
   flow();
+  add_up_names();
+}
+
+void Features::add_up_names() {
+  named_.resize(graph_.name_count());
+  for (NameId n = 0; n < named_.size(); ++n) {
+    if (graph_.definers(n).empty()) continue;
+    const Row r = name_row(n);
+    named_[n] = {dot(r, weights_), r[kNear], r[kWords], r[kKin], r[kUsers]};
+  }
 }
 
 void Features::near_names() {
@@ -340,6 +356,12 @@ void Features::enter(FileNumber file) {
   if (view_.history != nullptr) {
     base_[kChurn] = std::min(1.0F, static_cast<float>(std::log1p(view_.history->of(path).churn)));
   }
+  const auto product = [&](Feature of_imported, Feature of_folder) {
+    return weights_[of_imported] * base_[kImported] + weights_[of_folder] * base_[kFolder];
+  };
+  factor_ = {dot(base_, weights_), product(kNearImported, kNearFolder),
+             product(kWordsImported, kWordsFolder), weights_[kKinFolder] * base_[kFolder],
+             weights_[kUsersFolder] * base_[kFolder]};
   // What stands beside what is used near the cursor, less with every definition between.
   const auto& definitions = facts.definitions;
   sibling_.assign(definitions.size(), 0.0F);
@@ -360,12 +382,9 @@ void Features::enter(FileNumber file) {
   sweep(n - 1, std::ptrdiff_t{-1}, std::ptrdiff_t{-1});
 }
 
-Row Features::row(std::uint32_t definition) const {
-  const Definition& d = graph_.facts(file_).definitions[definition];
-  const NameId n = d.name;
-  Row r = base_;
+Row Features::name_row(NameId n) const {
+  Row r{};
   const float rarity = graph_.rarity(n);
-  const float users = static_cast<float>(graph_.users(n));
   r[kNear] = own_[n] != 0 ? 0.0F : near_[n];
   r[kNearRare] = r[kNear] * rarity;
   r[kUsedHere] = used_[n] != 0 ? 1.0F : 0.0F;
@@ -376,12 +395,19 @@ Row Features::row(std::uint32_t definition) const {
   r[kKinRare] = r[kKin] * rarity;
   r[kTogetherUse] = std::sqrt(together_use_[n]);
   r[kFlow] = magnitude(flow_[n], top_flow_);
-  r[kDefiners] = std::log(static_cast<float>(graph_.definers(n).size()));
+  r[kDefiners] = graph_.crowd(n);
   r[kUsers] = 1.0F - rarity;
-  r[kUnused] = users == 0.0F ? 1.0F : 0.0F;
+  r[kUnused] = graph_.users(n) == 0 ? 1.0F : 0.0F;
   r[kDistinctive] = graph_.distinctive(n) ? 1.0F : 0.0F;
   r[kHidden] = graph_.name(n).starts_with('_') ? 1.0F : 0.0F;
   r[kOwn] = own_[n] != 0 ? 1.0F : 0.0F;
+  return r;
+}
+
+Row Features::row(std::uint32_t definition) const {
+  const Definition& d = graph_.facts(file_).definitions[definition];
+  Row r = name_row(d.name);
+  for (std::size_t i = 0; i < kFeatures; ++i) r[i] += base_[i];
   r[kind_of(d.kind)] = 1.0F;
   r[kExported] = d.exported ? 1.0F : 0.0F;
   r[kSibling] = sibling_[definition];
@@ -392,6 +418,14 @@ Row Features::row(std::uint32_t definition) const {
   r[kKinFolder] = r[kKin] * r[kFolder];
   r[kUsersFolder] = r[kUsers] * r[kFolder];
   return r;
+}
+
+float Features::score(std::uint32_t definition) const {
+  const Definition& d = graph_.facts(file_).definitions[definition];
+  const Named& n = named_[d.name];
+  return n.sum + factor_.sum + n.near * factor_.near + n.words * factor_.words +
+         n.kin * factor_.kin + n.users * factor_.users + weights_[kind_of(d.kind)] +
+         (d.exported ? weights_[kExported] : 0.0F) + weights_[kSibling] * sibling_[definition];
 }
 
 std::string Features::reason(FileNumber file, NameId n) const {

@@ -63,14 +63,16 @@ using Row = std::array<float, kFeatures>;
 
 class Features {
  public:
-  Features(const SymbolGraph& graph, const CursorView& view);
+  Features(const SymbolGraph& graph, const CursorView& view, const Row& weights);
 
   // Whether the name can be wanted from elsewhere at all.
   [[nodiscard]] bool candidate(FileNumber file, const Definition& d) const {
     return file != own_file_ && !(own_[d.name] != 0 && near_[d.name] == 0.0F);
   }
-  // Fills what is of the file; then row() may be asked for its definitions.
+  // Fills what is of the file; then row() and score() may be asked for its definitions.
   void enter(FileNumber file);
+  // The weighted sum of row(), from parts that are added up once for a name and once for a file.
+  [[nodiscard]] float score(std::uint32_t definition) const;
   [[nodiscard]] Row row(std::uint32_t definition) const;
   [[nodiscard]] std::string reason(FileNumber file, NameId name) const;
 
@@ -83,9 +85,12 @@ class Features {
   void together();
   void completing();
   void flow();
+  [[nodiscard]] Row name_row(NameId name) const;
+  void add_up_names();
 
   const SymbolGraph& graph_;
   const CursorView& view_;
+  const Row weights_;
   std::uint32_t line_ = 0;
   FileNumber own_file_ = kNoFile;
   // [names]
@@ -96,9 +101,15 @@ class Features {
   std::vector<float> together_, rank_, affinity_;
   float top_flow_ = 0, top_rank_ = 0, all_near_ = 0;
   bool in_test_ = false;
+  // What score() needs of a name, side by side.
+  struct Named {
+    float sum = 0, near = 0, words = 0, kin = 0, users = 0;
+  };
+  std::vector<Named> named_;  // [names]
   // Of the file entered.
   FileNumber file_ = kNoFile;
   Row base_{};
+  Named factor_;                // sum: of the file; the others: of its products with the name's
   std::vector<float> sibling_;  // [definitions]
 };
 

@@ -190,10 +190,13 @@ void SymbolGraph::build_edges() {
     for (const Use& u : facts_[f]->uses) users_of_[next_user[u.name]++] = f;
   }
   rarity_.resize(names);
+  crowd_.resize(names);
   distinctive_.resize(names);
   const float scale = 1.0F / std::log(2.0F + static_cast<float>(files));
   for (std::size_t n = 0; n < names; ++n) {
     rarity_[n] = 1.0F - std::log1p(static_cast<float>(users_[n])) * scale;
+    crowd_[n] = std::log(
+        static_cast<float>(std::max<std::size_t>(1, definer_begin_[n + 1] - definer_begin_[n])));
     distinctive_[n] = is_distinctive(*names_[n]) ? 1 : 0;
   }
 

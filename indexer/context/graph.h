@@ -84,6 +84,8 @@ class SymbolGraph {
   }
   // 1: nobody uses the name, 0: every file does; in orders of magnitude.
   [[nodiscard]] float rarity(NameId name) const { return rarity_[name]; }
+  // The logarithm of how many define the name; of names without definers 0.
+  [[nodiscard]] float crowd(NameId name) const { return crowd_[name]; }
   // Says by itself what it is: long, or of several words.
   [[nodiscard]] bool distinctive(NameId name) const { return distinctive_[name] != 0; }
 
@@ -129,9 +131,9 @@ class SymbolGraph {
   std::vector<std::uint32_t> users_;       // [names]
   std::vector<std::uint32_t> user_begin_;  // [names + 1]
   std::vector<FileNumber> users_of_;
-  std::vector<float> name_weight_, rarity_;  // [names]
-  std::vector<char> distinctive_;            // [names]
-  std::vector<std::uint32_t> edge_begin_;    // [files + 1]
+  std::vector<float> name_weight_, rarity_, crowd_;  // [names]
+  std::vector<char> distinctive_;                    // [names]
+  std::vector<std::uint32_t> edge_begin_;            // [files + 1]
   std::vector<FileNumber> edge_to_;
   std::vector<float> edge_weight_;  // normalised: each row sums to 1 or is empty
 };

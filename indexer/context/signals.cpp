@@ -27,31 +27,37 @@ std::vector<float> rank_files(const SymbolGraph& graph, const std::vector<std::s
 std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph, const CursorView& view,
                                                std::size_t limit) {
   if (graph.file_count() == 0 || limit == 0) return {};
-  Features features(graph, view);
-  std::vector<ScoredDefinition> out;
+  Features features(graph, view, kWeights);
+  struct Place {
+    float score;
+    FileNumber file;
+    std::uint32_t definition;
+  };
+  std::vector<Place> order;
   for (FileNumber file = 0; file < graph.file_count(); ++file) {
     const auto& definitions = graph.facts(file).definitions;
     if (definitions.empty()) continue;
     features.enter(file);
     for (std::uint32_t i = 0; i < definitions.size(); ++i) {
       if (!features.candidate(file, definitions[i])) continue;
-      const Row row = features.row(i);
       // The learned sum is the logarithm of how likely it is wanted; what counts is that for the
       // room it takes.
-      float score = -kCostPower * std::log(kHeadBytes + static_cast<float>(definitions[i].bytes));
-      for (std::size_t f = 0; f < kFeatures; ++f) score += kWeights[f] * row[f];
-      out.push_back({file, i, score, {}});
+      const float room = std::log(kHeadBytes + static_cast<float>(definitions[i].bytes));
+      order.push_back({features.score(i) - kCostPower * room, file, i});
     }
   }
-  const std::size_t count = std::min(limit, out.size());
-  std::partial_sort(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count), out.end(),
-                    [](const ScoredDefinition& a, const ScoredDefinition& b) {
+  const std::size_t count = std::min(limit, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+                    [](const Place& a, const Place& b) {
                       if (a.score != b.score) return a.score > b.score;
                       return a.file != b.file ? a.file < b.file : a.definition < b.definition;
                     });
-  out.resize(count);
-  for (ScoredDefinition& d : out) {
-    d.reason = features.reason(d.file, graph.facts(d.file).definitions[d.definition].name);
+  std::vector<ScoredDefinition> out;
+  out.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Place& p = order[i];
+    out.push_back({p.file, p.definition, p.score,
+                   features.reason(p.file, graph.facts(p.file).definitions[p.definition].name)});
   }
   return out;
 }

@@ -129,7 +129,8 @@ void write_rows(std::FILE* to, std::uint32_t number, const indexer::Snapshot& tr
       view.open_files};
   const auto history = tree.history();
   at.history = history.get();
-  context::Features features(graph, at);
+  const context::Row weights{};
+  context::Features features(graph, at, weights);
   std::map<std::string_view, float> wanted;
   for (const Needed& n : needed) wanted.emplace(n.name, n.novel ? 2.0F : 1.0F);
   struct Line {

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "indexer/context/features.h"
 #include "indexer/context/graph.h"
 #include "indexer/context/pack.h"
 #include "indexer/context/render.h"
@@ -360,6 +361,30 @@ TEST(SymbolGraph, RankFollowsUses) {
   float sum = 0.0F;
   for (const float x : r) sum += x;
   EXPECT_NEAR(sum, 1.0F, 1e-4F);
+}
+
+TEST(Features, TheScoreIsTheWeightedSumOfTheRow) {
+  const FakeSnapshot snapshot(large_repository(7, 40));
+  context::SymbolGraph graph;
+  ASSERT_TRUE(graph.update(snapshot, {}));
+  const std::string path = "dir3/file3.x", text = *snapshot.text(path);
+  const context::CursorView view{
+      path, text, 150, snapshot.references_in(path), snapshot.symbols_in(path), {"dir4/file4.x"}};
+  context::Row weights{};
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 0.1F + static_cast<float>(i % 7);
+  context::Features features(graph, view, weights);
+  std::set<float> different;
+  for (context::FileNumber f = 0; f < graph.file_count(); ++f) {
+    features.enter(f);
+    for (std::uint32_t i = 0; i < graph.facts(f).definitions.size(); ++i) {
+      const auto row = features.row(i);
+      float sum = 0.0F;
+      for (std::size_t k = 0; k < row.size(); ++k) sum += row[k] * weights[k];
+      EXPECT_NEAR(features.score(i), sum, 1e-3F) << graph.path(f) << " " << i;
+      different.insert(sum);
+    }
+  }
+  EXPECT_GT(different.size(), 50U);
 }
 
 TEST(SplitWords, CutsAtCaseDigitsAndPunctuation) {
