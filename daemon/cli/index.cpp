@@ -10,6 +10,7 @@
 #include "daemon/cli/open_index.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
+#include "daemon/cli/words.h"
 #include "indexer/store/maintenance.h"
 #include "indexer/syntax/describe.h"
 
@@ -46,16 +47,24 @@ json report_json(const OpenIndex& open) {
 }
 
 void print_report(const json& j) {
+  const auto number = [&](const char* key) { return j[key].get<std::uint64_t>(); };
+  const auto line = [](const char* about, const std::string& what) {
+    std::printf("  %-10s %s\n", about, what.c_str());
+  };
   std::printf("%s\n", j["root"].get<std::string>().c_str());
-  for (const char* key : {"files", "reused_files", "bytes", "definitions", "references",
-                          "index_bytes", "peak_rss_bytes", "seconds"}) {
-    std::printf("  %-15s %s\n", key, j[key].dump().c_str());
-  }
+  line("files", grouped(number("files")) + ", " + sized(number("bytes")));
+  line("found", counted(number("definitions"), "definition") + ", " +
+                    counted(number("references"), "reference"));
+  line("index", sized(number("index_bytes")));
+  line("this look", lasted(j["seconds"].get<double>()) + ", " +
+                        counted(number("reused_files"), "file") + " known before, at most " +
+                        sized(number("peak_rss_bytes")) + " of memory");
   for (const char* group : {"languages", "skipped"}) {
-    std::printf("  %s\n", group);
+    std::string counts;
     for (const auto& [name, count] : j[group].items()) {
-      std::printf("    %-20s %s\n", name.c_str(), count.dump().c_str());
+      counts += (counts.empty() ? "" : ", ") + name + " " + grouped(count.get<std::uint64_t>());
     }
+    if (!counts.empty()) line(group, counts);
   }
 }
 
@@ -114,7 +123,7 @@ int status(const Arguments& arguments) {
     return kExitDone;
   }
   print_report(out);
-  std::printf("  tree            %s\n  content         %s\n", snapshot->tree_name().c_str(),
+  std::printf("  tree       %s\n  content    %s\n", snapshot->tree_name().c_str(),
               snapshot->content_id().c_str());
   for (const auto& file : out["partial_files"]) {
     std::printf("    partial        %s%s%s\n", file["path"].get<std::string>().c_str(),

@@ -40,8 +40,11 @@ Result<void> Catalog::load() {
       segments_.push_back(std::move(*segment));
       continue;
     }
-    log(LogLevel::kWarning, "index", segment.error().message + "; it is built again");
-    if (segment.error().code == Code::kCorrupt) (void)files_.remove(file);
+    const auto code = segment.error().code;
+    // After an update of Ambit that is as it should be.
+    log(code == Code::kUnsupported ? LogLevel::kInfo : LogLevel::kWarning, "index",
+        segment.error().message + "; it is built again");
+    if (code == Code::kCorrupt || code == Code::kUnsupported) (void)files_.remove(file);
   }
   return {};
 }

@@ -141,7 +141,8 @@ Result<std::shared_ptr<const Segment>> Segment::adopt(std::shared_ptr<Segment> s
   std::memcpy(&h, s->bytes_.data(), sizeof h);
   if (std::memcmp(h.magic, "AMBITSEG", 8) != 0) return bad("is not one of ours");
   if (h.version != kSegmentVersion || h.extractor != kExtractorVersion) {
-    return bad("has another version");
+    return make_error(Code::kUnsupported,
+                      "the index segment " + s->file_.string() + " is of another version of Ambit");
   }
   if (XXH3_64bits(&h, offsetof(SegmentHeader, header_hash)) != h.header_hash ||
       h.size != s->bytes_.size()) {

@@ -16,8 +16,8 @@
 //   texts        per trigram: the records whose text has it (postings.h)
 // Version 2: blocks of facts and the lists are compressed. Version 3: a definition's name is a
 // distance to the name before. Version 4: short sizes of postings share a byte.
-// A reader checks versions, sizes and the checksum; whatever does not fit is kCorrupt, and the
-// caller forgets the segment and learns its blobs again.
+// A reader checks versions, sizes and the checksum; whatever does not fit is kCorrupt, a segment of
+// another version kUnsupported, and the caller forgets the segment and learns its blobs again.
 #pragma once
 
 #include <cstdint>

@@ -113,6 +113,22 @@ TEST_F(Cli, IndexStatusNamesWhatIsLeftOut) {
   EXPECT_TRUE(secret) << out_;
 }
 
+TEST_F(Cli, StatusSpeaksToPeopleAndToPrograms) {
+  EXPECT_EQ(run("status"), 3);
+  EXPECT_NE(errors().find("no daemon runs; the first editor or command starts one"),
+            std::string::npos)
+      << errors();
+  ASSERT_EQ(run("complete main.cpp:4:10"), 0) << errors();
+  ASSERT_EQ(run("status --json"), 0) << errors();
+  const auto status = document();
+  EXPECT_EQ(status["model"]["name"], "ambit-nano");
+  ASSERT_EQ(run("status"), 0) << errors();
+  EXPECT_EQ(out_.find('{'), std::string::npos) << out_;
+  EXPECT_NE(out_.find("process " + status["pid"].dump()), std::string::npos) << out_;
+  EXPECT_NE(out_.find("ambit-nano: "), std::string::npos) << out_;
+  EXPECT_NE(out_.find("editors       none"), std::string::npos) << out_;
+}
+
 TEST_F(Cli, IndexSymbolsCountFromOneInBytes) {
   ASSERT_EQ(run("index symbols --file shapes.cpp --format jsonl"), 0) << errors();
   json found;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 #include "daemon/assists/review/facts.h"
 #include "daemon/assists/review/format.h"
@@ -62,6 +63,93 @@ TEST(Review, RemovedAndRenamedSymbolsThatAreStillUsed) {
   EXPECT_EQ(found[0].fix->edits.at(0).text, "surface_of");
   repo.write("use.cpp", "#include \"lib.h\"\nint a() { return surface_of(1); }\n");
   EXPECT_EQ(said(facts(repo)), "");
+}
+
+// The name lives on elsewhere: what counts is the file that an import names.
+TEST(Review, MovedOrRenamedWhereAnotherOfTheNameStands) {
+  TempRepo repo;
+  repo.write("pkg/__init__.py", "from .term import pause as pause\n");
+  repo.write("pkg/term.py", "def pause(info):\n    return info\n\n\ndef wait():\n    pause(1)\n");
+  repo.write("examples/demo.py", "import pkg.term\n\n\ndef pause():\n    pkg.pause(2)\n");
+  repo.write("examples/own.py", "from demo import pause\n\npause()\n");
+  repo.commit("one");
+  repo.write("pkg/term.py",
+             "def pause_now(info):\n    return info\n\n\ndef wait():\n    pause(1)\n");
+  auto found = facts(repo);
+  ASSERT_EQ(said(found), "removed-symbol pkg/term.py:1\n");
+  std::set<std::string> places;
+  for (const auto& r : found[0].related)
+    places.insert(r.path + ":" + std::to_string(r.range.line + 1));
+  EXPECT_EQ(places,
+            (std::set<std::string>{"examples/demo.py:5", "pkg/__init__.py:1", "pkg/term.py:6"}));
+  ASSERT_TRUE(found[0].fix);
+  const auto& edits = found[0].fix->edits;
+  EXPECT_EQ(edits.size(), 4U) << "both words of `pause as pause`";
+  EXPECT_TRUE(std::any_of(edits.begin(), edits.end(), [](const Edit& e) {
+    return e.path == "pkg/__init__.py" && e.range == Range{0, 27, 0, 32};
+  }));
+
+  repo.write("pkg/term.py", "from .other import pause\n\n\ndef wait():\n    pause(1)\n");
+  repo.write("pkg/other.py", "def pause(info):\n    return info\n");
+  EXPECT_EQ(said(facts(repo)), "") << "moved, and still offered from the old place";
+  repo.write("pkg/term.py", "def wait():\n    return 1\n");
+  found = facts(repo);
+  ASSERT_EQ(said(found), "removed-symbol pkg/term.py:1\n");
+  EXPECT_NE(found[0].message.find("moved to pkg/other.py"), std::string::npos) << found[0].message;
+  EXPECT_FALSE(found[0].fix);
+  repo.write("pkg/__init__.py", "from .other import pause as pause\n");
+  EXPECT_EQ(said(facts(repo)), "");
+}
+
+TEST(Review, AModuleThatMakesItsNamesMayHaveAnyOfThem) {
+  TempRepo repo;
+  repo.write("lib.py", "def old_name():\n    return 1\n");
+  repo.write("_app.py", "def _private():\n    return 1\n");
+  repo.write("use.py", "from lib import old_name\nfrom _app import _private\n");
+  repo.commit("one");
+  repo.write("lib.py", "def __getattr__(name):\n    return 1\n");
+  EXPECT_EQ(said(facts(repo)), "");
+  repo.write("lib.py", "class A:\n    def __getattr__(self, name):\n        return 1\n");
+  repo.write("_app.py", "def _own():\n    return 1\n");
+  EXPECT_EQ(said(facts(repo)), "removed-symbol _app.py:1\nremoved-symbol lib.py:1\n");
+}
+
+TEST(Review, MovedInLanguagesOfModulesAndPackages) {
+  TempRepo repo;
+  repo.write("a.ts", "export function open(x: number) {\n  return x;\n}\n");
+  repo.write("b.ts", "export function open() {\n  return 2;\n}\n");
+  repo.write("use_a.ts", "import { open } from './a';\nopen(1);\n");
+  repo.write("use_b.ts", "import { open } from './b';\nopen();\n");
+  repo.write("go.mod", "module example.com/m\n");
+  repo.write("alpha/x.go", "package alpha\n\nfunc Parse() int { return 1 }\n");
+  repo.write("beta/x.go", "package beta\n\nfunc Parse() int { return 2 }\n");
+  repo.write("main.go",
+             "package main\n\nimport (\n\t\"example.com/m/alpha\"\n\t\"example.com/m/beta\"\n)\n\n"
+             "func main() { alpha.Parse(); beta.Parse() }\n");
+  repo.write("one.c",
+             "static int clamp(int x) { return x; }\nint one(void) { return clamp(1); }\n");
+  repo.write("two.c",
+             "static int clamp(int x) { return x; }\nint two(void) { return clamp(2); }\n");
+  repo.write("src/lib.rs", "mod left;\nmod right;\nmod user;\n");
+  repo.write("src/left.rs", "pub fn token() -> u32 { 1 }\n");
+  repo.write("src/right.rs", "pub fn token() -> u32 { 2 }\n");
+  repo.write("src/user.rs", "use crate::left::token;\nuse crate::right::token as other;\n");
+  repo.commit("one");
+  repo.write("a.ts", "export function shut(x: number) {\n  return x;\n}\n");
+  repo.write("alpha/x.go", "package alpha\n\nfunc Scan() int { return 1 }\n");
+  repo.write("one.c",
+             "static int limit(int x) { return x; }\nint one(void) { return clamp(1); }\n");
+  repo.write("src/left.rs", "pub fn symbol() -> u32 { 1 }\n");
+  std::string places;
+  for (const auto& f : facts(repo)) {
+    EXPECT_EQ(f.rule, "removed-symbol");
+    places += f.path + " <-";
+    for (const auto& r : f.related) places += " " + r.path + ":" + std::to_string(r.range.line + 1);
+    places += "\n";
+  }
+  EXPECT_EQ(places,
+            "a.ts <- use_a.ts:1 use_a.ts:2\nalpha/x.go <- main.go:8\none.c <- one.c:2\n"
+            "src/left.rs <- src/user.rs:1\n");
 }
 
 TEST(Review, SignaturesThatCallersDoNotKnow) {

@@ -68,6 +68,12 @@ TEST(Secrets, FindsTwoHundredSeeded) {
   EXPECT_EQ(found, 200);
 }
 
+TEST(Secrets, LeavesUrlsThatTryOutAParser) {
+  for (const auto* t : {"https://oauth2:se?cret@example.org/o", "https://u:pass#word@h/x"})
+    EXPECT_TRUE(find_secrets(t).empty()) << t;
+  EXPECT_FALSE(find_secrets("https://oauth2:tR4?bQz81@h/x").empty());
+}
+
 TEST(Secrets, LeavesOurOwnSourcesAlone) {
   namespace fs = std::filesystem;
   std::size_t files = 0, hits = 0;

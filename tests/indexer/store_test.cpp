@@ -180,21 +180,26 @@ TEST(Catalog, KeepsWhatIsInMemoryOnceAndOnlyWhatLives) {
   EXPECT_TRUE(again.find(hash_blob(kTexts[1]), all));
 }
 
-TEST(Catalog, ForgetsADamagedFile) {
+TEST(Catalog, ForgetsDamagedFilesAndThoseOfAnotherVersion) {
   TempRepo dir(false);
-  Catalog c(dir.path() / "store");
-  ASSERT_TRUE(c.load());
-  ASSERT_TRUE(c.add(segment_of(kTexts)));
-  const auto file = c.segments()[0]->file();
-  {
-    std::fstream f(file, std::ios::in | std::ios::out | std::ios::binary);
-    f.seekp(300);
-    f.put('!');
+  for (const std::streamoff at : {300, 8}) {  // in the body; in the version
+    Catalog c(dir.path() / "store");
+    ASSERT_TRUE(c.load());
+    ASSERT_TRUE(c.add(segment_of(kTexts)));
+    const auto file = c.segments()[0]->file();
+    {
+      std::fstream f(file, std::ios::in | std::ios::out | std::ios::binary);
+      f.seekp(at);
+      f.put('!');
+    }
+    const auto segment = Segment::open(file);
+    ASSERT_FALSE(segment);
+    EXPECT_EQ(segment.error().code, at == 8 ? Code::kUnsupported : Code::kCorrupt);
+    Catalog again(dir.path() / "store");
+    ASSERT_TRUE(again.load());
+    EXPECT_TRUE(again.segments().empty());
+    EXPECT_FALSE(std::filesystem::exists(file));
   }
-  Catalog again(dir.path() / "store");
-  ASSERT_TRUE(again.load());
-  EXPECT_TRUE(again.segments().empty());
-  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 // A segment that is gone leaves its address to the next: what was read there must not come again.

@@ -89,6 +89,7 @@ Facts find_facts(const ChangeSet& change, const std::shared_ptr<const indexer::S
   if (after != nullptr && !stopped()) {
     RuleContext context{change, after.get(), options.stop, out.findings};
     rule_removed_symbols(context);
+    rule_moved_symbols(context);
     rule_changed_signatures(context);
     rule_missing_files(context);
     rule_removed_tests(context);

@@ -50,6 +50,7 @@ void rule_parse_errors(const ChangedFile& file, std::vector<Finding>& out);
 void rule_duplicate_definitions(const ChangedFile& file, std::vector<Finding>& out);
 // The change against the repository after it.
 void rule_removed_symbols(RuleContext& context);
+void rule_moved_symbols(RuleContext& context);
 void rule_changed_signatures(RuleContext& context);
 void rule_missing_files(RuleContext& context);
 void rule_removed_tests(RuleContext& context);

@@ -5,7 +5,7 @@
 
 #include "daemon/assists/review/facts.h"
 #include "daemon/assists/review/lexical.h"
-#include "daemon/assists/review/uses.h"
+#include "daemon/assists/review/removed.h"
 
 namespace ambit::daemon::review {
 namespace {
@@ -14,47 +14,6 @@ using indexer::Language;
 using indexer::SymbolKind;
 
 constexpr std::size_t kMaxCandidates = 400;
-
-bool worth_a_look(SymbolKind k) {
-  switch (k) {
-    case SymbolKind::kFunction:
-    case SymbolKind::kMethod:
-    case SymbolKind::kClass:
-    case SymbolKind::kStruct:
-    case SymbolKind::kInterface:
-    case SymbolKind::kEnum:
-    case SymbolKind::kTypeAlias:
-    case SymbolKind::kTrait:
-    case SymbolKind::kUnion:
-    case SymbolKind::kMacro:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// Where something that is gone stood: the added line that took its place, else the line after it.
-Range place_of_removal(const ChangedFile& file, std::uint32_t old_line) {
-  std::uint32_t line = 0;
-  for (const auto& hunk : file.diff.hunks) {
-    if (old_line < hunk.old_start || old_line >= hunk.old_start + std::max(hunk.old_count, 1U))
-      continue;
-    line = hunk.new_start;
-    bool passed = false;
-    for (const auto& l : hunk.lines) {
-      if (l.origin == indexer::LineOrigin::kRemoved) {
-        passed = passed || l.old_line == old_line;
-        continue;
-      }
-      line = l.new_line;
-      if (passed) break;
-    }
-    break;
-  }
-  const auto starts = line_starts(file.after->text);
-  return whole_line(file.after->text, starts,
-                    std::min(line, static_cast<std::uint32_t>(starts.size()) - 1));
-}
 
 struct Gone {
   const ChangedFile* file;
@@ -105,21 +64,6 @@ std::map<std::string, Gone> removed_definitions(const RuleContext& c) {
   }
   for (const auto& name : ambiguous) out.erase(name);
   return out;
-}
-
-// The name that most likely took its place: a new definition on the lines that replaced the old.
-std::string new_name(const ChangedFile& file, std::uint32_t old_line, SymbolKind kind) {
-  if (!file.after || !file.before) return "";
-  std::set<std::string_view> old_names;
-  for (const auto& d : file.before->facts.definitions) old_names.insert(file.before->slice(d.name));
-  const auto at = place_of_removal(file, old_line).line;
-  for (const auto& d : file.after->facts.definitions) {
-    if (d.kind == kind && d.line + 2 >= at && d.line <= at + 2 && file.line_added(d.line) &&
-        !old_names.contains(file.after->slice(d.name))) {
-      return std::string(file.after->slice(d.name));
-    }
-  }
-  return "";
 }
 
 // A class no longer announces a member that is still defined outside of it: `Class::name`.
@@ -190,6 +134,12 @@ void rule_removed_symbols(RuleContext& c) {
       continue;
     }
     if (still_headed(*gone.file, name)) continue;
+    const auto& from = gone.subject.paths;
+    if (gone.subject.language == Language::kPython &&
+        std::any_of(from.begin(), from.end(),
+                    [&](const std::string& p) { return makes_names(texts.at(p).code); })) {
+      continue;
+    }
     auto uses = uses_of(texts, gone.subject, 200, c.stop);
     // A variable, parameter or import of that name, or anything else that the index knows.
     std::erase_if(uses, [&](const Use& use) {
@@ -214,14 +164,7 @@ void rule_removed_symbols(RuleContext& c) {
       f.range = uses.front().range;
     }
     add_related(f, uses, "still uses " + name);
-    if (!renamed.empty()) {
-      Fix fix{
-          "use " + renamed +
-              (uses.size() == 1 ? " there" : " in the " + std::to_string(uses.size()) + " places"),
-          {}};
-      for (const auto& use : uses) fix.edits.push_back({use.path, use.range, renamed});
-      f.fix = std::move(fix);
-    }
+    if (!renamed.empty()) f.fix = use_new_name(texts, uses, name, renamed);
     c.out.push_back(std::move(f));
   }
 }

@@ -80,8 +80,12 @@ bool python_use(Texts& texts, const Here& h, const Subject& s) {
     }
     return std::any_of(h.file.imports.begin(), h.file.imports.end(), [&](const auto& i) {
       const auto statement = h.statement(i);
-      return statement.starts_with("import ") && names_module(h.module(i)) &&
-             unquoted(h.module(i)) == qualifier && statement.find(" as ") == std::string_view::npos;
+      if (!statement.starts_with("import ") || statement.find(" as ") != std::string_view::npos) {
+        return false;
+      }
+      // `import a.b` binds a.
+      const auto module = unquoted(h.module(i));
+      return module.substr(0, module.find('.')) == qualifier && names_module(qualifier);
     });
   }
   // Brought in by `from module import name`: calls mean it too.
@@ -167,10 +171,10 @@ bool import_names(std::string_view module, Language language, std::string_view i
       const auto full = folder.empty() ? path : path.empty() ? folder : folder + "/" + path;
       return full == plain;
     }
-    // "b" alone names a/b.py only from beside it or from a source root.
+    // "b" alone names a/b.py only from below a, or from a source root.
     if (path.find('/') == std::string::npos) {
-      return plain == path ||
-             (ends_on_boundary(plain, path) && folder_of(plain) == folder_of(importer)) ||
+      const auto below = std::string(folder_of(plain)) + "/";
+      return plain == path || (ends_on_boundary(plain, path) && importer.starts_with(below)) ||
              plain == "src/" + path || plain == "lib/" + path;
     }
     return ends_on_boundary(plain, path);

@@ -62,7 +62,9 @@ std::vector<Use> uses_of(Texts& texts, const Subject& subject, std::size_t limit
       return p == r.path ||
              (subject.language == Language::kGo && folder_of(p) == folder_of(r.path));
     };
-    if (!subject.exported && std::none_of(subject.paths.begin(), subject.paths.end(), sees)) {
+    // Python imports names with an underscore like any other.
+    if (!subject.exported && subject.language != Language::kPython &&
+        std::none_of(subject.paths.begin(), subject.paths.end(), sees)) {
       continue;
     }
     const auto& file = texts.at(r.path);

@@ -216,6 +216,92 @@ def deleted(repo, file, rng):
     return "removed-symbol"
 
 
+def bodies_of(repo, name):
+    """The files that define a function of this name."""
+    return {u[0] for u in repo.grep(name) if u[2].rstrip().endswith(("{", ":"))
+            and re.match(r"^(?:export |static |async )*(?:def |function |func |[A-Za-z_][\w:<>]*[ *&]+)" + name + r"\(", u[2])}
+
+
+def module_pattern(file):
+    """How an import names this file, as a regular expression; None: nobody can."""
+    stem, ext = os.path.splitext(os.path.basename(file))
+    if ext == ".py":
+        stem = os.path.basename(os.path.dirname(file)) if stem == "__init__" else stem
+        return rf"^from \S*\b{re.escape(stem)} import "
+    if ext in (".js", ".ts"):
+        return rf"^import .*['\"]\.[^'\"]*/{re.escape(stem)}(\.[jt]s)?['\"]"
+    return None
+
+
+def needed(repo, file, name):
+    """Lines that cannot do without the function of this file, whoever else has one of its name."""
+    ext = os.path.splitext(file)[1]
+    if ext == ".go":
+        folder = os.path.dirname(file)
+        return [u for u in repo.grep(name) if os.path.dirname(u[0]) == folder and not u[2].startswith("func")
+                and re.search(r"(?<![\w.])" + name + r"\(", u[2])]
+    pattern = module_pattern(file)
+    if pattern is None:
+        return []
+    rows = repo.git("grep", "-nwF", name, "--", "*" + ext, check=False).splitlines()
+    return [r for r in rows if re.search(pattern, r.split(":", 2)[2]) and " as " not in r and r.split(":", 1)[0] != file]
+
+
+def with_homonym(repo, file, rng, homonym):
+    ext = os.path.splitext(file)[1]
+    if ext not in DEFINITION:
+        return None
+    rows = lines_of(repo, file)
+    found = [(i, m) for i, r in enumerate(rows) if (m := DEFINITION[ext].match(r))]
+    rng.shuffle(found)
+    for i, m in found[:12]:
+        name = m.group(1)
+        if name in ("main", "init", "setup") or name.startswith(("test_", "Test")):
+            continue
+        others = bodies_of(repo, name) - {file}
+        if ext == ".go" and any(os.path.dirname(o) == os.path.dirname(file) for o in others):
+            continue
+        if homonym and not others:
+            continue
+        if needed(repo, file, name):
+            return i, name, rows
+    return None
+
+
+def renamed_homonym(repo, file, rng):
+    """Renamed, its users not, while another file has a function of the old name."""
+    place = with_homonym(repo, file, rng, True)
+    if place is None:
+        return None
+    i, name, rows = place
+    rows[i] = rows[i].replace(name + "(", name + "_renamed(", 1)
+    repo.write(file, "\n".join(rows))
+    return "removed-symbol"
+
+
+def moved(repo, file, rng):
+    """A Python function moved to a file beside, those who import it left as they are."""
+    place = with_homonym(repo, file, rng, False)
+    if place is None or not file.endswith(".py"):
+        return None
+    i, name, rows = place
+    beside = [f for f in repo.git("ls-files", os.path.dirname(file) or ".").splitlines()
+              if f.endswith(".py") and os.path.dirname(f) == os.path.dirname(file) and f != file
+              and not f.endswith("__init__.py") and name not in repo.read(f)]
+    if not beside:
+        return None
+    end = i + 1
+    while end < len(rows) and (not rows[end].strip() or rows[end][0] in " \t)"):
+        end += 1
+    start = i
+    while start > 0 and rows[start - 1].startswith("@"):
+        start -= 1
+    to = rng.choice(beside)
+    repo.write(to, repo.read(to).rstrip("\n") + "\n\n\n" + "\n".join(rows[start:end]).rstrip("\n") + "\n")
+    repo.write(file, "\n".join(rows[:start] + rows[end:]))
+    return "removed-symbol"
+
+
 def more_arguments(repo, file, rng):
     place = defined(repo, file, rng)
     ext = os.path.splitext(file)[1]
@@ -283,7 +369,7 @@ def leak(repo, file, rng):
 
 # One fault can break more than one thing: what else is true of it, and not counted as false.
 CONSEQUENCES = {"header_gone": {"removed-symbol"}, "conflict": {"parse-error"}}
-FACTS = [conflict, secret, leftover, unbalanced, renamed, deleted, more_arguments, header_gone]
+FACTS = [conflict, secret, leftover, unbalanced, renamed, renamed_homonym, moved, deleted, more_arguments, header_gone]
 READER = [null_check, off_by_one, leak]
 
 
