@@ -28,6 +28,7 @@ std::size_t builder_bytes(std::size_t threads) {
 }
 
 constexpr std::chrono::milliseconds kFirstAnswers{800};
+constexpr std::size_t kManyFiles = 1000;  // worth some milliseconds of giving memory back
 constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
 
 // A rule of the path, said without looking at the content.
@@ -158,12 +159,17 @@ class RepoIndexImpl : public RepoIndex {
     view->tree_name = repo.head_name();
     view->files.reserve(listed.size());
     for (const auto& f : listed) view->files.push_back(entry_of(f));
-    AMBIT_TRY(reused, learn(*view, Keep::kOnDisk, stop));
+    AMBIT_TRY(learnt, learn(*view, Keep::kOnDisk, stop));
     auto report = report_of(*view);
-    report.reused_files = reused;
+    report.reused_files = learnt.reused;
+    publish(std::move(view));
+    // The allocator keeps what parsing, merging and earlier views took: 150 MB after a large tree.
+    if (learnt.read >= kManyFiles) {
+      listed = {};
+      malloc_trim(0);
+    }
     report.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    publish(std::move(view));
     return report;
   }
 
@@ -178,8 +184,7 @@ class RepoIndexImpl : public RepoIndex {
       std::lock_guard writing(write_mutex_);
       AMBIT_TRY(changed, look_again(*before, paths));
       if (changed.view != nullptr) {
-        AMBIT_TRY(reused, learn(*changed.view, Keep::kInMemory, stop));
-        (void)reused;
+        AMBIT_CHECK_OK(learn(*changed.view, Keep::kInMemory, stop));
         publish(std::move(changed.view));
       }
       if (!changed.new_folder) return {};
@@ -209,6 +214,9 @@ class RepoIndexImpl : public RepoIndex {
   struct Looked {
     std::shared_ptr<BaseView> view;  // null when nothing is different
     bool new_folder = false;
+  };
+  struct Learnt {  // files
+    std::size_t reused = 0, read = 0;
   };
   // The files as they are now, where only these paths may differ.
   Result<Looked> look_again(const BaseView& before, const std::vector<std::string>& paths) const {
@@ -286,10 +294,10 @@ class RepoIndexImpl : public RepoIndex {
   }
 
   // Finds or makes the record of every file. On cancel what was learnt is kept in the store.
-  Result<std::uint64_t> learn(BaseView& view, Keep keep, std::stop_token stop) {
+  Result<Learnt> learn(BaseView& view, Keep keep, std::stop_token stop) {
     const auto before = current();
     std::vector<std::size_t> jobs;
-    std::uint64_t reused = 0;
+    Learnt out;
     for (std::size_t i = 0; i < view.files.size(); ++i) {
       auto& f = view.files[i];
       if (f.segment != kNoRecord) continue;  // untouched by update_paths
@@ -303,7 +311,7 @@ class RepoIndexImpl : public RepoIndex {
         }
       }
       if (f.blob != BlobId{} && attach(f)) {
-        ++reused;
+        ++out.reused;
         continue;
       }
       jobs.push_back(i);
@@ -329,7 +337,8 @@ class RepoIndexImpl : public RepoIndex {
       }
     }
     view.link();
-    return reused;
+    out.read = jobs.size();
+    return out;
   }
 
   bool attach(FileEntry& f) {

@@ -187,34 +187,47 @@ int symbols(const Arguments& arguments) {
 }
 
 int refs(const Arguments& arguments) {
-  Options options("index refs", "NAME [REPO] [--format jsonl]", "The uses of a name.");
+  Options options("index refs", "NAME [REPO] [--declarations] [--format jsonl]",
+                  "The uses of a name.");
   auto& name = options.positional("NAME", Options::kRequired);
   auto& repo = options.positional("REPO", Options::kOptional);
   auto& limit = options.integer("--limit", 100000, 1, 10000000, "the most to print");
+  auto& declarations =
+      options.flag("--declarations", "before them the places that define or declare it");
   auto& format = format_option(options);
   if (auto done = options.parse(arguments)) return *done;
   auto open = opened(repo);
   if (!open) return report(open.error());
   const auto snapshot = open->index->snapshot();
-  for (const auto& r : snapshot->references(name, static_cast<std::size_t>(limit))) {
-    if (format != "jsonl") {
-      const auto kind = to_string(r.kind);
-      std::printf("%s:%u:%u: %.*s\n", r.path.c_str(), r.line + 1, r.column + 1,
+  const auto most = static_cast<std::size_t>(limit);
+  const auto print = [&](const auto& at, std::string_view kind, const json& means) {
+    if (format == "jsonl") {
+      print_json({{"path", at.path},
+                  {"line", at.line + 1},
+                  {"col", at.column + 1},
+                  {"name", at.name},
+                  {"kind", kind},
+                  {"definition", means}},
+                 false);
+    } else {
+      std::printf("%s:%u:%u: %.*s\n", at.path.c_str(), at.line + 1, at.column + 1,
                   static_cast<int>(kind.size()), kind.data());
-      continue;
     }
-    json definition;
-    if (const auto found = snapshot->resolve(r.path, r.span.begin); !found.empty()) {
-      const auto& best = found.front().symbol;
-      definition = {{"path", best.path}, {"line", best.line + 1}};
+  };
+  const auto place = [](const indexer::Symbol& s) {
+    return json{{"path", s.path}, {"line", s.line + 1}};
+  };
+  if (declarations) {
+    for (const auto& d : snapshot->definitions(name, most))
+      print(d, d.declaration_only ? "declaration" : "definition", place(d));
+  }
+  for (const auto& r : snapshot->references(name, most)) {
+    json means;
+    if (format == "jsonl") {
+      if (const auto found = snapshot->resolve(r.path, r.span.begin); !found.empty())
+        means = place(found.front().symbol);
     }
-    print_json({{"path", r.path},
-                {"line", r.line + 1},
-                {"col", r.column + 1},
-                {"name", r.name},
-                {"kind", to_string(r.kind)},
-                {"definition", definition}},
-               false);
+    print(r, to_string(r.kind), means);
   }
   return kExitDone;
 }

@@ -4,10 +4,12 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "daemon/paths.h"
 #include "daemon/support/machine.h"
+#include "lsp/uri.h"
 
 namespace ambit::daemon {
 
@@ -79,9 +81,34 @@ Result<std::string> path_in(const std::filesystem::path& root, const std::filesy
   return relative;
 }
 
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+// Gives every "path" that is not UTF-8 a "path_escaped" beside it.
+void keep_bytes_of_paths(nlohmann::json& value) {
+  for (auto& inner : value) {
+    if (inner.is_structured()) keep_bytes_of_paths(inner);
+  }
+  if (!value.is_object() || !value.contains("path") || !value["path"].is_string()) return;
+  using nlohmann::json;
+  const auto& path = value["path"].get_ref<const std::string&>();
+  if (json::parse(json(path).dump(-1, ' ', false, json::error_handler_t::ignore)) == path) return;
+  value["path_escaped"] = lsp::uri_from_path("/" + path).substr(std::strlen("file:///"));
+}
+
+}  // namespace
+
 void print_json(const nlohmann::json& value, bool pretty) {
-  const auto text =
-      value.dump(pretty ? 2 : -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto dump = [&](const nlohmann::json& of) {
+    return of.dump(pretty ? 2 : -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  };
+  auto text = dump(value);
+  if (text.find(kReplacement) != std::string::npos) {
+    auto kept = value;
+    keep_bytes_of_paths(kept);
+    text = dump(kept);
+  }
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fputc('\n', stdout);
 }

@@ -44,7 +44,9 @@ struct FilePosition {
 [[nodiscard]] Result<std::string> path_in(const std::filesystem::path& root,
                                           const std::filesystem::path& file);
 
-// One document (pretty) or one line (compact) on stdout. Bytes that are not UTF-8 become U+FFFD.
+// One document (pretty) or one line (compact) on stdout. Bytes that are not UTF-8 become U+FFFD; an
+// object whose "path" has some gets "path_escaped", the same with every byte outside of letters,
+// digits and "-._~/" as %XX.
 void print_json(const nlohmann::json& value, bool pretty = true);
 
 }  // namespace ambit::daemon

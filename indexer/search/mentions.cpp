@@ -63,12 +63,26 @@ std::size_t end_of_raw(std::string_view text, std::size_t at, Language language)
     auto hash = at;
     while (hash > 0 && text[hash - 1] == '#') --hash;
     if (hash == 0 || text[hash - 1] != 'r') return std::string_view::npos;
+    const auto prefix = hash - (hash > 1 && text[hash - 2] == 'b' ? 2 : 1);
+    if (hash == at && prefix > 0 && is_word_byte(text[prefix - 1])) return std::string_view::npos;
     close = "\"" + std::string(at - hash, '#');
   } else {
     return std::string_view::npos;
   }
   const auto end = text.find(close, from);
   return end == std::string_view::npos ? text.size() : end + close.size();
+}
+
+// Behind the character of Rust whose first quote stands at `at`; npos for a lifetime.
+std::size_t end_of_rust_character(std::string_view text, std::size_t at) {
+  auto end = at + 1;
+  if (end < text.size() && text[end] == '\\') {
+    end = text.find('\'', end + 2);
+    return end == std::string_view::npos || end - at > 12 ? std::string_view::npos : end + 1;
+  }
+  while (++end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
+  }
+  return end < text.size() && text[end] == '\'' ? end + 1 : std::string_view::npos;
 }
 
 // Behind the regular expression of JavaScript that begins with the '/' at `at`; npos when that
@@ -178,6 +192,7 @@ void find_mentions(
   const bool quotes = language != Language::kNone && language != Language::kMarkdown &&
                       language != Language::kHtml && language != Language::kBash;
   const bool apostrophe = quotes && language != Language::kRust;
+  const bool spans_lines = language == Language::kRust;  // a string in plain quotes
   const bool dollar = has_dollar_names(language);
   const bool templates = has_templates(language);
   const auto in_name = [&](char c) { return is_word_byte(c) || (dollar && c == '$'); };
@@ -262,6 +277,11 @@ void find_mentions(
       const auto to = end_of_template(text, i);
       if (to > i + 1 && text[to - 1] == '`' && enter(i + 1, to)) continue;
     }
+    if (c == '\'' && language == Language::kRust) {
+      const auto to = end_of_rust_character(text, i);
+      i = to == std::string_view::npos ? i + 1 : to;
+      continue;
+    }
     if (quotes && (c == '"' || (apostrophe && c == '\''))) {
       const auto triple = text.substr(i, 3);
       if (language == Language::kPython && triple.size() == 3 && triple[1] == c && triple[2] == c) {
@@ -273,9 +293,13 @@ void find_mentions(
         continue;
       }
       auto at = i + 1;
-      while (at < text.size() && text[at] != c && text[at] != '\n') at += text[at] == '\\' ? 2 : 1;
-      if (at < text.size() && text[at] == c && enter(i + 1, at + 1)) continue;
-      i = at < text.size() && text[at] == c ? at + 1 : i + 1;
+      while (at < text.size() && text[at] != c && (spans_lines || text[at] != '\n'))
+        at += text[at] == '\\' ? 2 : 1;
+      const bool closed = at < text.size() && text[at] == c;
+      if (closed && enter(i + 1, at + 1)) continue;
+      const auto to = closed ? at + 1 : i + 1;
+      count_to(i, to);
+      i = to;
       continue;
     }
     if (!in_name(c)) {

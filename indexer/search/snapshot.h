@@ -36,11 +36,11 @@ class ParseCache {
  public:
   explicit ParseCache(LiveDetail detail) : detail_(detail) {}
   [[nodiscard]] Parsed exact(const std::string& path, Language language,
-                             std::shared_ptr<const std::string> text,
+                             const std::shared_ptr<const std::string>& text,
                              std::uint64_t max_bytes) const;
   // May be provisional (live.h) when another text of the file is known.
   [[nodiscard]] Parsed typing(const std::string& path, Language language,
-                              std::shared_ptr<const std::string> text,
+                              const std::shared_ptr<const std::string>& text,
                               std::uint64_t max_bytes) const;
 
  private:
@@ -66,18 +66,18 @@ class TextSource {
   // Bytes of it, when they can be had without reading all: from an unchanged file on disk.
   [[nodiscard]] Result<std::string> part(const FileEntry& f, ByteSpan span) const;
   [[nodiscard]] Parsed parse(const std::string& path, Language language,
-                             std::shared_ptr<const std::string> text) const {
-    return whole_.exact(path, language, std::move(text), max_bytes_);
+                             const std::shared_ptr<const std::string>& text) const {
+    return whole_.exact(path, language, text, max_bytes_);
   }
   // Definitions and imports alone, where that is less work.
   [[nodiscard]] Parsed outline(const std::string& path, Language language,
-                               std::shared_ptr<const std::string> text) const {
-    return outlines_of(language).exact(path, language, std::move(text), max_bytes_);
+                               const std::shared_ptr<const std::string>& text) const {
+    return outlines_of(language).exact(path, language, text, max_bytes_);
   }
   // The same for what a keystroke waits for; may be provisional.
   [[nodiscard]] Parsed typing(const std::string& path, Language language,
-                              std::shared_ptr<const std::string> text) const {
-    return outlines_of(language).typing(path, language, std::move(text), max_bytes_);
+                              const std::shared_ptr<const std::string>& text) const {
+    return outlines_of(language).typing(path, language, text, max_bytes_);
   }
   [[nodiscard]] const Repository& repository() const { return repository_; }
 
@@ -138,7 +138,7 @@ class SnapshotImpl : public Snapshot {
 
  private:
   using Parse = Parsed (TextSource::*)(const std::string& path, Language language,
-                                       std::shared_ptr<const std::string> text) const;
+                                       const std::shared_ptr<const std::string>& text) const;
   [[nodiscard]] std::shared_ptr<const Snapshot> laid_over(const Buffers& buffers,
                                                           Parse parse) const;
   [[nodiscard]] bool hidden(std::string_view path) const { return buffers_.contains(path); }

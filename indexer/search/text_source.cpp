@@ -59,7 +59,8 @@ void ParseCache::keep(const std::string& path, const Parsed& before, const Parse
 }
 
 Parsed ParseCache::exact(const std::string& path, Language language,
-                         std::shared_ptr<const std::string> text, std::uint64_t max_bytes) const {
+                         const std::shared_ptr<const std::string>& text,
+                         std::uint64_t max_bytes) const {
   const auto is_it = [&](const Parsed& p) {
     return p != nullptr && !p->provisional && (p->text == text || *p->text == *text);
   };
@@ -70,17 +71,18 @@ Parsed ParseCache::exact(const std::string& path, Language language,
   ExtractLimits limits;
   limits.time = std::chrono::milliseconds(2000);
   limits.max_bytes = max_bytes;
-  auto out = follow(exact_, language, detail_, before, std::move(text), limits);
+  auto out = follow(exact_, language, detail_, before, text, limits);
   keep(path, before, out);
   return out;
 }
 
 Parsed ParseCache::typing(const std::string& path, Language language,
-                          std::shared_ptr<const std::string> text, std::uint64_t max_bytes) const {
+                          const std::shared_ptr<const std::string>& text,
+                          std::uint64_t max_bytes) const {
   auto before = last(path, language);
-  if (before == nullptr) return exact(path, language, std::move(text), max_bytes);
+  if (before == nullptr) return exact(path, language, text, max_bytes);
   std::lock_guard lock(typing_mutex_);
-  auto out = follow_typing(typing_, detail_, before, std::move(text));
+  auto out = follow_typing(typing_, detail_, before, text);
   keep(path, before, out);
   return out;
 }

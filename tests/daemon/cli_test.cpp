@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -129,6 +130,62 @@ TEST_F(Cli, StatusSpeaksToPeopleAndToPrograms) {
   EXPECT_NE(out_.find("editors       none"), std::string::npos) << out_;
 }
 
+TEST_F(Cli, IndexStatusSaysWhatIsKnownOfWhichTree) {
+  write("broken.cpp",
+        "int sound() { return 1; }\nint odd( { ] ;;\nint also_sound() { return 2; }\n");
+  write("picture.png", std::string("\x89PNG\0\x01", 6));
+  const auto git = "env -u GIT_DIR -u GIT_INDEX_FILE git -C '" + repo_.string() + "' ";
+  ASSERT_EQ(std::system((git + "-c user.name=t -c user.email=t@localhost -c commit.gpgsign=false "
+                               "commit -qm one")
+                            .c_str()),
+            0);
+  ASSERT_EQ(run("index status --ranges --json"), 0) << errors();
+  const auto first = document();
+  // Coverage: every file is counted, and those that are left out have a reason.
+  EXPECT_GE(first["files"], 6);
+  EXPECT_GE(first["languages"]["C++"].get<int>() + first["languages"].value("C", 0), 4);
+  json reasons = json::object();
+  for (const auto& f : first["skipped_files"]) reasons[f["path"].get<std::string>()] = f["reason"];
+  EXPECT_EQ(reasons[".env"], "secret") << out_;
+  EXPECT_EQ(reasons["picture.png"], "binary") << out_;
+  EXPECT_EQ(first["skipped"]["binary"], 1);
+  // The ranges that the grammar did not understand.
+  EXPECT_EQ(first["partial"], 1);
+  ASSERT_EQ(first["partial_files"].size(), 1U) << out_;
+  const auto& broken = first["partial_files"][0];
+  EXPECT_EQ(broken["path"], "broken.cpp");
+  EXPECT_EQ(broken["gave_up"], false);
+  ASSERT_FALSE(broken["lines"].empty()) << out_;
+  EXPECT_EQ(broken["lines"][0][0], 2) << out_;
+  // The exact tree: the commit and the branch, and an id of the contents.
+  ASSERT_EQ(std::system((git + "rev-parse HEAD >'" + (base_ / "head").string() + "'").c_str()), 0);
+  std::string head;
+  std::ifstream(base_ / "head") >> head;
+  EXPECT_EQ(first["tree"].get<std::string>(), head + " main");
+  ASSERT_EQ(run("index status --json"), 0) << errors();
+  EXPECT_EQ(document()["content"], first["content"]);
+  write("main.cpp", "int main() { return 0; }\n");
+  ASSERT_EQ(run("index status --json"), 0) << errors();
+  EXPECT_EQ(document()["tree"], first["tree"]);
+  EXPECT_NE(document()["content"], first["content"]);
+}
+
+TEST_F(Cli, IndexPathsThatAreNoUtf8AreEscaped) {
+  write("caf\xE9 1.cpp", "int latin_one() { return 1; }\n");
+  ASSERT_EQ(run("index symbols --format jsonl"), 0) << errors();
+  json odd;
+  for (const auto& line : lines()) {
+    ASSERT_TRUE(line.is_object()) << out_;
+    if (line["name"] == "latin_one") odd = line;
+    EXPECT_EQ(line.contains("path_escaped"), line["name"] == "latin_one");
+  }
+  EXPECT_EQ(odd["path"], "caf\xEF\xBF\xBD 1.cpp") << out_;
+  EXPECT_EQ(odd["path_escaped"], "caf%E9%201.cpp") << out_;
+  ASSERT_EQ(run("index refs latin_one --declarations --format jsonl"), 0) << errors();
+  ASSERT_EQ(lines().size(), 1U) << out_;
+  EXPECT_EQ(lines()[0]["definition"]["path_escaped"], "caf%E9%201.cpp") << out_;
+}
+
 TEST_F(Cli, IndexSymbolsCountFromOneInBytes) {
   ASSERT_EQ(run("index symbols --file shapes.cpp --format jsonl"), 0) << errors();
   json found;
@@ -158,6 +215,13 @@ TEST_F(Cli, IndexRefsKnowTheDefinition) {
   EXPECT_EQ(call["col"], 10);
   EXPECT_EQ(call["kind"], "call");
   EXPECT_EQ(call["definition"], (json{{"path", "shapes.cpp"}, {"line", 3}}));
+  std::vector<std::string> kinds;
+  ASSERT_EQ(run("index refs area_of --declarations --format jsonl"), 0) << errors();
+  for (const auto& line : lines())
+    kinds.push_back(line["path"].get<std::string>() + " " + line["kind"].get<std::string>());
+  std::sort(kinds.begin(), kinds.end());
+  EXPECT_EQ(kinds, (std::vector<std::string>{"main.cpp call", "shapes.cpp definition",
+                                             "shapes.h declaration"}));
 }
 
 TEST_F(Cli, IndexSearchFindsTextAndPatterns) {

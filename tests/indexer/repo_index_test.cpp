@@ -104,6 +104,12 @@ TEST(RepoIndex, CodeInStringsRefersToWhatItNames) {
   EXPECT_EQ(uses("b.ts", "zed.$zed = $zed(zed$, `$${zed}`)\n"), (Places{"1:1", "1:27"}));
   EXPECT_EQ(uses("c.ts", "x.match(/^(`+)[/'\"] zed/); zed\ny = zed / 2; // `\nzed\n"),
             (Places{"1:28", "2:5", "3:1"}));
+  // Lines are counted in strings that go on behind a backslash, or at once.
+  EXPECT_EQ(uses("a.c", "const char* x = \"zed \\\n zed\";\nint y = zed;\n"), (Places{"3:9"}));
+  EXPECT_EQ(uses("a.rs",
+                 "let x = \"zed \\\n zed\n zed\"; zed('\"', '\\'', b'z', '\\u{e9}') + zed;\n"
+                 "fn f<'zed>(x: &'zed str) { r\"zed\\\"; r#\"zed \" zed\"#; zed }\n"),
+            (Places{"3:8", "3:41", "4:7", "4:17", "4:53"}));
   EXPECT_EQ(uses("a.swift", "let x = \"zed \\(f(zed))\" + zed\n"), (Places{"1:18", "1:27"}));
 }
 

@@ -232,11 +232,11 @@ def goto(language, place, column, told, gold, found, sources):
     return "OURS plain name" + rank
 
 
-def missed_use(declared_here, line, name):
+def missed_use(line, name):
     """Why a use of the oracle is none of ours."""
-    if declared_here:
-        return "a declaration of the name: a definition to us, no use"
     n = re.escape(name)
+    if name in ("bool", "true", "false"):
+        return "a word of the language, which a macro of this repository stands for"
     if re.search(rf"\bdef\s+\w+\(.*\b{n}\b|\blambda\b.*\b{n}\b", line):
         return "a parameter where it is declared"
     return "OURS not among the uses of the name"
