@@ -11,6 +11,7 @@
 #include "daemon/assists/review/lexical.h"
 #include "daemon/assists/review/model_findings.h"
 #include "daemon/assists/review/patch.h"
+#include "daemon/assists/review/python_call.h"
 #include "daemon/assists/review/suppress.h"
 #include "daemon/assists/review/tests_in.h"
 #include "tests/indexer/temp_repo.h"
@@ -150,6 +151,57 @@ TEST(Review, MovedInLanguagesOfModulesAndPackages) {
   EXPECT_EQ(places,
             "a.ts <- use_a.ts:1 use_a.ts:2\nalpha/x.go <- main.go:8\none.c <- one.c:2\n"
             "src/left.rs <- src/user.rs:1\n");
+}
+
+TEST(Review, CallsOfPythonByPositionAndByName) {
+  const auto wrong = [](const std::string& parameters, const std::string& call) {
+    const auto p = python_parameters(parameters, 0);
+    const auto a = python_arguments(call, 0);
+    return p && a ? misfit(*p, *a) : "unread";
+  };
+  EXPECT_EQ(wrong("(path, mode='r')", "(p)"), "");
+  EXPECT_EQ(wrong("(path, mode: str = 'r') -> int", "(p, mode=x == y,)"), "");
+  EXPECT_EQ(wrong("(path)", "(p, mode=1)"), "passes mode=");
+  EXPECT_EQ(wrong("(path, **rest)", "(p, mode=1)"), "");
+  EXPECT_EQ(wrong("(path, /, mode)", "(path=1, mode=2)"), "passes path=");
+  EXPECT_EQ(wrong("(path, /, **rest)", "(1, path=2)"), "");
+  EXPECT_EQ(wrong("(path, *, strict)", "(1)"), "does not give strict");
+  EXPECT_EQ(wrong("(path, *, strict)", "(1, 2)"), "gives 2 arguments by position");
+  EXPECT_EQ(wrong("(path)", "(1, 2)"), "gives 2 arguments");
+  EXPECT_EQ(wrong("(path, *more)", "(1, 2)"), "");
+  EXPECT_EQ(wrong("(path, mode)", "(1, path=2)"), "gives path twice");
+  EXPECT_EQ(wrong("(path, mode)", "(*both)"), "");
+  EXPECT_EQ(wrong("(path, mode)", "(1, **rest)"), "");
+  EXPECT_EQ(wrong("(path, mode)", "(1, **rest, nothing=2)"), "passes nothing=");
+  EXPECT_EQ(wrong("(self, key)", "(lambda a=1: a)"), "");
+  EXPECT_EQ(wrong("(key)", "(x for x in y)"), "");
+  EXPECT_EQ(wrong("(key)", "(x := 1)"), "");
+  EXPECT_EQ(in_words(*python_parameters("(self, a, /, b=1, *, c, d=2, **e)", 0)),
+            "(a, /, b=, *, c, d=, **kwargs)");
+  EXPECT_EQ(in_words(*python_parameters("(a, *args, c)", 0)), "(a, *args, c)");
+}
+
+TEST(Review, SignaturesWhereNamesCountOrOthersHaveTheName) {
+  TempRepo repo;
+  repo.write("store/__init__.py", "");
+  repo.write("store/disk.py", "def load(path, mode='r'):\n    return path\n");
+  repo.write("store/net.py", "def load(url, retries, timeout=3):\n    return url\n");
+  repo.write("app.py",
+             "from store.disk import load\n\n\ndef main(rest):\n    load('a', mode='b')\n"
+             "    load('a')\n    load(*rest)\n");
+  repo.write("web.py", "from store.net import load\n\nload('a', 3)\n");
+  repo.commit("one");
+  repo.write("store/disk.py", "def load(path, how='r'):\n    return path\n");
+  auto found = facts(repo);
+  ASSERT_EQ(said(found), "changed-signature store/disk.py:1\n");
+  EXPECT_EQ(found[0].message,
+            "load takes (path, how=) now ((path, mode=) before), but app.py:5 passes mode=");
+  repo.write("store/disk.py", "def load(path, mode='r', *, strict):\n    return path\n");
+  found = facts(repo);
+  ASSERT_EQ(said(found), "changed-signature store/disk.py:1\n");
+  EXPECT_EQ(found[0].related.size(), 3U) << "what *rest holds is no keyword";
+  repo.write("store/disk.py", "def load(path, mode='r', *, strict=False):\n    return path\n");
+  EXPECT_EQ(said(facts(repo)), "");
 }
 
 TEST(Review, SignaturesThatCallersDoNotKnow) {
@@ -381,8 +433,6 @@ TEST(Review, CountsArgumentsOnlyWhereItIsSure) {
   EXPECT_EQ(count("f(a, g(b, c), \"x, y\" /* , */)", Language::kCpp), 3);
   EXPECT_EQ(count("f()", Language::kCpp), 0);
   EXPECT_EQ(count("f(a<b, c>(d))", Language::kCpp), -1);
-  EXPECT_EQ(count("f(*args)", Language::kPython), -1);
-  EXPECT_EQ(count("f(a, key=1)", Language::kPython), -1);
   EXPECT_EQ(count("f(...xs)", Language::kJavaScript), -1);
   const auto arity = [](std::string_view d, Language l) {
     const auto a = count_parameters(code_only(d, l), d.find('('), l);
@@ -391,7 +441,7 @@ TEST(Review, CountsArgumentsOnlyWhereItIsSure) {
   EXPECT_EQ(arity("f(int a, int b = g(1, 2))", Language::kCpp), "1-2");
   EXPECT_EQ(arity("f(void)", Language::kC), "0-0");
   EXPECT_EQ(arity("f(const char* s, ...)", Language::kC), "?");
-  EXPECT_EQ(arity("f(self, a, b=1)", Language::kPython), "1-2");
+  EXPECT_EQ(arity("f(&self, a: u8)", Language::kRust), "1-1");
 }
 
 TEST(Review, PatchesAreReadStrictly) {

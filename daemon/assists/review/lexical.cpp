@@ -183,38 +183,6 @@ class Blanker {
   Language language_;
 };
 
-struct Piece {
-  std::size_t begin, end;
-};
-
-// What lies between the parenthesis at `open` and its partner, split at the commas of this level.
-std::optional<std::vector<Piece>> split(std::string_view code, std::size_t open,
-                                        std::size_t& close) {
-  if (open >= code.size() || code[open] != '(') return std::nullopt;
-  std::vector<Piece> out;
-  int depth = 0;
-  auto begin = open + 1;
-  for (auto i = open; i < code.size() && i - open < kMaxCallBytes; ++i) {
-    const char c = code[i];
-    if (c == '#' && i > 0 && code[i - 1] == '\n') return std::nullopt;  // the preprocessor
-    if (c == '(' || c == '[' || c == '{') ++depth;
-    if (c == ')' || c == ']' || c == '}') --depth;
-    if (depth == 0) {
-      if (c != ')') return std::nullopt;
-      if (code.substr(begin, i - begin).find_first_not_of(" \t\r\n") != std::string_view::npos) {
-        out.push_back({begin, i});
-      }
-      close = i;
-      return out;
-    }
-    if (c == ',' && depth == 1) {
-      out.push_back({begin, i});
-      begin = i + 1;
-    }
-  }
-  return std::nullopt;
-}
-
 std::string_view trimmed(std::string_view s) {
   while (!s.empty() &&
          (s.front() == ' ' || s.front() == '\t' || s.front() == '\n' || s.front() == '\r'))
@@ -240,6 +208,31 @@ std::string_view word_before(std::string_view code, std::size_t at) {
 
 std::string code_only(std::string_view text, Language language) {
   return Blanker(text, language).run();
+}
+
+std::optional<Pieces> split_list(std::string_view code, std::size_t open) {
+  if (open >= code.size() || code[open] != '(') return std::nullopt;
+  Pieces out;
+  int depth = 0;
+  auto begin = open + 1;
+  for (auto i = open; i < code.size() && i - open < kMaxCallBytes; ++i) {
+    const char c = code[i];
+    if (c == '#' && i > 0 && code[i - 1] == '\n') return std::nullopt;  // the preprocessor
+    if (c == '(' || c == '[' || c == '{') ++depth;
+    if (c == ')' || c == ']' || c == '}') --depth;
+    if (depth == 0) {
+      if (c != ')') return std::nullopt;
+      const auto last = trimmed(code.substr(begin, i - begin));
+      if (!last.empty()) out.pieces.push_back(last);  // none after a trailing comma
+      out.close = static_cast<std::uint32_t>(i);
+      return out;
+    }
+    if (c == ',' && depth == 1) {
+      out.pieces.push_back(trimmed(code.substr(begin, i - begin)));
+      begin = i + 1;
+    }
+  }
+  return std::nullopt;
 }
 
 Balance balance(std::string_view code, Language language) {
@@ -270,30 +263,17 @@ Balance balance(std::string_view code, Language language) {
 
 std::optional<Arguments> count_arguments(std::string_view code, std::size_t open,
                                          Language language) {
-  std::size_t close = 0;
-  const auto pieces = split(code, open, close);
-  if (!pieces) return std::nullopt;
+  const auto list = split_list(code, open);
+  if (!list) return std::nullopt;
   Arguments out;
-  out.close = static_cast<std::uint32_t>(close);
-  const auto inside = code.substr(open + 1, close - open - 1);
+  out.close = list->close;
+  const auto& pieces = list->pieces;
+  const auto inside = code.substr(open + 1, list->close - open - 1);
   const bool angles = inside.find('<') != std::string_view::npos;
-  if (angles && pieces->size() > 1) return std::nullopt;  // f(a<b, c>(d)): one argument or two
+  if (angles && pieces.size() > 1) return std::nullopt;  // f(a<b, c>(d)): one argument or two
   if (inside.find("...") != std::string_view::npos) return std::nullopt;
-  for (std::size_t i = 0; i < pieces->size(); ++i) {
-    const auto piece =
-        trimmed(code.substr((*pieces)[i].begin, (*pieces)[i].end - (*pieces)[i].begin));
-    if (piece.empty()) {
-      if (i + 1 == pieces->size()) continue;  // a trailing comma
-      return std::nullopt;
-    }
-    if (language == Language::kPython) {
-      if (piece.starts_with('*') || piece.find(" for ") != std::string_view::npos)
-        return std::nullopt;
-      std::size_t word = 0;
-      while (word < piece.size() && is_word(piece[word])) ++word;
-      const auto rest = trimmed(piece.substr(word));
-      if (word > 0 && rest.starts_with('=') && !rest.starts_with("==")) return std::nullopt;
-    }
+  for (const auto piece : pieces) {
+    if (piece.empty()) return std::nullopt;
     if (language == Language::kRuby || language == Language::kPhp) {
       if (piece.find("=>") != std::string_view::npos ||
           piece.find(": ") != std::string_view::npos || piece.starts_with('*') ||
@@ -307,24 +287,18 @@ std::optional<Arguments> count_arguments(std::string_view code, std::size_t open
 }
 
 std::optional<Arity> count_parameters(std::string_view code, std::size_t open, Language language) {
-  std::size_t close = 0;
-  const auto pieces = split(code, open, close);
-  if (!pieces) return std::nullopt;
-  const auto inside = code.substr(open + 1, close - open - 1);
+  const auto list = split_list(code, open);
+  if (!list) return std::nullopt;
+  const auto& pieces = list->pieces;
+  const auto inside = code.substr(open + 1, list->close - open - 1);
   if (inside.find("...") != std::string_view::npos) return std::nullopt;
-  if (inside.find('<') != std::string_view::npos && pieces->size() > 1) return std::nullopt;
+  if (inside.find('<') != std::string_view::npos && pieces.size() > 1) return std::nullopt;
   Arity out;
-  for (std::size_t i = 0; i < pieces->size(); ++i) {
-    const auto piece =
-        trimmed(code.substr((*pieces)[i].begin, (*pieces)[i].end - (*pieces)[i].begin));
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const auto piece = pieces[i];
     if (piece.empty()) continue;
     if (c_family(language) && (piece == "void" || piece.starts_with("this "))) continue;
     if (c_family(language) && piece.starts_with('(')) return std::nullopt;
-    if (language == Language::kPython) {
-      if (piece == "/") continue;
-      if (piece.starts_with('*')) return std::nullopt;
-      if (i == 0 && (piece == "self" || piece == "cls")) continue;
-    }
     if (language == Language::kRust && i == 0 &&
         (piece == "self" || piece == "&self" || piece == "&mut self" || piece == "mut self" ||
          piece.starts_with("self:"))) {

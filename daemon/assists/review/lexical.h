@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "indexer/syntax/languages.h"
 
@@ -23,8 +24,17 @@ struct Balance {
 };
 [[nodiscard]] Balance balance(std::string_view code, indexer::Language language);
 
+// What lies between the parenthesis at `open` and its partner, split at the commas of this level,
+// white space around left out; nullopt when there is no partner near.
+struct Pieces {
+  std::vector<std::string_view> pieces;
+  std::uint32_t close = 0;  // offset of the closing parenthesis
+};
+[[nodiscard]] std::optional<Pieces> split_list(std::string_view code, std::size_t open);
+
 // Number of arguments between the parenthesis at `open` and its partner; nullopt when it cannot be
-// told: no partner near, spread arguments, keyword arguments, template brackets, macros.
+// told: no partner near, spread arguments, template brackets, macros. Not for Python, whose
+// arguments have names: python_call.h.
 struct Arguments {
   int count = 0;
   std::uint32_t close = 0;  // offset of the closing parenthesis

@@ -3,8 +3,9 @@
 #include <set>
 
 #include "daemon/assists/review/facts.h"
+#include "daemon/assists/review/homonyms.h"
 #include "daemon/assists/review/lexical.h"
-#include "daemon/assists/review/uses.h"
+#include "daemon/assists/review/python_call.h"
 
 namespace ambit::daemon::review {
 
@@ -47,13 +48,30 @@ bool counts_arguments(Language l) {
   }
 }
 
-// All definitions and declarations of one name in one text, as one arity; nullopt when they differ
-// (overloads), or when it cannot be told.
+// What callers must know of a function.
 struct Signature {
   Arity arity;
+  std::optional<PythonParameters> python;  // in place of the arity
   std::string scope;
   bool exported = true;
+  // Whether a call that fits one fits the other.
+  [[nodiscard]] bool calls_like(const Signature& other) const {
+    return python ? python == other.python : arity == other.arity;
+  }
 };
+
+std::optional<Signature> merge(const std::optional<Signature>& a,
+                               const std::optional<Signature>& b) {
+  if (!a || !b || a->scope != b->scope) return std::nullopt;
+  if (a->python ? !a->calls_like(*b) : a->arity.most != b->arity.most) return std::nullopt;
+  auto out = a;  // defaults stand in one of them
+  out->arity.least = std::min(a->arity.least, b->arity.least);
+  out->exported = a->exported || b->exported;
+  return out;
+}
+
+// All definitions and declarations of one name in one text, as one; nullopt when they differ
+// (overloads), or when it cannot be told. Views into `code`.
 std::optional<Signature> signature_in(std::string_view path, const Side& side,
                                       std::string_view code, Language language,
                                       std::string_view name) {
@@ -63,27 +81,20 @@ std::optional<Signature> signature_in(std::string_view path, const Side& side,
     const auto& d = all[i];
     if (side.slice(d.name) != name) continue;
     if (d.kind != SymbolKind::kFunction && d.kind != SymbolKind::kMethod) return std::nullopt;
-    if (language == Language::kPython && side.text.compare(d.span.begin, 1, "@") == 0)
-      return std::nullopt;
-    const auto arity = count_parameters(code, parameters_at(code, d), language);
-    if (!arity) return std::nullopt;
-    auto scope = indexer::make_symbol(path, side.text, language, all, i).scope;
-    if (!out) {
-      out = Signature{*arity, std::move(scope), d.exported};
-    } else {
-      if (out->arity.most != arity->most || out->scope != scope) return std::nullopt;
-      out->arity.least = std::min(out->arity.least, arity->least);  // defaults stand in one of them
+    const auto open = parameters_at(code, d);
+    std::optional<Signature> one;
+    if (language == Language::kPython) {
+      if (side.text.compare(d.span.begin, 1, "@") == 0) return std::nullopt;
+      if (auto p = python_parameters(code, open)) one = Signature{{}, std::move(*p), "", true};
+    } else if (const auto arity = count_parameters(code, open, language)) {
+      one = Signature{*arity, std::nullopt, "", true};
     }
+    if (!one) return std::nullopt;
+    one->scope = indexer::make_symbol(path, side.text, language, all, i).scope;
+    one->exported = d.exported;
+    out = out ? merge(out, one) : one;
+    if (!out) return std::nullopt;
   }
-  return out;
-}
-
-std::optional<Signature> merge(const std::optional<Signature>& a,
-                               const std::optional<Signature>& b) {
-  if (!a || !b || a->arity.most != b->arity.most || a->scope != b->scope) return std::nullopt;
-  auto out = a;
-  out->arity.least = std::min(a->arity.least, b->arity.least);
-  out->exported = a->exported || b->exported;
   return out;
 }
 
@@ -111,14 +122,59 @@ std::optional<Signature> signature_after(RuleContext& c, Texts& texts, const std
   return out;
 }
 
-std::string say(const Arity& a) {
-  if (a.least == a.most) return std::to_string(a.most);
-  return std::to_string(a.least) + " to " + std::to_string(a.most);
+std::string say(const Signature& s) {
+  if (s.python) return in_words(*s.python);
+  const auto& a = s.arity;
+  const auto most = std::to_string(a.most);
+  return a.least == a.most ? most : std::to_string(a.least) + " to " + most;
 }
 
-bool fits(const Arity& a, int count, Language l) {
-  const bool lenient = l == Language::kJavaScript;  // what is not given is undefined
-  return count <= a.most && (lenient || count >= a.least);
+// What is wrong with a call that was right before; "" when nothing is for sure.
+std::string went_stale(const Signature& then, const Signature& now, std::string_view code,
+                       std::size_t open, Language language) {
+  if (now.python) {
+    const auto given = python_arguments(code, open);
+    return given && then.python && misfit(*then.python, *given).empty()
+               ? misfit(*now.python, *given)
+               : "";
+  }
+  const auto given = count_arguments(code, open, language);
+  const auto fits = [&](const Arity& a) {
+    const bool lenient = language == Language::kJavaScript;  // what is not given is undefined
+    return given->count <= a.most && (lenient || given->count >= a.least);
+  };
+  return given && fits(then.arity) && !fits(now.arity) ? "gives " + std::to_string(given->count)
+                                                       : "";
+}
+
+// The calls of the function of `file`, and what all definitions that they may mean have in common;
+// nothing when that cannot be told.
+struct Calls {
+  Signature now;
+  std::vector<Use> uses;
+};
+std::optional<Calls> calls_of(RuleContext& c, Texts& texts, const ChangedFile& file,
+                              const Definition& d, const std::string& name, const Signature& now) {
+  std::vector<std::string> paths;
+  if (const auto whole = signature_after(c, texts, name, paths);
+      whole && whole->scope == now.scope) {
+    const Subject subject{name, now.scope, d.kind, file.language, whole->exported, paths};
+    auto uses = uses_of(texts, subject, 500, c.stop);
+    std::erase_if(uses, [&](const Use& use) {
+      // A variable or parameter of that name hides the function.
+      const auto found = c.after->resolve(use.path, use.span.begin);
+      return !found.empty() && (found.front().symbol.kind == SymbolKind::kVariable ||
+                                found.front().symbol.name != name);
+    });
+    return Calls{*whole, std::move(uses)};
+  }
+  auto others = c.after->definitions(name, 200);
+  std::erase_if(others, [&](const auto& s) { return s.path == file.path; });
+  if (others.empty() || others.size() >= 199) return std::nullopt;
+  const auto& all = file.after->facts.definitions;
+  const auto symbol = indexer::make_symbol(file.path, file.after->text, file.language, all,
+                                           static_cast<std::size_t>(&d - all.data()));
+  return Calls{now, uses_of_this_one(c, texts, file, symbol, others)};
 }
 
 }  // namespace
@@ -146,29 +202,18 @@ void rule_changed_signatures(RuleContext& c) {
       const auto then =
           signature_in(file.diff.old_path, *file.before, old_code, file.language, name);
       const auto now = signature_in(file.path, *file.after, new_code, file.language, name);
-      if (!then || !now || then->arity == now->arity || then->scope != now->scope) continue;
-      std::vector<std::string> paths;
-      const auto whole = signature_after(c, texts, name, paths);
-      if (!whole || whole->scope != now->scope || whole->arity == then->arity) continue;
+      if (!then || !now || then->calls_like(*now) || then->scope != now->scope) continue;
+      const auto calls = calls_of(c, texts, file, d, name, *now);
+      if (!calls || calls->now.calls_like(*then)) continue;
       done.insert(name);
-      Subject subject{name, now->scope, d.kind, file.language, whole->exported, paths};
-      auto uses = uses_of(texts, subject, 500, c.stop);
       std::vector<Use> stale;
-      int given = 0;
-      for (const auto& use : uses) {
+      std::string problem;
+      for (const auto& use : calls->uses) {
         if (!use.call || use.in_import) continue;
-        // A variable or parameter of that name hides the function.
-        const auto found = c.after->resolve(use.path, use.span.begin);
-        if (!found.empty() && (found.front().symbol.kind == SymbolKind::kVariable ||
-                               found.front().symbol.name != name)) {
-          continue;
-        }
-        const auto arguments = count_arguments(texts.at(use.path).code, use.open, file.language);
-        if (!arguments || fits(whole->arity, arguments->count, file.language) ||
-            !fits(then->arity, arguments->count, file.language)) {
-          continue;
-        }
-        given = arguments->count;
+        auto wrong =
+            went_stale(*then, calls->now, texts.at(use.path).code, use.open, file.language);
+        if (wrong.empty()) continue;
+        if (problem.empty()) problem = std::move(wrong);
         stale.push_back(use);
       }
       if (stale.empty()) continue;
@@ -177,10 +222,10 @@ void rule_changed_signatures(RuleContext& c) {
       f.severity = Severity::kError;
       f.path = file.path;
       f.range = whole_line(file.after->text, starts, d.line);
-      f.anchor = name + " " + say(then->arity) + " " + say(whole->arity);
-      f.message = name + " takes " + say(whole->arity) + " arguments now (" + say(then->arity) +
-                  " before), but " + place(stale.front().path, stale.front().range.line) +
-                  " gives " + std::to_string(given);
+      f.anchor = name + " " + say(*then) + " " + say(calls->now);
+      f.message = name + " takes " + say(calls->now) + (now->python ? "" : " arguments") +
+                  " now (" + say(*then) + " before), but " +
+                  place(stale.front().path, stale.front().range.line) + " " + problem;
       if (stale.size() > 1) f.message += ", and " + std::to_string(stale.size() - 1) + " more";
       f.explanation = "Callers that still pass the old arguments break or change their meaning.";
       add_related(f, stale, "still calls " + name + " the old way");

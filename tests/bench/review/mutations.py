@@ -302,6 +302,30 @@ def moved(repo, file, rng):
     return "removed-symbol"
 
 
+def parameter_renamed(repo, file, rng):
+    """A parameter of a Python function gets another name, calls that give it by name do not."""
+    if not file.endswith(".py"):
+        return None
+    rows = lines_of(repo, file)
+    found = [(i, m) for i, r in enumerate(rows) if (m := re.match(r"^def (\w{4,})\((.+)\)(?: ->.*)?:$", r))
+             and not (i > 0 and rows[i - 1].startswith("@"))]
+    rng.shuffle(found)
+    for i, m in found[:12]:
+        name = m.group(1)
+        if name.startswith("test_") or "**" in m.group(2):
+            continue
+        calls = repo.git("grep", "-hwE", r"(^|[^.\w])" + name + r"\(.*\w=", "--", "*.py", check=False)
+        if name not in repo.git("grep", "-hE", "^from .* import .*\\b" + name + "\\b", "--", "*.py", check=False) \
+                and not any(name + "(" in r and not r.startswith("def ") for r in rows):
+            continue
+        for parameter in re.findall(r"(\w+)(?=\s*[:=,]|$)", m.group(2)):
+            if re.search(r"(^|[^.\w])" + name + r"\([^()]*\b" + parameter + r"=[^=]", calls.replace("def " + name, "")):
+                rows[i] = re.sub(r"\b" + parameter + r"\b", parameter + "_renamed", rows[i], count=1)
+                repo.write(file, "\n".join(rows))
+                return "changed-signature"
+    return None
+
+
 def more_arguments(repo, file, rng):
     place = defined(repo, file, rng)
     ext = os.path.splitext(file)[1]
@@ -369,7 +393,7 @@ def leak(repo, file, rng):
 
 # One fault can break more than one thing: what else is true of it, and not counted as false.
 CONSEQUENCES = {"header_gone": {"removed-symbol"}, "conflict": {"parse-error"}}
-FACTS = [conflict, secret, leftover, unbalanced, renamed, renamed_homonym, moved, deleted, more_arguments, header_gone]
+FACTS = [conflict, secret, leftover, unbalanced, renamed, renamed_homonym, moved, deleted, more_arguments, parameter_renamed, header_gone]
 READER = [null_check, off_by_one, leak]
 
 
