@@ -2,6 +2,7 @@ ambit_test(refactor_tests SOURCES
   refactor/edits_test.cpp
   refactor/extract_test.cpp
   refactor/extract_typed_test.cpp
+  refactor/go_interfaces_test.cpp
   refactor/hostile_test.cpp
   refactor/journal_test.cpp
   refactor/model_plan_test.cpp

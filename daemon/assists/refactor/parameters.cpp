@@ -215,6 +215,21 @@ Parameter read_parameter(std::string_view words, Language language) {
   return out;
 }
 
+namespace {
+
+// Go: either all have names or none has, and the last one has its type behind its name.
+bool go_names(const std::vector<Parameter>& list) {
+  const auto is_type = [](const Parameter& p) {
+    const auto word = std::string_view(p.words).substr(0, p.words.find_first_of(" \t"));
+    return word == "chan" || word == "struct" || word == "interface" || word == "func" ||
+           std::any_of(word.begin(), word.end(), [](char c) { return !word_byte(c); });
+  };
+  return !list.empty() && !list.back().type.empty() &&
+         std::none_of(list.begin(), list.end(), is_type);
+}
+
+}  // namespace
+
 std::vector<Parameter> read_parameters(std::string_view text, const ListPieces& list,
                                        Language language) {
   std::vector<Parameter> out;
@@ -233,6 +248,12 @@ std::vector<Parameter> read_parameters(std::string_view text, const ListPieces& 
     p.by_name_only = by_name && !p.marker;
     if (language == Language::kPython && p.words.starts_with('*')) by_name = true;
     if (!p.receiver && !p.marker && !p.by_name_only) p.position = position++;
+  }
+  if (language == Language::kGo && !go_names(out)) {
+    for (auto& p : out) {
+      p.name.clear();
+      p.type = p.words;
+    }
   }
   for (std::size_t i = out.size(); i-- > 1;) {
     if (language == Language::kGo && out[i - 1].type.empty()) out[i - 1].type = out[i].type;

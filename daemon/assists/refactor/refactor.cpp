@@ -172,6 +172,7 @@ Result<void> add_steps(const indexer::Snapshot& snapshot, const RefactorRequest&
       }
       RenameTarget target{instruction->symbol, request.at_path, request.at_offset};
       AMBIT_TRY(rename, plan_rename(snapshot, target, instruction->to, request.paths, stop));
+      out.notes.insert(out.notes.end(), rename.tied.begin(), rename.tied.end());
       out.notes.insert(out.notes.end(), rename.notes.begin(), rename.notes.end());
       out.steps.push_back(rename_step(rename, request.comments, request.strings));
       break;

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "daemon/assists/refactor/asked_elsewhere.h"
 #include "daemon/assists/refactor/edits.h"
+#include "daemon/assists/refactor/go_interfaces.h"
 #include "daemon/assists/refactor/rename_sites.h"
 #include "daemon/assists/refactor/rename_target.h"
+#include "daemon/assists/refactor/rust_traits.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "daemon/assists/refactor/visibility.h"
 #include "indexer/git/repository.h"
@@ -150,6 +153,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
     });
   };
   const bool local = std::none_of(all.begin(), all.end(), in_group);
+  Rename out;
   if (g.member && !local) {
     std::vector<Symbol> methods;
     for (const auto& s : all) {
@@ -161,8 +165,14 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
     for (const auto& s : methods) {
       if (!in_group(s) && g.owners.contains(last_name(s.scope))) g.definitions.push_back(s);
     }
+    if (g.language == Language::kGo && first.kind == SymbolKind::kMethod) {
+      AMBIT_CHECK_OK(add_tied_go_methods(snapshot, g.definitions, out.tied, stop));
+    } else if (g.language == Language::kRust) {
+      AMBIT_CHECK_OK(add_tied_rust_methods(snapshot, g.definitions));
+    }
+    for (const auto& d : g.definitions) g.owners.insert(last_name(d.scope));
+    AMBIT_CHECK_OK(check_not_asked_elsewhere(snapshot, g.definitions));
   }
-  Rename out;
   if (g.type) {
     // Constructors and destructors carry the name of their class.
     const auto with = [&](const std::string& name) {

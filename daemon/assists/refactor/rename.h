@@ -52,6 +52,8 @@ struct Rename {
   std::vector<indexer::Symbol> definitions;
   std::vector<RenameFile> files;  // by path; sure and unsure sites, comments and strings too
   std::vector<std::string> notes;
+  // Why methods of other types change too.
+  std::vector<std::string> tied;
 };
 
 // kNotFound: no such symbol. kInvalidArgument: more than one symbol has the name (the message lists

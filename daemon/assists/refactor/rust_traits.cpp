@@ -82,4 +82,54 @@ bool may_need_trait(const Snapshot& snapshot, const RustUse& use, const RustName
   return !own || use.name == "_" || last.ends_with("Ext");
 }
 
+namespace {
+
+// The name of the trait around a method: "" for none.
+struct TraitPlace {
+  std::string name;
+  bool declares = false;  // it is the trait's own
+};
+TraitPlace trait_around(const Snapshot& snapshot, const indexer::Symbol& method) {
+  const auto f = load_source(snapshot, method.path);
+  if (!f) return {};
+  const auto& t = *f->tree;
+  for (auto at = t.around(method.name_span); at != indexer::kNoNode; at = t[at].parent) {
+    if (t[at].type == "trait_item") return {std::string(f->slice(t.child(at, "name"))), true};
+    if (t[at].type != "impl_item") continue;
+    auto trait = t.child(at, "trait");
+    while (trait != indexer::kNoNode && t[trait].type != "type_identifier") {
+      trait = t.child(trait, t[trait].type == "generic_type" ? "type" : "name");
+    }
+    return {trait == indexer::kNoNode ? "" : std::string(f->slice(trait)), false};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> add_tied_rust_methods(const Snapshot& snapshot,
+                                   std::vector<indexer::Symbol>& methods) {
+  std::set<std::string> asked, declared;
+  for (const auto& m : methods) asked.insert(trait_around(snapshot, m).name);
+  asked.erase("");
+  if (asked.empty()) return {};
+  for (auto& s : snapshot.definitions(methods[0].name, 4000)) {
+    if (indexer::language_of(s.path) != indexer::Language::kRust) continue;
+    const auto trait = trait_around(snapshot, s);
+    if (!asked.contains(trait.name)) continue;
+    if (trait.declares) declared.insert(trait.name);
+    const bool there = std::any_of(methods.begin(), methods.end(), [&](const auto& m) {
+      return m.path == s.path && m.name_span == s.name_span;
+    });
+    if (!there) methods.push_back(std::move(s));
+  }
+  for (const auto& trait : asked) {
+    if (declared.contains(trait)) continue;
+    return refusal(methods[0].path, methods[0].line,
+                   methods[0].name + " is a method of the trait " + trait +
+                       ", which is outside of this repository");
+  }
+  return {};
+}
+
 }  // namespace ambit::daemon

@@ -20,4 +20,9 @@ using RustNames = std::set<std::string, std::less<>>;
 [[nodiscard]] bool may_need_trait(const indexer::Snapshot& snapshot, const RustUse& use,
                                   const RustNames& members);
 
+// Adds to methods of one name those of the same trait: of the trait itself and of all types that
+// have it. kInvalidArgument: the trait is not of this repository.
+[[nodiscard]] Result<void> add_tied_rust_methods(const indexer::Snapshot& snapshot,
+                                                 std::vector<indexer::Symbol>& methods);
+
 }  // namespace ambit::daemon

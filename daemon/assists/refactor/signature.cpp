@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
-#include "daemon/assists/refactor/rename_sites.h"
+#include "daemon/assists/refactor/rename_target.h"
 #include "daemon/assists/refactor/signature_sites.h"
 #include "daemon/assists/refactor/site_text.h"
 #include "daemon/assists/refactor/source_file.h"
@@ -87,9 +86,6 @@ class SignaturePlanner {
     const auto body = std::find_if(all.begin(), all.end(),
                                    [](const indexer::Symbol& s) { return !s.declaration_only; });
     const auto& d = body == all.end() ? all.front() : *body;
-    if (d.kind == SymbolKind::kConstructor || d.name == "__init__" || d.name == "constructor") {
-      return refusal(d.path, d.line, "is a constructor; who names its class is not followed");
-    }
     if (d.kind != SymbolKind::kFunction && d.kind != SymbolKind::kMethod &&
         d.kind != SymbolKind::kMacro) {
       return no(uses_.symbol + " is no function");
@@ -111,11 +107,6 @@ class SignaturePlanner {
         head.find("@Test") != std::string_view::npos) {
       return refused(*source, d.name_span.begin, "is called by the language or its tools");
     }
-    if (answers_elsewhere(*source, d)) {
-      return refused(
-          *source, d.name_span.begin,
-          "is a method that others ask for by an interface or a class that this does not see");
-    }
     for (const auto& other : all) {
       if (&other == &d) continue;
       AMBIT_TRY(file, load_text(other.path));
@@ -128,74 +119,6 @@ class SignaturePlanner {
       }
     }
     return {};
-  }
-
-  // An interface outside of the repository says what it takes, as far as can be seen.
-  [[nodiscard]] bool answers_elsewhere(const SourceFile& f, const indexer::Symbol& d) const {
-    static const std::set<std::string_view> kGo{"Len",
-                                                "Less",
-                                                "Swap",
-                                                "String",
-                                                "Error",
-                                                "Read",
-                                                "Write",
-                                                "Close",
-                                                "Seek",
-                                                "ReadAt",
-                                                "WriteAt",
-                                                "ReadFrom",
-                                                "WriteTo",
-                                                "ReadByte",
-                                                "WriteByte",
-                                                "ReadRune",
-                                                "Format",
-                                                "Scan",
-                                                "GoString",
-                                                "ServeHTTP",
-                                                "RoundTrip",
-                                                "Push",
-                                                "Pop",
-                                                "Unwrap",
-                                                "Is",
-                                                "As",
-                                                "Set",
-                                                "MarshalJSON",
-                                                "UnmarshalJSON",
-                                                "MarshalText",
-                                                "UnmarshalText",
-                                                "MarshalBinary",
-                                                "UnmarshalBinary",
-                                                "WriteString",
-                                                "Lock",
-                                                "Unlock",
-                                                "Value"};
-    const auto text = std::string_view(f.text);
-    const auto head = text.substr(d.span.begin, d.name_span.begin - d.span.begin);
-    const bool alone = uses_.definitions.size() == 1;
-    if (d.kind != SymbolKind::kMethod) return false;
-    switch (new_.language) {
-      case Language::kGo:
-        return kGo.contains(d.name);
-      case Language::kPython:
-        return d.name.starts_with("__") && d.name.ends_with("__");
-      case Language::kCpp: {
-        const auto end = text.find_first_of("{;", d.name_span.end);
-        return alone && has_word(text.substr(d.name_span.end, end - d.name_span.end), "override");
-      }
-      case Language::kRust:
-        return in_trait_impl(f, d) &&
-               std::none_of(uses_.definitions.begin(), uses_.definitions.end(),
-                            [](const indexer::Symbol& o) { return o.declaration_only; });
-      default:
-        return alone && head.find("@Override") != std::string_view::npos;
-    }
-  }
-  static bool in_trait_impl(const SourceFile& f, const indexer::Symbol& d) {
-    if (!f.tree) return false;
-    for (auto at = f.tree->around(d.name_span); at != indexer::kNoNode; at = (*f.tree)[at].parent) {
-      if ((*f.tree)[at].type == "impl_item") return f.tree->child(at, "trait") != indexer::kNoNode;
-    }
-    return false;
   }
 
   // The type alone, however the parameter is called; both readings of a nameless one.
@@ -434,6 +357,10 @@ class SignaturePlanner {
   FileEdits out_;
 };
 
+bool is_constructor(const indexer::Symbol& s) {
+  return s.kind == SymbolKind::kConstructor || s.name == "__init__" || s.name == "constructor";
+}
+
 }  // namespace
 
 Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
@@ -443,8 +370,16 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
                                              std::stop_token stop) {
   // Where the function is meant: the same judgement as a rename, to a name that nobody has.
   const RenameTarget target{instruction.symbol, request.at_path, request.at_offset};
+  std::vector<indexer::Symbol> all;
+  AMBIT_TRY(chosen, choose_symbol(snapshot, target, all));
+  if (is_constructor(chosen[0])) {
+    return refusal(chosen[0].path, chosen[0].line,
+                   "is a constructor; who names its class is not followed");
+  }
   AMBIT_TRY(uses, plan_rename(snapshot, target, "ambit_no_such_name", request.paths, stop));
+  const auto tied = uses.tied;
   AMBIT_TRY(step, SignaturePlanner(snapshot, instruction, std::move(uses), notes).run());
+  notes.insert(notes.end(), tied.begin(), tied.end());
   std::vector<PlanStep> steps;
   steps.push_back(std::move(step));
   return steps;

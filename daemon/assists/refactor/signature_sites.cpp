@@ -25,8 +25,9 @@ Error refused(const SourceFile& f, ByteSpan name, const std::string& why) {
   return refusal(f.path, f.line_of(name.begin), why);
 }
 
+// Go: a type stands behind the name, or it is a type alone.
 bool has_type(const Parameter& p) {
-  return p.words.find(' ') != std::string::npos;
+  return p.words.find(' ') != std::string::npos || p.words == p.type;
 }
 
 // Go: the name in front of piece n may have its type from there or behind.

@@ -394,6 +394,31 @@ TEST(Rename, OneVariable) {
             "int f(int count) { int m = count; return count + m; }\nint g(int n) { return n; }\n");
 }
 
+TEST(Rename, MethodsThatOthersAskForAreRefused) {
+  for (const auto& [instruction, text] : std::map<std::string, std::string>{
+           {"rename S::fmt to show",
+            "//- src/lib.rs\nstruct S;\nimpl std::fmt::Display for S {\n"
+            "    fn fmt(&self, f: &mut F) -> R { f.w() }\n}\n"},
+           {"rename A.run to go",
+            "//- A.java\nclass A implements Runnable {\n  @Override\n  public void run() {}\n}\n"},
+           {"rename S::run to go",
+            "//- a.hpp\nstruct S : Other {\n  void run() override { }\n};\n"},
+           {"rename T.__len__ to size",
+            "//- a.py\nclass T:\n    def __len__(self):\n        return 0\n"}}) {
+    const auto why = refusal(instruction, text);
+    EXPECT_TRUE(why.find("this does not see") != std::string::npos ||
+                why.find("trait Display, which is outside") != std::string::npos)
+        << instruction << why;
+  }
+  check("rename Shape::area to size", R"(//- src/lib.rs
+trait Shape { fn [[area]](&self) -> i32 { 0 } }
+struct A;
+impl Shape for A { fn [[area]](&self) -> i32 { 1 } }
+fn f(s: &dyn Shape) -> i32 { s.[[area]]() }
+)",
+        "size");
+}
+
 TEST(Signature, AddsAndRemovesWithCallers) {
   const std::string text =
       "//- a.hpp\n#pragma once\nint scale(int x);\n"

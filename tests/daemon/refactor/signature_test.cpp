@@ -107,13 +107,19 @@ TEST(Signature, JavaAndCppOverloadsAreRefused) {
 }
 
 TEST(Signature, InterfacesThatAreNotSeenSayWhatAMethodTakes) {
-  refused("add parameter \"n int\" to T.Len with 1",
-          "//- a.go\npackage a\n\ntype T []int\n\nfunc (t T) Len() int { return 0 }\n",
-          "this does not see");
+  const std::string go =
+      "//- a.go\npackage a\n\ntype T []int\n\nfunc (t T) Less(i, j int) bool { return i < j }\n"
+      "func (t T) Swap(i, j int)      {}\n";
+  refused("reorder parameters of T.Less to j, i", go + "func (t T) Len() int { return 0 }\n",
+          "a.go:3 T is sort.Interface by its Less(int,int)bool");
+  check(
+      "reorder parameters of T.Less to j, i", go,
+      "//- a.go\npackage a\n\ntype T []int\n\nfunc (t T) Less(j int, i int) bool { return i < j }\n"
+      "func (t T) Swap(i, j int)      {}\n");
   refused("add parameter \"n: u8\" to fmt with 1",
           "//- src/lib.rs\nstruct T;\nimpl Display for T {\n    fn fmt(&self, f: &mut F) -> R { "
           "f.w() }\n}\n",
-          "this does not see");
+          "trait Display, which is outside");
   refused("add parameter \"int n\" to run with 1",
           "//- A.java\nclass A implements Runnable {\n  @Override\n  public void run() {}\n}\n",
           "this does not see");
