@@ -6,7 +6,7 @@
 namespace ambit::indexer {
 namespace {
 
-constexpr int kMaxDepth = 4;
+constexpr int kMaxDepth = 12;
 constexpr std::size_t kMaxBack = 2000;  // bytes that an expression may reach back
 
 bool colon_types(Language l) {
@@ -70,6 +70,44 @@ Receivers::Type Receivers::declared(std::string_view text, std::size_t name_begi
   return {};
 }
 
+namespace {
+
+// Behind "f(…)", of which text[at] is "(": the end of ".g(…).h" behind it; `at` when there is none.
+std::size_t end_of_chain(std::string_view text, std::size_t at) {
+  auto end = at, next = at;
+  for (bool first = true; next < text.size(); first = false) {
+    if (text[next] == '(') {
+      int open = 0;
+      for (; next < text.size(); ++next) {
+        const char c = text[next];
+        if (c == '"' || c == '`') {
+          for (++next; next < text.size() && text[next] != c; ++next) {
+            if (c == '"' && text[next] == '\\') ++next;
+          }
+        } else if (c == '(') {
+          ++open;
+        } else if (c == ')' && --open == 0) {
+          break;
+        }
+      }
+      if (next >= text.size()) return at;
+      ++next;
+      if (!first) end = next;
+    }
+    const auto dot = skip_blanks(text, next);
+    const bool arrow = text.substr(std::min(dot, text.size())).starts_with("->");
+    if (dot >= text.size() || (text[dot] != '.' && !arrow)) break;
+    next = skip_blanks(text, dot + (arrow ? 2 : 1));
+    const auto word = name_at(text, next);
+    if (word.empty()) break;
+    next += word.size();
+    end = next;
+  }
+  return end;
+}
+
+}  // namespace
+
 // The type of `new T(…)`, `T(…)`, `&T{…}`, `T::new(…)`, `f(…)`, `await a.f(…)`.
 Receivers::Type Receivers::made_by(std::string_view text, std::size_t at, int depth) const {
   while (at < text.size() && (text[at] == '&' || text[at] == '*' || text[at] == '(')) ++at;
@@ -107,7 +145,10 @@ Receivers::Type Receivers::made_by(std::string_view text, std::size_t at, int de
   const bool upper = last[0] >= 'A' && last[0] <= 'Z';
   if (made || next == '{') return {last, false, 0};
   if (next == '(') {
-    if (upper) return {last, false, 0};
+    if (const auto end = end_of_chain(text, at); end != at) {  // f(…).g(…): what g returns
+      return text.data() == text_.data() ? this->before(end, depth + 1) : Type{};
+    }
+    if (upper) return made_by_name(last, depth);
     // Type::new(), Type.create(): mostly of that type.
     if (!before.empty() && before[0] >= 'A' && before[0] <= 'Z') {
       auto type = returned(last, before, depth);
@@ -118,6 +159,12 @@ Receivers::Type Receivers::made_by(std::string_view text, std::size_t at, int de
   }
   if (upper && !before.empty()) return {before, false, 0};  // Color.RED
   return {};
+}
+
+// Name(…): a function where there is one, else a class.
+Receivers::Type Receivers::made_by_name(std::string_view name, int depth) const {
+  auto type = returned(name, "", depth + 1);
+  return type.name.empty() ? Type{std::string(name), false, 0} : type;
 }
 
 Receivers::Type Receivers::returned(std::string_view function, std::string_view of_type,
@@ -220,7 +267,9 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
     return Type{};
   };
   if (called) {
-    if (name[0] >= 'A' && name[0] <= 'Z') return {std::string(name), false, 0};
+    if (name == "new" && parsed_.language == Language::kGo)
+      return {simple_type(text_.substr(group.begin, group.size())), false, 0};
+    if (name[0] >= 'A' && name[0] <= 'Z') return made_by_name(name, depth);
     if (has_implicit_this(parsed_.language)) {
       if (auto type = own_member(); !type.name.empty()) return type;
     }

@@ -43,6 +43,7 @@ class Receivers {
   [[nodiscard]] Type declared(std::string_view text, std::size_t name_begin, std::size_t name_end,
                               Language language, int depth, bool own_text) const;
   [[nodiscard]] Type made_by(std::string_view text, std::size_t at, int depth) const;
+  [[nodiscard]] Type made_by_name(std::string_view name, int depth) const;
   // Of a member of a type or of its bases: what it is, or what it returns.
   [[nodiscard]] Type member_type(const Type& of, std::string_view name, int depth) const;
   [[nodiscard]] Type of_symbol(const Symbol& s, int depth) const;

@@ -18,9 +18,10 @@ constexpr std::size_t kMaxPlaces = 4000;
 class Ties {
  public:
   Ties(const indexer::Snapshot& snapshot, std::vector<Symbol>& methods,
-       std::vector<std::string>& notes, std::stop_token stop)
+       std::set<std::string>& owners, std::vector<std::string>& notes, std::stop_token stop)
       : snapshot_(snapshot),
         methods_(methods),
+        owners_(owners),
         notes_(notes),
         stop_(std::move(stop)),
         name_(methods[0].name),
@@ -36,6 +37,9 @@ class Ties {
     read_sets();
     for (const auto& m : methods_) tied_.insert({"", m.path, m.name_span});
     AMBIT_CHECK_OK(tie());
+    for (const auto& holder : holders_) {
+      if (concerns(holder)) owners_.insert(holder.type->name);
+    }
     AMBIT_CHECK_OK(check_known());
     return check_assertions();
   }
@@ -205,6 +209,7 @@ class Ties {
 
   const indexer::Snapshot& snapshot_;
   std::vector<Symbol>& methods_;
+  std::set<std::string>& owners_;
   std::vector<std::string>& notes_;
   const std::stop_token stop_;
   const std::string name_;
@@ -217,8 +222,9 @@ class Ties {
 }  // namespace
 
 Result<void> add_tied_go_methods(const indexer::Snapshot& snapshot, std::vector<Symbol>& methods,
-                                 std::vector<std::string>& notes, std::stop_token stop) {
-  return Ties(snapshot, methods, notes, std::move(stop)).add();
+                                 std::set<std::string>& owners, std::vector<std::string>& notes,
+                                 std::stop_token stop) {
+  return Ties(snapshot, methods, owners, notes, std::move(stop)).add();
 }
 
 }  // namespace ambit::daemon

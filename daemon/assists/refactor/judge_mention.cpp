@@ -4,7 +4,9 @@
 #include <array>
 
 #include "daemon/assists/refactor/site_text.h"
+#include "indexer/search/receiver_types.h"
 #include "indexer/search/snapshot.h"
+#include "indexer/search/type_names.h"
 
 namespace ambit::daemon {
 
@@ -62,6 +64,18 @@ int declared_as(const std::string& declaration, const RenameGroup& group, Langua
                                                                                             : -1;
 }
 
+// No other method has this name, and no field that could be called; fields have it.
+bool only_method(const indexer::Snapshot& snapshot, const RenameGroup& g) {
+  const auto all = snapshot.definitions(g.name, 200);
+  return all.size() < 200 && std::all_of(all.begin(), all.end(), [&](const auto& s) {
+           if (!same_family(indexer::language_of(s.path), g.language)) return true;
+           if (s.kind == indexer::SymbolKind::kField) return !has_word(s.signature, "func");
+           return std::any_of(g.definitions.begin(), g.definitions.end(), [&](const auto& d) {
+             return d.path == s.path && d.name_span == s.name_span;
+           });
+         });
+}
+
 }  // namespace
 
 float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, const RenameGroup& g,
@@ -111,7 +125,13 @@ float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, cons
       why = "named with its class";
       return 0.95F;
     }
-    if (self || (!a.member && !a.scoped)) {
+    const bool plain = !a.member && !a.scoped;
+    if (plain && named && f.language != Language::kPython &&
+        !indexer::has_implicit_this(f.language) && !is_key(text, at, f.language) &&
+        !is_shorthand(text, at, f.language)) {
+      return 0;  // a member is reached through its object here
+    }
+    if (self || plain) {
       if (inside_owner()) {
         why = "inside its class";
         return 0.93F;
@@ -120,6 +140,13 @@ float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, cons
       if (a.qualifier.empty() && !a.member && !g.only) return 0.2F;
       why = "plain name outside its class";
       return c_family(f.language) ? 0.4F : 0.3F;
+    }
+    const auto types =
+        a.member ? indexer::receiver_types(snapshot, f.path, at.begin) : std::vector<std::string>();
+    if (std::any_of(types.begin(), types.end(),
+                    [&](const auto& t) { return g.owners.contains(last_name(t)); })) {
+      why = "through an object of its class";
+      return 0.95F;
     }
     if (!a.qualifier.empty()) {
       // A variable whose declaration can be seen: local, then field or global of this file.
@@ -145,7 +172,8 @@ float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, cons
         return g.only && visible == 2 && !common_member(g.name) ? 0.65F : 0.15F;
       }
     }
-    if (!g.only) {
+    const bool call = at.end < text.size() && text[at.end] == '(';
+    if (!g.only && !(call && f.language == Language::kGo && only_method(snapshot, g))) {
       why = "other members have this name";
       return 0.4F;
     }

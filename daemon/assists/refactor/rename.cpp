@@ -166,7 +166,7 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
       if (!in_group(s) && g.owners.contains(last_name(s.scope))) g.definitions.push_back(s);
     }
     if (g.language == Language::kGo && first.kind == SymbolKind::kMethod) {
-      AMBIT_CHECK_OK(add_tied_go_methods(snapshot, g.definitions, out.tied, stop));
+      AMBIT_CHECK_OK(add_tied_go_methods(snapshot, g.definitions, g.owners, out.tied, stop));
     } else if (g.language == Language::kRust) {
       AMBIT_CHECK_OK(add_tied_rust_methods(snapshot, g.definitions));
     }
