@@ -124,6 +124,7 @@ Result<lsp::Json> test_edit(FeatureRun& run, const json& data) {
   AMBIT_TRY(change, test_by_model(place.context, place.request));
   const auto client = run.session->client_info();
   const auto uri = lsp::uri_from_path((place.context.root / change.path).string());
+  run.show = uri;
   if (!change.before &&
       (!client.document_changes || !client.resource_operations.contains("create"))) {
     return make_error(Code::kUnsupported,
@@ -356,6 +357,16 @@ Result<lsp::Json> rewrite_command(FeatureRun& run, const json& arguments) {
                       "the editor did not apply the edit" +
                           (applied.reason.empty() ? "; ask again" : ": " + applied.reason));
   }
+  return lsp::Json();
+}
+
+// A file that an action wrote into. Only files: what an editor does with other addresses is not
+// known.
+Result<lsp::Json> show_command(FeatureRun& run, const json& arguments) {
+  const auto uri = arguments.at(0).at("uri").get<std::string>();
+  if (!lsp::path_from_uri(uri)) return make_error(Code::kInvalidArgument, uri + " is no file");
+  AMBIT_TRY(shown, show_document(run, uri, true));
+  static_cast<void>(shown);
   return lsp::Json();
 }
 

@@ -16,6 +16,8 @@ namespace ambit::daemon {
 [[nodiscard]] Result<lsp::Json> explain_command(FeatureRun& run, const nlohmann::json& arguments);
 // ambit.rewrite [{uri, range, instruction}] -> null: applied through the editor.
 [[nodiscard]] Result<lsp::Json> rewrite_command(FeatureRun& run, const nlohmann::json& arguments);
+// ambit.show [{uri}] -> null: the editor shows the file.
+[[nodiscard]] Result<lsp::Json> show_command(FeatureRun& run, const nlohmann::json& arguments);
 // "ambit-answer:/N.md"
 [[nodiscard]] Result<std::string> answer_document(FeatureRun& run, const std::string& uri);
 

@@ -114,6 +114,11 @@ void on_code_action_resolve(Session& session, const lsp::RequestId& id, const js
     if (!edit) return edit.error();
     json out = action;
     out["edit"] = edit->value();
+    if (!run.show.empty()) {
+      out["command"] = {{"title", "show the file"},
+                        {"command", kShowCommand},
+                        {"arguments", json::array({{{"uri", run.show}}})}};
+    }
     return lsp::Json(std::move(out));
   });
 }

@@ -26,6 +26,7 @@ Result<lsp::Json> perform_action(FeatureRun& run, const Features& features, cons
                                               std::string(applied->reason.empty() ? "" : ": ") +
                                               applied->reason);
   }
+  if (!run.show.empty()) static_cast<void>(show_document(run, run.show, true));
   return lsp::Json();
 }
 

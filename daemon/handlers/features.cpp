@@ -63,6 +63,7 @@ Features builtin_features() {
                   {"ambit.review", review_command_lsp},
                   {"ambit.review.clear", review_clear_lsp},
                   {"ambit.rewrite", rewrite_command},
+                  {std::string(kShowCommand), show_command},
                   {"ambit.status", status}};
   out.actions = {review_fixes(), next_edit_actions(), extract_actions(), model_actions(),
                  fix_actions()};

@@ -21,7 +21,8 @@ namespace ambit::daemon {
 struct FeatureRun {
   std::shared_ptr<Session> session;  // its any-thread members
   Progress& progress;                // begin() it when the work is longer than a moment
-  std::stop_token stop;  // $/cancelRequest, the progress' cancel, the end of the session
+  std::stop_token stop;   // $/cancelRequest, the progress' cancel, the end of the session
+  std::string show = {};  // a resolved action: the document to show once its edit is applied
 };
 
 // A command of workspace/executeCommand. `arguments` is the params' array, empty when absent. The
@@ -82,6 +83,8 @@ struct Features {
 
 // The command that stands for a code action where the client cannot resolve edits.
 inline constexpr std::string_view kActionCommand = "ambit.codeAction";
+// What a resolved action lets the client run behind its edit.
+inline constexpr std::string_view kShowCommand = "ambit.show";
 
 // The WorkspaceEdit of an action by the data that code_actions.cpp gave it. Worker threads.
 [[nodiscard]] Result<lsp::Json> resolve_action(FeatureRun& run, const Features& features,

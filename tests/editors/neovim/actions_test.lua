@@ -97,11 +97,14 @@ d.eventually('a test file is made', function()
       end
     end]])
 end)
+d.eventually('which is shown', function()
+  return d.rpc('nvim_buf_get_name', 0):find('test_sums.py', 1, true) and d.on_screen('assert total([1, 2]) == 3')
+end)
 d.shot('neovim-test-written')
-d.input('<Esc>:silent only<CR>:buffer sums.py<CR>')
+d.input('<Esc>:silent only<CR>:edit ' .. project .. '/sums.py<CR>')
 
 -- Undo by hunks.
-d.eventually('back in the file', function() return d.rpc('nvim_buf_get_name', 0):find('sums.py', 1, true) end)
+d.eventually('back in the file', function() return d.rpc('nvim_buf_get_name', 0):find('/sums.py', 1, true) end)
 d.rpc('nvim_command', 'silent! write')
 d.input(':Ambit refactor rename total to sum_of<CR>')
 d.eventually('the plan shows', function() return vim.tbl_contains(d.lines(), '+def sum_of(entries):') end)

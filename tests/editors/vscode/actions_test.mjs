@@ -61,8 +61,8 @@ await drive(file, async ({ page, editor, eventually, shot, outside }) => {
   await eventually('a test file is made', async () => {
     try { return readFileSync(join(PROJECT, 'test_sums.py'), 'utf8').includes('assert total([1, 2]) == 3'); } catch { return false; }
   }, true);
-  await page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'test_sums.py' }).first().dblclick();
-  await page.locator('.tab.active', { hasText: 'test_sums.py' }).waitFor();
+  await page.locator('.tab.active', { hasText: 'test_sums.py' }).waitFor({ timeout: 20_000 });
+  await eventually('which is shown', async () => (await shown()).includes('assert total([1, 2]) == 3'), true);
   await shot('vscode-test-written');
 
   // A diagnostic of VS Code's own linter for style sheets.
