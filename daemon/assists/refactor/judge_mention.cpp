@@ -70,6 +70,7 @@ bool only_method(const indexer::Snapshot& snapshot, const RenameGroup& g) {
   return all.size() < 200 && std::all_of(all.begin(), all.end(), [&](const auto& s) {
            if (!same_family(indexer::language_of(s.path), g.language)) return true;
            if (s.kind == indexer::SymbolKind::kField) return !has_word(s.signature, "func");
+           if (s.kind != indexer::SymbolKind::kMethod) return true;
            return std::any_of(g.definitions.begin(), g.definitions.end(), [&](const auto& d) {
              return d.path == s.path && d.name_span == s.name_span;
            });

@@ -257,6 +257,17 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
   }
   if (!local && !g.file_local) note_other_files(snapshot, g, out.notes);
   if (g.language == Language::kGo) {
+    // go vet wants an example to be named after something that is there.
+    const auto example = "func Example" + (first.scope.empty() ? "" : first.scope + "_") + g.name;
+    const auto examples = snapshot.search(example, false, 10);
+    for (const auto& m : examples ? *examples : std::vector<indexer::TextMatch>()) {
+      const auto behind = m.column + example.size();
+      if (behind < m.line_text.size() && m.line_text[behind] != '(' && m.line_text[behind] != '_') {
+        continue;
+      }
+      out.notes.push_back(m.path + ":" + std::to_string(m.line + 1) +
+                          " is an example that is named after it, and keeps its name");
+    }
     const auto upper = [](const std::string& n) { return n[0] >= 'A' && n[0] <= 'Z'; };
     if (upper(g.name) != upper(new_name)) {
       out.notes.push_back("the first letter decides who sees a name in Go: it changes here");
