@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "daemon/assists/refactor/constructors.h"
 #include "daemon/assists/refactor/rename_target.h"
 #include "daemon/assists/refactor/signature_sites.h"
 #include "daemon/assists/refactor/site_text.h"
@@ -86,8 +87,8 @@ class SignaturePlanner {
     const auto body = std::find_if(all.begin(), all.end(),
                                    [](const indexer::Symbol& s) { return !s.declaration_only; });
     const auto& d = body == all.end() ? all.front() : *body;
-    if (d.kind != SymbolKind::kFunction && d.kind != SymbolKind::kMethod &&
-        d.kind != SymbolKind::kMacro) {
+    if (d.kind != SymbolKind::kFunction && d.kind != SymbolKind::kConstructor &&
+        d.kind != SymbolKind::kMethod && d.kind != SymbolKind::kMacro) {
       return no(uses_.symbol + " is no function");
     }
     new_.language = indexer::language_of(d.path);
@@ -357,10 +358,6 @@ class SignaturePlanner {
   FileEdits out_;
 };
 
-bool is_constructor(const indexer::Symbol& s) {
-  return s.kind == SymbolKind::kConstructor || s.name == "__init__" || s.name == "constructor";
-}
-
 }  // namespace
 
 Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
@@ -372,11 +369,11 @@ Result<std::vector<PlanStep>> plan_signature(const indexer::Snapshot& snapshot,
   const RenameTarget target{instruction.symbol, request.at_path, request.at_offset};
   std::vector<indexer::Symbol> all;
   AMBIT_TRY(chosen, choose_symbol(snapshot, target, all));
-  if (is_constructor(chosen[0])) {
-    return refusal(chosen[0].path, chosen[0].line,
-                   "is a constructor; who names its class is not followed");
-  }
-  AMBIT_TRY(uses, plan_rename(snapshot, target, "ambit_no_such_name", request.paths, stop));
+  const bool calls_stay =
+      instruction.kind == Instruction::kAddParameter && instruction.value.empty();
+  AMBIT_TRY(uses, is_constructor(chosen[0])
+                      ? constructor_uses(snapshot, chosen, calls_stay, stop)
+                      : plan_rename(snapshot, target, "ambit_no_such_name", request.paths, stop));
   const auto tied = uses.tied;
   AMBIT_TRY(step, SignaturePlanner(snapshot, instruction, std::move(uses), notes).run());
   notes.insert(notes.end(), tied.begin(), tied.end());

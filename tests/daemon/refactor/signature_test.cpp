@@ -60,9 +60,52 @@ TEST(Signature, PythonPassesByNameWhereThePlaceIsTaken) {
   refused("reorder parameters of f to b, c", py("a, b", ""), "of f, each once: a, b");
   refused(std::string(kAdd) + "x=1 to f before b", py("a, b", "f(1, 2)\n"),
           "passes arguments behind it");
-  refused(std::string(kAdd) + "x to C.__init__ with 1",
-          "//- a.py\nclass C:\n    def __init__(self):\n        pass\n\n\nC()\n",
-          "is a constructor");
+}
+
+TEST(Signature, ConstructorsAreCalledByTheNameOfTheirClass) {
+  const auto py = [](const std::string& list, const std::string& call) {
+    return "//- a.py\nclass C:\n    def __init__(self" + list + "):\n        pass\n\n\n" +
+           "//- b.py\nimport a\nfrom a import C\n\n\ndef f(x: C) -> C:\n    isinstance(x, C)\n    "
+           "a.C(" +
+           call + ")\n    return C(" + call + ")\n";
+  };
+  check(std::string(kAdd) + "b to C.__init__ with 7", py(", a", "1"), py(", a, b", "1, 7"));
+  check("reorder parameters of C.__init__ to b, a", py(", a, b", "1, 2"), py(", b, a", "2, 1"));
+  refused(std::string(kAdd) + "b to C.__init__ with 7", py(", a", "1") + "g(C)\n",
+          "b.py:9 passes C on");
+  refused(std::string(kAdd) + "b to C.__init__ with 7", py(", a", "1") + "class D(C):\n    pass\n",
+          "b.py:9 inherits from C");
+  check(std::string(kAdd) + "b=1 to C.__init__", py(", a", "1") + "g(C)\n",
+        py(", a, b=1", "1") + "g(C)\n");
+  refused(std::string(kAdd) + "b to C.__init__ with 7",
+          "//- a.py\nclass C:\n    def __init__(self):\n        pass\n\n    @classmethod\n"
+          "    def make(cls):\n        return cls()\n",
+          "makes objects of itself");
+  const auto ts = [](const std::string& list, const std::string& call) {
+    return "//- a.ts\nexport class C<T> { constructor(" + list + ") {} }\n" +
+           "//- b.ts\nimport { C } from './a';\nconst c: C<number> = new C<number>(" + call +
+           ");\nif (c instanceof C) {}\n";
+  };
+  check(std::string(kAdd) + "\"b: string\" to C.constructor with s", ts("a: number", "1"),
+        ts("a: number, b: string", "1, s"));
+  refused(std::string(kAdd) + "\"b: string\" to C.constructor with s",
+          ts("a: number", "1") + "class D extends C<string> {}\n", "inherits from C");
+  const auto java = [](const std::string& list, const std::string& call) {
+    return "//- A.java\nclass A {\n  A(" + list + ") {}\n  static A make() { return new A(" + call +
+           "); }\n}\n";
+  };
+  check("reorder parameters of A.A to b, a", java("int a, int b", "1, 2"),
+        java("int b, int a", "2, 1"));
+  refused("reorder parameters of A.A to b, a",
+          "//- A.java\nclass A {\n  A(int a, int b) {}\n  A() { this(1, 2); }\n}\n",
+          "several constructors");
+  refused(std::string(kAdd) + "\"int b\" to A::A with 1",
+          "//- a.hpp\nstruct A {\n  A(int a);\n};\n", "only a parameter with a default");
+  check(std::string(kAdd) + "\"int b = 1\" to A::A",
+        "//- a.hpp\n#pragma once\nstruct A {\n  A(int a);\n};\n//- a.cpp\n#include "
+        "\"a.hpp\"\nA::A(int a) {}\n",
+        "//- a.hpp\n#pragma once\nstruct A {\n  A(int a, int b = 1);\n};\n"
+        "//- a.cpp\n#include \"a.hpp\"\nA::A(int a, int b) {}\n");
 }
 
 TEST(Signature, PythonMethodsAreCalledInTwoWays) {
