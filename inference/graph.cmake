@@ -8,6 +8,8 @@ target_sources(ambit_inference PRIVATE
   weights/safetensors_header.cpp
   weights/gguf.cpp
   weights/gguf_names.cpp
+  weights/gguf_metadata.cpp
+  weights/gguf_dspark.cpp
   weights/gguf_writer.cpp
   weights/convert.cpp
   weights/checkpoint.cpp

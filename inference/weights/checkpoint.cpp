@@ -8,6 +8,7 @@
 #include "daemon/support/file.h"
 #include "inference/tokenizer/tokenizer.h"
 #include "inference/weights/gguf.h"
+#include "inference/weights/gguf_dspark.h"
 #include "inference/weights/gguf_names.h"
 #include "inference/weights/names.h"
 #include "inference/weights/safetensors.h"
@@ -35,7 +36,8 @@ Result<std::optional<fs::path>> gguf_of(const fs::path& path) {
     const std::string name = i->path().filename().string();
     const auto of = name.rfind("-of-");
     const bool later_part = of != std::string::npos && of >= 5 && name.substr(of - 5, 5) != "00001";
-    if (is_gguf(i->path()) && !later_part && !name.ends_with("-mtp.gguf")) {
+    if (is_gguf(i->path()) && !later_part && !name.ends_with("-mtp.gguf") &&
+        !is_dspark_name(i->path())) {
       found.push_back(i->path());
     }
   }
@@ -54,21 +56,33 @@ fs::path folder_of(const fs::path& path) {
   return fs::is_directory(path, ec) ? path : path.parent_path();
 }
 
-// The tensors of the MTP block's own file, if it is there. Returns what keeps all files open.
-Result<std::shared_ptr<const void>> add_draft_block(const fs::path& model,
-                                                    std::shared_ptr<Gguf> file, Checkpoint& c) {
+using Keeper = std::shared_ptr<const void>;
+
+// Both stay open as long as the result.
+Keeper together(Keeper a, Gguf b) {
+  return std::make_shared<std::pair<Keeper, Gguf>>(std::move(a), std::move(b));
+}
+
+// The draft blocks, from files of their own, if they are there.
+Result<void> add_draft_blocks(const fs::path& model, Checkpoint& c) {
+  if (const auto path = find_gguf_dspark(model)) {
+    AMBIT_TRY(draft, Gguf::open(*path));
+    AMBIT_CHECK_OK(add_gguf_dspark(draft, *path, c.config_json, c.tensors));
+    c.bytes += draft.bytes();
+    c.files = together(std::move(c.files), std::move(draft));
+    return {};
+  }
   const fs::path path = gguf_draft_file(model);
   std::error_code ec;
-  if (!fs::exists(path, ec)) return std::shared_ptr<const void>(std::move(file));
+  if (!fs::exists(path, ec)) return {};
   AMBIT_TRY(draft, Gguf::open(path));
   AMBIT_TRY(tensors, gguf_tensors(draft));
   for (auto& [name, tensor] : tensors) {
     if (name.starts_with("mtp.")) c.tensors.insert_or_assign(name, tensor);
   }
   c.bytes += draft.bytes();
-  auto both =
-      std::make_shared<std::pair<std::shared_ptr<Gguf>, Gguf>>(std::move(file), std::move(draft));
-  return std::shared_ptr<const void>(std::move(both));
+  c.files = together(std::move(c.files), std::move(draft));
+  return {};
 }
 
 }  // namespace
@@ -85,8 +99,8 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     AMBIT_TRY(tensors, gguf_tensors(*file));
     c.tensors = std::move(tensors);
     c.bytes = file->bytes();
-    AMBIT_TRY(with_draft, add_draft_block(*gguf, file, c));
-    c.files = std::move(with_draft);
+    c.files = std::move(file);
+    AMBIT_CHECK_OK(add_draft_blocks(*gguf, c));
   } else {
     c.format = "safetensors";
     AMBIT_TRY(text, read_file(folder_of(path) / "config.json", kLongestConfig));
@@ -107,7 +121,13 @@ Result<std::string> checkpoint_config(const fs::path& path) {
   AMBIT_TRY(gguf, gguf_of(path));
   if (!gguf) return read_file(folder_of(path) / "config.json", kLongestConfig);
   AMBIT_TRY(file, Gguf::open(*gguf));
-  return gguf_config(file);
+  AMBIT_TRY(config, gguf_config(file));
+  if (const auto dspark = find_gguf_dspark(*gguf)) {
+    AMBIT_TRY(draft, Gguf::open(*dspark));
+    TensorMap unused;
+    AMBIT_CHECK_OK(add_gguf_dspark(draft, *dspark, config, unused));
+  }
+  return config;
 }
 
 Result<std::shared_ptr<const Tokenizer>> checkpoint_tokenizer(const fs::path& path) {

@@ -10,6 +10,8 @@
 #include "daemon/support/file.h"
 #include "inference/ops/gemm.h"
 #include "inference/weights/checkpoint.h"
+#include "inference/weights/gguf_dspark.h"
+#include "inference/weights/gguf_metadata.h"
 #include "inference/weights/gguf_names.h"
 #include "inference/weights/gguf_writer.h"
 
@@ -179,14 +181,21 @@ Result<std::string> gguf_data(const TensorMap& tensors, const std::string& name,
 
 Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::path& out) {
   GgufWriter model;
-  AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, model));
+  AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, GgufContent::kModel, model));
   GgufWriter draft;
-  draft.text("general.architecture", "deepseek4");
   const bool dspark = c.tensors.contains("mtp.0.main_proj.weight");
+  if (dspark) {
+    AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, GgufContent::kDspark, draft));
+  } else {
+    draft.text("general.architecture", kGgufArch);
+  }
+  const auto name_of = [&](std::string_view name) {
+    return dspark && name.starts_with("mtp.") ? gguf_dspark_name(name, c.config.draft_blocks())
+                                              : gguf_name(name);
+  };
   for (const auto& entry : c.tensors) {
     const std::string& name = entry.first;
     const Tensor& t = entry.second;
-    if (dspark && name.starts_with("mtp.")) continue;
     GgufWriter& writer = name.starts_with("mtp.") ? draft : model;
     if (ends(name, ".scale") && c.tensors.contains(name.substr(0, name.size() - 5) + "weight")) {
       continue;  // goes with its weight
@@ -198,8 +207,7 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
       if (!name.substr(at.size()).starts_with("0.")) continue;
       const std::string part = name.substr(at.size() + 1);
       const std::size_t n = c.config.n_routed_experts;
-      GgufTensor stack{
-          .name = gguf_name(name), .type = gguf_type(t), .shape = t.shape, .parts = {}};
+      GgufTensor stack{.name = name_of(name), .type = gguf_type(t), .shape = t.shape, .parts = {}};
       if (gguf_type(t) == GgufType::kMxfp4) stack.shape.back() *= 2;
       stack.shape.insert(stack.shape.begin(), static_cast<std::int64_t>(n));
       for (std::size_t e = 0; e < n; ++e) {
@@ -214,7 +222,7 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
       writer.add(std::move(stack));
       continue;
     }
-    const std::string to = gguf_name(name);
+    const std::string to = name_of(name);
     if (to.empty()) {
       return make_error(Code::kUnsupported, "tensor " + name + " has no name in a GGUF file");
     }
@@ -227,9 +235,8 @@ Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::pa
   done.tensors = model.size() + draft.size();
   AMBIT_TRY(bytes, model.write(out));
   done.bytes = bytes;
-  if (dspark) done.left_out = "the DSpark drafter was left out: it is of use in safetensors alone";
   if (draft.size() > 0) {
-    AMBIT_TRY(more, draft.write(gguf_draft_file(out)));
+    AMBIT_TRY(more, draft.write(dspark ? gguf_dspark_file(out) : gguf_draft_file(out)));
     done.bytes += more;
   }
   return done;

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/support/file.h"
+#include "inference/weights/gguf_metadata.h"
 #include "inference/weights/names.h"
 
 namespace ambit::inference {
@@ -16,8 +16,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Pair = std::pair<std::string_view, std::string_view>;
-
-constexpr std::string_view kArch = "deepseek4";
 
 // Keys without the arch in front, and what the official configuration calls them.
 constexpr std::array kRequired = {
@@ -111,7 +109,7 @@ constexpr std::array kStacks = {
 };
 
 std::string key(std::string_view rest) {
-  return std::string(kArch) + "." + std::string(rest);
+  return std::string(kGgufArch) + "." + std::string(rest);
 }
 
 Error unsupported(const std::string& why) {
@@ -160,6 +158,11 @@ Tensor piece(const Tensor& stack, std::size_t index) {
   return t;
 }
 
+Error unknown(const std::string& name) {
+  return make_error(Code::kUnsupported,
+                    "tensor " + name + " is unknown; Ambit reads the names of llama.cpp and ds4");
+}
+
 Error twice(const std::string& name) {
   return make_error(Code::kCorrupt,
                     "tensor " + name + " is in the file under two names; get another file");
@@ -169,7 +172,7 @@ Error twice(const std::string& name) {
 
 Result<std::string> gguf_config(const Gguf& file) {
   const auto* arch = file.get<std::string>("general.architecture");
-  if (arch == nullptr || *arch != kArch) {
+  if (arch == nullptr || *arch != kGgufArch) {
     return unsupported("the file's architecture is " +
                        (arch == nullptr || !is_plain_name(*arch) ? "not stated" : *arch));
   }
@@ -232,6 +235,22 @@ Result<std::string> gguf_config(const Gguf& file) {
   return config.dump();
 }
 
+Result<void> add_gguf_block_tensor(const std::string& name, std::string_view part,
+                                   const Tensor& tensor, const std::string& at, TensorMap& out) {
+  if (const auto to = find(kInBlock, part)) {
+    if (!out.emplace(at + std::string(*to), tensor).second) return twice(name);
+    return {};
+  }
+  const auto stack = find(kStacks, part);
+  if (!stack || !is_stack(tensor)) return unknown(name);
+  for (std::size_t e = 0; e < static_cast<std::size_t>(tensor.shape[0]); ++e) {
+    std::string expert = at + "ffn.experts." + std::to_string(e) + std::string(*stack);
+    if (!out.emplace(std::move(expert), piece(tensor, e)).second) return twice(name);
+  }
+  if (out.size() <= kMostTensors) return {};
+  return make_error(Code::kCorrupt, "the file has more tensors than any model has");
+}
+
 Result<TensorMap> gguf_tensors(const Gguf& file) {
   const auto* layers = file.get<std::int64_t>(key("block_count"));
   TensorMap out;
@@ -253,32 +272,14 @@ Result<TensorMap> gguf_tensors(const Gguf& file) {
         block = -1;
       }
     }
-    if (block < 0) {
-      return make_error(Code::kUnsupported, "tensor " + name +
-                                                " is unknown; Ambit reads the names of llama.cpp "
-                                                "and ds4");
-    }
+    if (block < 0) return unknown(name);
     if (!draft && layers != nullptr && block >= *layers) continue;  // a draft block of llama.cpp's
     const std::string at = (draft ? "mtp." : "layers.") + std::to_string(block) + ".";
-    auto part = find(kInBlock, rest);
-    if (!part && draft) part = find(kDraft, rest);
-    if (part) {
+    if (const auto part = draft ? find(kDraft, rest) : std::nullopt) {
       if (!out.emplace(at + std::string(*part), tensor).second) return twice(name);
       continue;
     }
-    const auto stack = find(kStacks, rest);
-    if (!stack || !is_stack(tensor)) {
-      return make_error(Code::kUnsupported, "tensor " + name +
-                                                " is unknown; Ambit reads the names of llama.cpp "
-                                                "and ds4");
-    }
-    for (std::size_t e = 0; e < static_cast<std::size_t>(tensor.shape[0]); ++e) {
-      std::string expert = at + "ffn.experts." + std::to_string(e) + std::string(*stack);
-      if (!out.emplace(std::move(expert), piece(tensor, e)).second) return twice(name);
-    }
-    if (out.size() > kMostTensors) {
-      return make_error(Code::kCorrupt, "the file has more tensors than any model has");
-    }
+    AMBIT_CHECK_OK(add_gguf_block_tensor(name, rest, tensor, at, out));
   }
   return out;
 }
@@ -311,136 +312,9 @@ std::string gguf_name(std::string_view released) {
   return part.empty() ? std::string() : at + part;
 }
 
-namespace {
-
-// tokenizer.json as the arrays of a GGUF file: tokens in their printable form, by id.
-Result<void> write_vocabulary(const std::filesystem::path& file, std::size_t vocab_size,
-                              GgufWriter& writer) {
-  AMBIT_TRY(text, read_file(file, std::uint64_t{256} << 20U));
-  const Json json = Json::parse(text, nullptr, false);
-  const auto bad = [&] { return make_error(Code::kCorrupt, file.string() + " is no tokenizer"); };
-  if (!json.is_object() || !json.contains("model") || !json["model"].is_object()) return bad();
-  const Json& model = json["model"];
-  if (!model.contains("vocab") || !model["vocab"].is_object() || !model.contains("merges") ||
-      !model["merges"].is_array()) {
-    return bad();
-  }
-  constexpr std::int32_t kNormal = 1;
-  constexpr std::int32_t kControl = 3;
-  constexpr std::int32_t kUserDefined = 4;
-  constexpr std::int32_t kUnused = 5;
-  std::vector<std::string> tokens(vocab_size);
-  std::vector<std::int32_t> types(vocab_size, kUnused);
-  for (std::size_t i = 0; i < vocab_size; ++i) tokens[i] = "[PAD" + std::to_string(i) + "]";
-  const auto set = [&](const Json& id, std::string content, std::int32_t type) {
-    if (!id.is_number_integer()) return false;
-    const auto i = id.get<std::int64_t>();
-    if (i < 0 || i >= static_cast<std::int64_t>(vocab_size)) return false;
-    tokens[static_cast<std::size_t>(i)] = std::move(content);
-    types[static_cast<std::size_t>(i)] = type;
-    return true;
-  };
-  for (const auto& [content, id] : model["vocab"].items()) {
-    if (!set(id, content, kNormal)) return bad();
-  }
-  for (const Json& added : json.value("added_tokens", Json::array())) {
-    if (!added.is_object() || !added.contains("content") || !added["content"].is_string() ||
-        !added.contains("id")) {
-      return bad();
-    }
-    const bool special = added.value("special", Json(false)) == true;
-    if (!set(added["id"], added["content"].get<std::string>(), special ? kControl : kUserDefined))
-      return bad();
-  }
-  std::vector<std::string> merges;
-  for (const Json& m : model["merges"]) {
-    if (m.is_string()) {
-      merges.push_back(m.get<std::string>());
-    } else if (m.is_array() && m.size() == 2 && m[0].is_string() && m[1].is_string()) {
-      merges.push_back(m[0].get<std::string>() + " " + m[1].get<std::string>());
-    } else {
-      return bad();
-    }
-  }
-  writer.text("tokenizer.ggml.model", "gpt2");
-  writer.text("tokenizer.ggml.pre", "joyai-llm");
-  writer.texts("tokenizer.ggml.tokens", tokens);
-  writer.numbers("tokenizer.ggml.token_type", types);
-  writer.texts("tokenizer.ggml.merges", merges);
-  return {};
-}
-
-}  // namespace
-
 std::filesystem::path gguf_draft_file(const std::filesystem::path& model) {
   std::filesystem::path out = model;
   return out.replace_filename(model.stem().string() + "-mtp.gguf");
-}
-
-Result<void> write_gguf_metadata(const ModelConfig& c, const std::filesystem::path& path,
-                                 GgufWriter& w) {
-  const auto number = [&](std::string_view name, auto value) {
-    w.number(key(name), static_cast<std::uint32_t>(value));
-  };
-  const auto real = [&](std::string_view name, double value) {
-    w.real(key(name), static_cast<float>(value));
-  };
-  w.text("general.architecture", kArch);
-  w.text("general.type", "model");
-  w.number("general.quantization_version", 2);
-  number("block_count", c.num_hidden_layers);
-  number("vocab_size", c.vocab_size);
-  number("context_length", c.max_position_embeddings);
-  number("embedding_length", c.hidden_size);
-  number("embedding_length_out", c.hidden_size * c.hc_mult);
-  number("attention.head_count", c.num_attention_heads);
-  number("attention.head_count_kv", 1);
-  number("attention.key_length", c.head_dim);
-  number("attention.value_length", c.head_dim);
-  number("attention.q_lora_rank", c.q_lora_rank);
-  number("attention.output_lora_rank", c.o_lora_rank);
-  number("attention.output_group_count", c.o_groups);
-  number("attention.sliding_window", c.sliding_window);
-  real("attention.layer_norm_rms_epsilon", c.rms_norm_eps);
-  number("attention.indexer.head_count", c.index_n_heads);
-  number("attention.indexer.key_length", c.index_head_dim);
-  number("attention.indexer.top_k", c.index_topk);
-  real("attention.compress_rope_freq_base", c.compress_rope_theta);
-  w.numbers(key("attention.compress_ratios"), c.compress_ratios);
-  number("rope.dimension_count", c.qk_rope_head_dim);
-  real("rope.freq_base", c.rope_theta);
-  if (c.yarn) {
-    w.text(key("rope.scaling.type"), "yarn");
-    real("rope.scaling.factor", c.yarn_factor);
-    number("rope.scaling.original_context_length", c.yarn_original_length);
-    real("rope.scaling.yarn_beta_fast", c.yarn_beta_fast);
-    real("rope.scaling.yarn_beta_slow", c.yarn_beta_slow);
-  }
-  number("expert_count", c.n_routed_experts);
-  number("expert_used_count", c.num_experts_per_tok);
-  number("expert_shared_count", c.n_shared_experts);
-  number("expert_feed_forward_length", c.moe_intermediate_size);
-  number("expert_gating_func", 4);
-  real("expert_weights_scale", c.routed_scaling_factor);
-  w.boolean(key("expert_weights_norm"), true);
-  number("hash_layer_count", c.num_hash_layers);
-  // Infinity when the configuration has none.
-  if (c.swiglu_limit < 1e30F) {
-    const std::vector<float> limits(c.num_hidden_layers, c.swiglu_limit);
-    w.reals(key("swiglu_clamp_exp"), limits);
-    w.reals(key("swiglu_clamp_shexp"), limits);
-  }
-  number("hyper_connection.count", c.hc_mult);
-  number("hyper_connection.sinkhorn_iterations", c.hc_sinkhorn_iters);
-  real("hyper_connection.epsilon", c.hc_eps);
-  w.number("tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(c.bos_token_id));
-  w.number("tokenizer.ggml.eos_token_id", static_cast<std::uint32_t>(c.eos_token_id));
-  std::error_code ec;
-  const auto file =
-      (std::filesystem::is_directory(path, ec) ? path : path.parent_path()) / "tokenizer.json";
-  if (std::filesystem::exists(file, ec)) return write_vocabulary(file, c.vocab_size, w);
-  w.text("tokenizer.ggml.model", "none");
-  return {};
 }
 
 }  // namespace ambit::inference

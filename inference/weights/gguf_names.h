@@ -7,11 +7,10 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "daemon/support/result.h"
-#include "inference/model_config.h"
 #include "inference/weights/gguf.h"
-#include "inference/weights/gguf_writer.h"
 #include "inference/weights/tensor.h"
 
 namespace ambit::inference {
@@ -24,17 +23,17 @@ namespace ambit::inference {
 // known.
 [[nodiscard]] Result<TensorMap> gguf_tensors(const Gguf& file);
 
+// One tensor of a block: `part` is what follows the block's number in its name, `at` the block
+// under the released names ("mtp.0."). A stack comes cut.
+[[nodiscard]] Result<void> add_gguf_block_tensor(const std::string& name, std::string_view part,
+                                                 const Tensor& tensor, const std::string& at,
+                                                 TensorMap& out);
+
 // And back, in llama.cpp's spelling: the name of a released tensor (of the stack, for an expert's),
 // empty when it has none.
 [[nodiscard]] std::string gguf_name(std::string_view released);
 
 // The file of the MTP block that belongs to a model's file: MODEL-mtp.gguf beside MODEL.gguf.
 [[nodiscard]] std::filesystem::path gguf_draft_file(const std::filesystem::path& model);
-
-// The keys of `config`, and the vocabulary of the tokenizer.json in the folder of `path` (none when
-// there is none). kCorrupt for a tokenizer.json that is none.
-[[nodiscard]] Result<void> write_gguf_metadata(const ModelConfig& config,
-                                               const std::filesystem::path& path,
-                                               GgufWriter& writer);
 
 }  // namespace ambit::inference

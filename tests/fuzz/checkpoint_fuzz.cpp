@@ -1,13 +1,18 @@
 // Any bytes are a safetensors or GGUF file or a clear refusal; what is accepted can be read to the
 // last byte, and bound to a model or refused.
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
 
 #include "inference/weights/binding.h"
 #include "inference/weights/gguf.h"
+#include "inference/weights/gguf_dspark.h"
 #include "inference/weights/gguf_names.h"
+#include "inference/weights/gguf_writer.h"
 #include "inference/weights/names.h"
 #include "inference/weights/safetensors.h"
 #include "tests/fuzz/plain_main.h"
@@ -50,6 +55,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       return 0;
     }
     sink = sink + sum(file->tensors());
+    {
+      std::string with_drafter = config_of_small();
+      TensorMap drafter;
+      const auto added = add_gguf_dspark(*file, "input.gguf", with_drafter, drafter);
+      if (!added) fuzz::require_clear(added.error());
+      const auto parsed = ModelConfig::parse(with_drafter);
+      if (!parsed) fuzz::require_clear(parsed.error());
+      sink = sink + sum(drafter);
+    }
     const auto config = gguf_config(*file);
     auto tensors = gguf_tensors(*file);
     if (!config) fuzz::require_clear(config.error());
@@ -97,5 +111,23 @@ std::vector<std::string> ambit::fuzz::seeds() {
                    R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}     1234)");
   out.emplace_back(std::string("\x40\0\0\0\0\0\0\0", 8) +
                    R"({"a":{"dtype":"I64","shape":[9223372036854775807,4],"data_offset)");
+  // A drafter in llama.cpp's naming, in the least that is read to its end.
+  GgufWriter w;
+  w.text("general.architecture", "dflash");
+  for (const char* key : {"hyper_connection.count", "block_count", "block_size"}) {
+    w.number(std::string("dflash.") + key, 1);
+  }
+  w.numbers("dflash.target_layers", {1});
+  w.number("tokenizer.ggml.mask_token_id", 1);
+  for (const char* name : {"markov_w1.weight", "conf_proj.weight", "blk.0.attn_q_a.weight"}) {
+    w.add({.name = name, .shape = {1, 1}, .parts = {[] { return std::string(4, '1'); }}});
+  }
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("ambit-dspark-seed-" + std::to_string(::getpid()) + ".gguf");
+  if (w.write(file)) {
+    std::ifstream in(file, std::ios::binary);
+    out.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  std::filesystem::remove(file);
   return out;
 }

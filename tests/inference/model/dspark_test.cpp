@@ -20,6 +20,9 @@
 #include "inference/engine/local_backend.h"
 #include "inference/engine/sampler.h"
 #include "inference/model/model.h"
+#include "inference/weights/checkpoint.h"
+#include "inference/weights/convert.h"
+#include "inference/weights/gguf.h"
 
 namespace ambit::inference {
 namespace {
@@ -280,6 +283,62 @@ TEST_F(Dspark, TheBackendAnswersTheSameWithAndWithoutDrafts) {
     GenerateRequest request{.prompt = random_ids(200), .max_new_tokens = 80};
     request.sampling = {.temperature = temperature, .top_p = 0.95F, .seed = 11};
     EXPECT_EQ(ask(true, request), ask(false, request));
+  }
+}
+
+// llama.cpp's naming: the drafter in a file of its own beside the model's.
+TEST_F(Dspark, AGgufFileBesideTheModelsGivesTheSameDrafts) {
+  for (const char* dtype : {"f32", "native"}) {
+    make(dtype);
+    const fs::path checkpoint = folder_;
+    vocab_ = 24;
+    const std::vector<TokenId> ids = random_ids(200);
+    const auto drafted = [&](const fs::path& path) {
+      folder_ = path;
+      open({});
+      folder_ = checkpoint;
+      KvCache cache(model_->pages());
+      step(cache, ids);
+      return draft(cache, 3);
+    };
+    const Draft want = drafted(checkpoint);
+    const fs::path dir = checkpoint / "gguf";
+    fs::create_directories(dir);
+    const fs::path model = dir / "V4-F32.gguf";
+    const auto done = convert_checkpoint(checkpoint, model, Container::kGguf);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->left_out, "");
+    EXPECT_EQ(done->bytes, fs::file_size(model) + fs::file_size(dir / "V4-F32-dspark.gguf"));
+    EXPECT_TRUE(drafted(model) == want) << dtype;
+    const auto file = Gguf::open(dir / "V4-F32-dspark.gguf").value();
+    EXPECT_EQ(*file.get<std::string>("general.architecture"), "dflash");
+    EXPECT_EQ(
+        *file.get<std::vector<std::int64_t>>("dflash.target_layers"),
+        (std::vector<std::int64_t>{2, 3, 4}));  // of layers 1, 2 and 3, as what they are given
+    EXPECT_EQ(*file.get<std::int64_t>("tokenizer.ggml.mask_token_id"), 22);
+    for (const char* name : {"fc.weight", "enc.output_norm.weight", "output_hc_fn.weight",
+                             "markov_w2.weight", "conf_proj.weight", "blk.0.attn_sinks.weight",
+                             "blk.2.ffn_gate_exps.weight", "blk.2.exp_probs_b.bias"}) {
+      EXPECT_TRUE(file.tensors().contains(name)) << name;
+    }
+    EXPECT_NE(checkpoint_config(model)->find("dspark_block_size"), std::string::npos);
+    // As people name what they download, and by the folder.
+    fs::rename(dir / "V4-F32-dspark.gguf", dir / "V4-DSpark-BF16.gguf");
+    EXPECT_TRUE(drafted(dir) == want) << dtype;
+    const auto back = convert_checkpoint(model, checkpoint / "back", Container::kSafetensors);
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_TRUE(drafted(checkpoint / "back") == want) << dtype;
+    // A drafter of another model is not this one's, and what is none is said.
+    fs::rename(dir / "V4-DSpark-BF16.gguf", dir / "V5-DSpark-BF16.gguf");
+    EXPECT_EQ(Model::open(model, {}).value()->draft_length(), 0U);
+    fs::copy_file(model, dir / "V4-dspark.gguf");
+    const auto none = Model::open(model, {});
+    ASSERT_FALSE(none);
+    EXPECT_NE(none.error().message.find("V4-dspark.gguf: this is no DSpark drafter"),
+              std::string::npos)
+        << none.error().message;
+    fs::remove_all(dir);
+    fs::remove_all(checkpoint / "back");
   }
 }
 
