@@ -64,12 +64,27 @@ int declared_as(const std::string& declaration, const RenameGroup& group, Langua
                                                                                             : -1;
 }
 
-// No other method has this name, and no field that could be called; fields have it.
+// Go: whether a field is of a type that cannot be called, as far as its own line tells.
+bool plain_field(const indexer::Snapshot& snapshot, const indexer::Symbol& field) {
+  const auto text = snapshot.text(field.path);
+  if (!text) return false;
+  auto type =
+      std::string_view(*text).substr(std::min<std::size_t>(field.name_span.end, text->size()));
+  type = type.substr(0, type.find('\n'));
+  type.remove_prefix(std::min(type.find_first_not_of(" \t"), type.size()));
+  const auto word = type.substr(0, type.find_first_of(" \t}`/"));
+  static constexpr std::array kPlain{"string", "bool", "byte", "rune", "error"};
+  return std::find(kPlain.begin(), kPlain.end(), word) != kPlain.end() || word.starts_with('[') ||
+         word.starts_with("map[") || word.starts_with("int") || word.starts_with("uint") ||
+         word.starts_with("float");
+}
+
+// No other method has this name, and no field that could be called; others may have it.
 bool only_method(const indexer::Snapshot& snapshot, const RenameGroup& g) {
   const auto all = snapshot.definitions(g.name, 200);
   return all.size() < 200 && std::all_of(all.begin(), all.end(), [&](const auto& s) {
            if (!same_family(indexer::language_of(s.path), g.language)) return true;
-           if (s.kind == indexer::SymbolKind::kField) return !has_word(s.signature, "func");
+           if (s.kind == indexer::SymbolKind::kField) return plain_field(snapshot, s);
            if (s.kind != indexer::SymbolKind::kMethod) return true;
            return std::any_of(g.definitions.begin(), g.definitions.end(), [&](const auto& d) {
              return d.path == s.path && d.name_span == s.name_span;
@@ -127,6 +142,10 @@ float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, cons
       return 0.95F;
     }
     const bool plain = !a.member && !a.scoped;
+    if (plain && f.language == Language::kGo && is_key(text, at, f.language) &&
+        g.definitions[0].kind == indexer::SymbolKind::kMethod) {
+      return 0;
+    }
     if (plain && named && f.language != Language::kPython &&
         !indexer::has_implicit_this(f.language) && !is_key(text, at, f.language) &&
         !is_shorthand(text, at, f.language)) {
@@ -174,7 +193,13 @@ float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, cons
       }
     }
     const bool call = at.end < text.size() && text[at.end] == '(';
-    if (!g.only && !(call && f.language == Language::kGo && only_method(snapshot, g))) {
+    const bool only = g.only || (call && f.language == Language::kGo && only_method(snapshot, g));
+    if (only && call && f.language == Language::kGo && visible == 2 && g.name[0] >= 'a' &&
+        g.name[0] <= 'z') {
+      why = "the only method of this name, and no other package has it";
+      return 0.9F;
+    }
+    if (!only) {
       why = "other members have this name";
       return 0.4F;
     }

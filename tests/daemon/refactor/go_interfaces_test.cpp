@@ -104,6 +104,33 @@ TEST(GoInterfaces, WhatIsAskedForOutsideIsRefused) {
       "a.go:7 says that T is github.com/x/y.Walker, which is outside");
 }
 
+// Methods by what an expression is, and never a plain name or a key.
+TEST(GoInterfaces, AMethodIsReachedThroughItsObject) {
+  const auto files = [](const std::string& name, const std::string& other,
+                        const std::string& field) {
+    return kMod +
+           std::string(
+               "//- a.go\npackage m\n\ntype url struct{}\ntype Router struct {\n\tother *Route\n}\n"
+               "type Route struct{}\ntype test struct{ url string }\n\n"
+               "func NewRouter() *Router { return nil }\n\nfunc (r *Router) ") +
+           other + "(u url) *Route { return nil }\n\nfunc (r *Route) " + name +
+           "() *Router { return nil }\n\nvar tests = []test{{url: \"\"}}\n\nfunc f() {\n"
+           "\tr := NewRouter()\n\tr." +
+           other + "(url{})." + name + "()\n\tsub := r." + other + "(url{})." + name +
+           "()\n\tsub." + other + "(url{})\n\tnew(Route)." + name + "()\n\tr.other." + field +
+           "()\n}\n";
+  };
+  check("rename Route.url to link", files("url", "Get", "url"), files("link", "Get", "link"));
+  // The index does not say of which type r.other is: it is listed.
+  check("rename Route.url to link", files("url", "url", "url"), files("link", "url", "url"));
+  check("rename Router.url to link", files("url", "url", "url"), files("url", "link", "url"));
+  // A field that may be called is no plain value.
+  auto callable = files("url", "Get", "url");
+  callable.replace(callable.find("url string"), 10, "url func()");
+  EXPECT_NE(carry_out("rename Route.url to link", parse(callable)).at("a.go").find("r.other.url()"),
+            std::string::npos);
+}
+
 TEST(GoInterfaces, ANameThatIsTakenInOneOfThemIsRefused) {
   refused("rename Stack.Push to Drop", pushers("Push"), "Drop is taken");
   refused(
