@@ -136,6 +136,12 @@ float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, cons
   };
   const bool self = a.qualifier == "this" || a.qualifier == "self" || a.qualifier == "cls" ||
                     a.qualifier == "super" || a.qualifier == "Self";
+  if (g.member && f.language == Language::kRust && a.member) {
+    // x.end is the field, x.end() and x.end::<T>() are the method.
+    const auto behind = text.substr(at.end, 2);
+    const bool called = behind.starts_with('(') || behind == "::";
+    if (called != (g.definitions[0].kind != indexer::SymbolKind::kField)) return 0;
+  }
   if (g.member) {
     if (g.owners.contains(a.qualifier)) {
       why = "named with its class";

@@ -157,8 +157,10 @@ Result<Rename> plan_rename(const indexer::Snapshot& snapshot, const RenameTarget
   if (g.member && !local) {
     std::vector<Symbol> methods;
     for (const auto& s : all) {
-      if (is_member(s) && same_family(indexer::language_of(s.path), g.language))
+      if (is_member(s) && same_family(indexer::language_of(s.path), g.language) &&
+          same_namespace(s, first)) {
         methods.push_back(s);
+      }
     }
     for (const auto& d : g.definitions) g.owners.insert(last_name(d.scope));
     add_relatives(snapshot, g.owners, methods);

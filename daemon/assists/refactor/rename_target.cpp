@@ -18,6 +18,7 @@ constexpr std::size_t kMaxDefinitions = 4000;
 bool same_symbol(const Symbol& a, const Symbol& b) {
   if (!same_family(indexer::language_of(a.path), indexer::language_of(b.path))) return false;
   if (a.path != b.path && (!a.exported || !b.exported)) return false;
+  if (!same_namespace(a, b)) return false;
   if (a.scope == b.scope) return is_member(a) == is_member(b);
   // A C++ definition outside its class names the class, and leaves out the namespaces around it.
   const auto ends = [](const std::string& longer, const std::string& shorter) {
@@ -28,6 +29,11 @@ bool same_symbol(const Symbol& a, const Symbol& b) {
 }
 
 }  // namespace
+
+bool same_namespace(const Symbol& a, const Symbol& b) {
+  return indexer::language_of(a.path) != indexer::Language::kRust ||
+         (a.kind == SymbolKind::kField) == (b.kind == SymbolKind::kField);
+}
 
 bool is_type_kind(SymbolKind k) {
   return k == SymbolKind::kClass || k == SymbolKind::kStruct || k == SymbolKind::kInterface ||

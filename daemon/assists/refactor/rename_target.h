@@ -12,6 +12,8 @@ namespace ambit::daemon {
 
 [[nodiscard]] bool is_type_kind(indexer::SymbolKind kind);
 [[nodiscard]] bool is_member(const indexer::Symbol& symbol);
+// False where two members of one name are apart: a field and a method of Rust.
+[[nodiscard]] bool same_namespace(const indexer::Symbol& a, const indexer::Symbol& b);
 // "a.h:3:5 (function N::f)" and "N::f".
 [[nodiscard]] std::string shown_place(const indexer::Symbol& symbol);
 [[nodiscard]] std::string qualified_name(const indexer::Symbol& symbol);

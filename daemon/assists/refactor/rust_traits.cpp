@@ -84,23 +84,35 @@ bool may_need_trait(const Snapshot& snapshot, const RustUse& use, const RustName
 
 namespace {
 
-// The name of the trait around a method: "" for none.
+// The trait around a method: its name, "" for none, and where it is declared, "" for outside.
 struct TraitPlace {
-  std::string name;
-  bool declares = false;  // it is the trait's own
+  std::string name, at;
 };
 TraitPlace trait_around(const Snapshot& snapshot, const indexer::Symbol& method) {
   const auto f = load_source(snapshot, method.path);
   if (!f) return {};
   const auto& t = *f->tree;
+  const auto place = [](const std::string& path, std::uint32_t begin) {
+    return path + ":" + std::to_string(begin);
+  };
   for (auto at = t.around(method.name_span); at != indexer::kNoNode; at = t[at].parent) {
-    if (t[at].type == "trait_item") return {std::string(f->slice(t.child(at, "name"))), true};
+    if (t[at].type == "trait_item") {
+      const auto name = t.child(at, "name");
+      return {std::string(f->slice(name)), place(method.path, t[name].span.begin)};
+    }
     if (t[at].type != "impl_item") continue;
     auto trait = t.child(at, "trait");
     while (trait != indexer::kNoNode && t[trait].type != "type_identifier") {
       trait = t.child(trait, t[trait].type == "generic_type" ? "type" : "name");
     }
-    return {trait == indexer::kNoNode ? "" : std::string(f->slice(trait)), false};
+    if (trait == indexer::kNoNode) return {};
+    TraitPlace out{std::string(f->slice(trait)), ""};
+    // Several modules may have a trait of this name.
+    const auto found = snapshot.resolve(method.path, t[trait].span.begin);
+    if (!found.empty() && found[0].symbol.kind == SymbolKind::kTrait) {
+      out.at = place(found[0].symbol.path, found[0].symbol.name_span.begin);
+    }
+    return out;
   }
   return {};
 }
@@ -109,25 +121,25 @@ TraitPlace trait_around(const Snapshot& snapshot, const indexer::Symbol& method)
 
 Result<void> add_tied_rust_methods(const Snapshot& snapshot,
                                    std::vector<indexer::Symbol>& methods) {
-  std::set<std::string> asked, declared;
-  for (const auto& m : methods) asked.insert(trait_around(snapshot, m).name);
-  asked.erase("");
+  std::set<std::string> asked;
+  for (const auto& m : methods) {
+    const auto trait = trait_around(snapshot, m);
+    if (trait.name.empty()) continue;
+    if (trait.at.empty()) {
+      return refusal(m.path, m.line,
+                     m.name + " is a method of the trait " + trait.name +
+                         ", which is outside of this repository");
+    }
+    asked.insert(trait.at);
+  }
   if (asked.empty()) return {};
   for (auto& s : snapshot.definitions(methods[0].name, 4000)) {
     if (indexer::language_of(s.path) != indexer::Language::kRust) continue;
-    const auto trait = trait_around(snapshot, s);
-    if (!asked.contains(trait.name)) continue;
-    if (trait.declares) declared.insert(trait.name);
+    if (!asked.contains(trait_around(snapshot, s).at)) continue;
     const bool there = std::any_of(methods.begin(), methods.end(), [&](const auto& m) {
       return m.path == s.path && m.name_span == s.name_span;
     });
     if (!there) methods.push_back(std::move(s));
-  }
-  for (const auto& trait : asked) {
-    if (declared.contains(trait)) continue;
-    return refusal(methods[0].path, methods[0].line,
-                   methods[0].name + " is a method of the trait " + trait +
-                       ", which is outside of this repository");
   }
   return {};
 }

@@ -419,6 +419,36 @@ fn f(s: &dyn Shape) -> i32 { s.[[area]]() }
         "size");
 }
 
+TEST(Rename, RustTellsTraitsOfOneNameAndFieldsFromMethods) {
+  check("rename A::start to begin", R"(//- src/lib.rs
+mod one; mod two;
+//- src/one.rs
+pub trait Visit { fn [[start]](&self); }
+pub struct A;
+impl Visit for A { fn [[start]](&self) {} }
+//- src/two.rs
+pub trait Visit { fn start(&self); }
+pub struct B;
+impl Visit for B { fn start(&self) {} }
+)",
+        "begin");
+  const std::string range =
+      "//- src/lib.rs\nstruct Span { end: u8 }\nimpl Span {\n"
+      "    fn [[end]](&self) -> u8 { self.end }\n    fn f(&self) -> u8 { self.[[end]]() }\n}\n";
+  const Index index(parse(range));
+  RefactorRequest request;
+  request.instruction = "rename end to last";
+  request.at_path = "src/lib.rs";
+  request.at_offset =
+      static_cast<std::uint32_t>(parse(range).before.at("src/lib.rs").find("end(&self)"));
+  const auto plan = plan_by_index(*index.index->snapshot(), request);
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto changes = plan_changes(*plan, reader_of(*index.index->snapshot())).value();
+  EXPECT_EQ(changes.at("src/lib.rs").after,
+            "struct Span { end: u8 }\nimpl Span {\n    fn last(&self) -> u8 { self.end }\n"
+            "    fn f(&self) -> u8 { self.last() }\n}\n");
+}
+
 TEST(Signature, AddsAndRemovesWithCallers) {
   const std::string text =
       "//- a.hpp\n#pragma once\nint scale(int x);\n"
