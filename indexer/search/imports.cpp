@@ -129,4 +129,22 @@ double import_score(const std::vector<ImportedModule>& modules, std::string_view
   return best;
 }
 
+const Import* go_package(std::string_view text, const std::vector<Import>& imports,
+                         std::string_view name) {
+  for (const auto& i : imports) {
+    auto module = text.substr(i.module.begin, i.module.size());
+    while (!module.empty() && (module.back() == '"' || module.back() == '`'))
+      module.remove_suffix(1);
+    auto last = module.substr(module.find_last_of("/\"`") + 1);
+    if (last.size() > 1 && last[0] == 'v' && last[1] >= '0' && last[1] <= '9') {  // …/chi/v5
+      module.remove_suffix(std::min(module.size(), last.size() + 1));
+      last = module.substr(module.find_last_of("/\"`") + 1);
+    }
+    const auto statement = text.substr(i.statement.begin, i.statement.size());
+    const auto alias = statement.substr(0, statement.find_first_of(" \t\"`"));
+    if ((alias.empty() ? last : alias) == name) return &i;
+  }
+  return nullptr;
+}
+
 }  // namespace ambit::indexer

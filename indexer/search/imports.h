@@ -31,4 +31,8 @@ struct ImportedModule {
 [[nodiscard]] double import_score(const std::vector<ImportedModule>& modules,
                                   std::string_view path);
 
+// package.Name in Go: the import that brings the package; null for none.
+[[nodiscard]] const Import* go_package(std::string_view text, const std::vector<Import>& imports,
+                                       std::string_view name);
+
 }  // namespace ambit::indexer

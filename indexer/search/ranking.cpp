@@ -48,8 +48,10 @@ class Ranking {
       // of a literal, which says what a type declares.
       return 7.5 + (!is_itself(s) || use_.member ? 0 : use_.keys.empty() ? 20 : 8);
     }
-    double score = s.exported ? 0 : -7;
-    if (folder_of(s.path) == folder_of(use_.path)) score += 2.5;
+    const bool near = folder_of(s.path) == folder_of(use_.path);
+    // What is not exported is its file's; in Go its folder's.
+    double score = s.exported || (near && use_.language == Language::kGo) ? 0 : -7;
+    if (near) score += 2.5;
     if (stem_of(s.path) == stem_of(use_.path)) score += 2;
     const auto common = static_cast<std::ptrdiff_t>(std::min(s.path.size(), use_.path.size()));
     const auto shared =

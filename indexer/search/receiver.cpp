@@ -27,10 +27,11 @@ bool colon_types(Language l) {
 
 }  // namespace
 
-// `name: Type = made`, `Type name = made`, `name := made`, `name Type`.
+// `name: Type = made`, `Type name = made`.
 Receivers::Type Receivers::declared(std::string_view text, std::size_t name_begin,
                                     std::size_t name_end, Language language, int depth,
                                     bool own_text) const {
+  if (language == Language::kGo) return go_declared(text, name_begin, name_end, depth, own_text);
   auto at = skip_blanks(text, name_end);
   if (at < text.size() && (text[at] == '?' || text[at] == '!')) at = skip_blanks(text, at + 1);
   if (colon_types(language)) {
@@ -40,9 +41,6 @@ Receivers::Type Receivers::declared(std::string_view text, std::size_t name_begi
         return {"", false, static_cast<std::uint32_t>(begin)};
       return {simple_type(text.substr(begin, 200)), false, 0};
     }
-  } else if (language == Language::kGo) {
-    if (at < text.size() && (is_name_byte(text[at]) || text[at] == '*' || text[at] == '['))
-      return {simple_type(text.substr(at, 200)), false, 0};
   } else {
     // The words before the name, back to what ends a statement or a parameter.
     auto begin = name_begin;
@@ -60,7 +58,6 @@ Receivers::Type Receivers::declared(std::string_view text, std::size_t name_begi
     auto type = simple_type(text.substr(begin, name_begin - begin));
     if (!type.empty() && type != "auto" && type != "var" && type != "let") return {type, false, 0};
   }
-  if (at + 1 < text.size() && text[at] == ':' && text[at + 1] == '=') ++at;
   if (at < text.size() && text[at] == '=' && (at + 1 >= text.size() || text[at + 1] != '=')) {
     const auto value = skip_blanks(text, at + 1);
     if (value < text.size() && text[value] == '{' && own_text)
@@ -208,7 +205,7 @@ Receivers::Type Receivers::of_symbol(const Symbol& s, int depth) const {
       return {simple_type(signature.substr(at + 1)), false, 0};
     return {};
   }
-  if (language == Language::kGo) return {simple_type(signature.substr(at)), false, 0};
+  if (language == Language::kGo) return go_type(signature, at, false);
   return {simple_type(signature.substr(0, name)), false, 0};
 }
 
@@ -239,6 +236,9 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
   auto begin = end;
   while (begin > floor && is_name_byte(text_[begin - 1])) --begin;
   const auto name = text_.substr(begin, end - begin);
+  const bool go = parsed_.language == Language::kGo;
+  if (go && called && name.empty() && begin > floor && text_[begin - 1] == '.')  // x.(T)
+    return go_type(text_, group.begin, true);
   if (name.empty() || name == "return" || name == "if" || name == "case")
     return called ? of(group, depth + 1) : Type{};
   if (name == "self" || name == "this" || name == "cls" || name == "Self" || name == "$this")
@@ -256,7 +256,10 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
       if (key == 0) return {};
       return declared(text_, key, key + name.size(), parsed_.language, depth + 1, true);
     }
-    if (left_type.name.empty()) return {};
+    if (left_type.name.empty()) {
+      const auto package = dot && called ? go_package_of(back(left - 1)) : std::string_view();
+      return package.empty() ? Type{} : go_returned(name, package, depth);
+    }
     return member_type(left_type, name, depth);
   }
   const auto own_member = [&] {
@@ -267,8 +270,8 @@ Receivers::Type Receivers::before(std::size_t end, int depth) const {
     return Type{};
   };
   if (called) {
-    if (name == "new" && parsed_.language == Language::kGo)
-      return {simple_type(text_.substr(group.begin, group.size())), false, 0};
+    if (go && (name == "new" || name == "make")) return go_type(text_, group.begin, true);
+    if (go) return go_returned(name, "", depth);
     if (name[0] >= 'A' && name[0] <= 'Z') return made_by_name(name, depth);
     if (has_implicit_this(parsed_.language)) {
       if (auto type = own_member(); !type.name.empty()) return type;

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "indexer/search/snapshot.h"
@@ -38,6 +40,13 @@ class Receivers {
   [[nodiscard]] std::vector<std::string> enclosing_classes(std::uint32_t at) const;
   // The innermost and latest variable of that name which a use at [begin, end) can mean.
   [[nodiscard]] const Local* local(std::string_view name, std::size_t begin, std::size_t end) const;
+  // Go: the struct whose field `name:` at [begin, end) sets in a literal; {} for no such key.
+  [[nodiscard]] Type go_key_owner(std::size_t begin, std::size_t end) const;
+  // Go: the import's name that stands before the dot at `dot`, "" when that is no package.
+  [[nodiscard]] std::string_view go_package_of(std::size_t dot) const;
+  // Go: path and offset where one of these types embeds a type of that name.
+  [[nodiscard]] std::optional<std::pair<std::string, std::uint32_t>> go_embedded_field(
+      const std::vector<std::string>& types, std::string_view name) const;
 
  private:
   [[nodiscard]] Type declared(std::string_view text, std::size_t name_begin, std::size_t name_end,
@@ -48,6 +57,20 @@ class Receivers {
   [[nodiscard]] Type member_type(const Type& of, std::string_view name, int depth) const;
   [[nodiscard]] Type of_symbol(const Symbol& s, int depth) const;
   [[nodiscard]] Type returned(std::string_view function, std::string_view of_type, int depth) const;
+  // receiver_go.cpp. Where `own_text`, the text is that of the file, and struct literals count.
+  [[nodiscard]] Type go_type(std::string_view text, std::size_t at, bool own_text) const;
+  [[nodiscard]] Type go_value(std::string_view text, std::size_t at, int depth,
+                              bool own_text) const;
+  [[nodiscard]] Type go_declared(std::string_view text, std::size_t name_begin,
+                                 std::size_t name_end, int depth, bool own_text) const;
+  [[nodiscard]] Type go_returned(std::string_view function, std::string_view package,
+                                 int depth) const;
+  struct Embedded {
+    std::string name;
+    std::uint32_t begin = 0;  // in its file
+  };
+  // What a struct or an interface embeds.
+  [[nodiscard]] std::vector<Embedded> go_embedded(const Symbol& type) const;
 
   const SnapshotImpl& snapshot_;
   std::string_view path_;

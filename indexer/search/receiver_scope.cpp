@@ -80,6 +80,12 @@ std::vector<std::string> Receivers::with_bases(const Type& type) const {
           out.push_back(target);
         continue;
       }
+      if (language_of(s.path) == Language::kGo && s.kind != SymbolKind::kTypeAlias) {
+        for (auto& e : go_embedded(s)) {
+          if (std::find(out.begin(), out.end(), e.name) == out.end()) out.push_back(e.name);
+        }
+        continue;
+      }
       // Arguments of a generic base are no bases; those of a type that only changes another are.
       const auto language = language_of(s.path);
       const bool skips = has_implicit_this(language) && s.kind != SymbolKind::kTypeAlias;

@@ -43,25 +43,6 @@ Symbol local_symbol(std::string_view path, std::string_view text, const Local& l
   return s;
 }
 
-// package.Name in Go: the import that brings the package.
-const Import* go_package(std::string_view text, const std::vector<Import>& imports,
-                         std::string_view name) {
-  for (const auto& i : imports) {
-    auto module = text.substr(i.module.begin, i.module.size());
-    while (!module.empty() && (module.back() == '"' || module.back() == '`'))
-      module.remove_suffix(1);
-    auto last = module.substr(module.find_last_of("/\"`") + 1);
-    if (last.size() > 1 && last[0] == 'v' && last[1] >= '0' && last[1] <= '9') {  // …/chi/v5
-      module.remove_suffix(std::min(module.size(), last.size() + 1));
-      last = module.substr(module.find_last_of("/\"`") + 1);
-    }
-    const auto statement = text.substr(i.statement.begin, i.statement.size());
-    const auto alias = statement.substr(0, statement.find_first_of(" \t\"`"));
-    if ((alias.empty() ? last : alias) == name) return &i;
-  }
-  return nullptr;
-}
-
 // Enclosing scopes of a use, with their outer names.
 std::vector<std::string> scopes_around(const ParsedText& p, std::size_t begin, std::size_t end) {
   std::vector<std::string> out;
@@ -147,8 +128,16 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
   }
 
   const Receivers receivers(*this, path, *p);
+  Receivers::Type receiver;
+  if (use.language == Language::kGo && use.member && !receivers.go_package_of(dot).empty()) {
+    use.member = false;  // of a package
+  } else if (use.member) {
+    receiver = receivers.before(dot);
+  } else if (use.language == Language::kGo) {  // a key of a literal is a member of its struct
+    receiver = receivers.go_key_owner(use.begin, use.end);
+    use.member = receiver.literal != 0 || !receiver.name.empty();
+  }
   if (use.member) {
-    const auto receiver = receivers.before(dot);
     if (receiver.literal != 0) {
       if (const auto key = key_of_literal(text, receiver.literal, use.name); key != 0) {
         out.push_back({here(path, text, key, use.name, SymbolKind::kProperty), 0.9F});
@@ -224,6 +213,13 @@ std::vector<ResolvedDefinition> SnapshotImpl::resolve(std::string_view path,
        }))) {
     if (auto made = member_of_macro(*this, use.types, use.name))
       out.push_back({std::move(*made), 0.8F});
+  }
+  if (use.member && use.language == Language::kGo && out.empty()) {
+    if (const auto field = receivers.go_embedded_field(use.types, use.name)) {
+      if (const auto content = this->text(field->first))
+        out.push_back(
+            {here(field->first, *content, field->second, use.name, SymbolKind::kField), 0.9F});
+    }
   }
   const auto rival = rival_of_first(ranked, found);
   for (std::size_t i = 0; i < std::min(ranked.size(), kMaxAnswers); ++i) {

@@ -14,7 +14,6 @@ namespace {
 // merge holds its result in memory, and what it reads is resident meanwhile.
 constexpr std::size_t kMaxSegments = 6;
 constexpr std::size_t kMaxVolatile = 8;
-constexpr std::uint64_t kGrowth = 4;  // what is written again stays in proportion to what is new
 constexpr std::uint64_t kSmall = std::uint64_t{40} << 20;
 constexpr std::uint64_t kMaxMergedSmall = std::uint64_t{80} << 20;
 
@@ -147,7 +146,10 @@ bool Catalog::compact_once() {
     std::uint64_t total = 0;
     for (const auto& [size, i] : by_size) {
       if (size > kSmall || total + size > kMaxMergedSmall) break;
-      if (small.size() >= 2 && size > kGrowth * total && by_size.size() <= 2 * kMaxSegments) break;
+      // What is written again stays in proportion to what is new: no large one for a small one's
+      // sake, and no more than few enough are left.
+      if (!small.empty() && size > total && by_size.size() <= 2 * kMaxSegments) break;
+      if (by_size.size() < kMaxSegments + small.size() && size > total / 4) break;
       total += size;
       small.push_back(i);
     }

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 #include <string>
 #include <thread>
@@ -233,6 +234,53 @@ void saves(RepoIndex& index, std::mt19937& random) {
   print("a save, until it is in the snapshot", ms);
 }
 
+// Of /proc/self/io: what this process has given to write() so far.
+std::uint64_t bytes_written() {
+  std::ifstream in("/proc/self/io");
+  for (std::string key; in >> key;) {
+    std::uint64_t value = 0;
+    in >> value;
+    if (key == "wchar:") return value;
+  }
+  return 0;
+}
+
+// What saves cost the disk: ten times 100 files are changed one after the other, each save is taken
+// up at once, and then everything is made durable, as a full update does.
+void writes(RepoIndex& index, std::mt19937& random) {
+  std::map<std::string, std::string> before;
+  std::vector<std::string> paths;
+  for (const auto& f : sources(*index.snapshot())) paths.push_back(f.path);
+  std::uint64_t saved = 0, at_once = 0, later = 0;
+  for (int round = 0; round < 10; ++round) {
+    std::shuffle(paths.begin(), paths.end(), random);
+    const auto start = bytes_written();
+    std::uint64_t ours = 0;
+    for (std::size_t i = 0; i < std::min<std::size_t>(paths.size(), 100); ++i) {
+      auto text = index.snapshot()->text(paths[i]);
+      if (!text) continue;
+      before.try_emplace(paths[i], *text);
+      *text += "\nint saved_" + std::to_string(round) + ";\n";
+      std::ofstream(index.root() / paths[i], std::ios::binary) << *text;
+      ours += text->size();
+      must(index.update_paths({paths[i]}).has_value(), "a save");
+    }
+    const auto then = bytes_written();
+    at_once += then - start - ours;
+    must(index.update().has_value(), "an update");
+    later += bytes_written() - then;
+    saved += ours;
+  }
+  const auto mb = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  std::printf(
+      "saves of %.2f MB: the index wrote %.3f MB at once and %.2f MB with ten full updates, "
+      "%.2f times what was saved\n",
+      mb(saved), mb(at_once), mb(later), mb(at_once + later) / mb(saved));
+  for (const auto& [path, text] : before)
+    std::ofstream(index.root() / path, std::ios::binary) << text;
+  must(index.update().has_value(), "an update");
+}
+
 void cancel(const fs::path& root) {
   std::vector<double> ms;
   for (const int after : {5, 20, 60, 150, 300, 600}) {
@@ -295,6 +343,7 @@ int main(int argc, char** argv) {
     if (wanted("questions")) questions(*index->snapshot(), random);
     if (wanted("typing")) typing(*index->snapshot(), random);
     if (wanted("saves")) saves(*index, random);
+    if (wanted("saves")) writes(*index, random);
   }
   if (wanted("restart")) {
     std::vector<double> ms;
