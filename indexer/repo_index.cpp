@@ -8,8 +8,9 @@
 
 #include "daemon/support/machine.h"
 #include "daemon/support/trace.h"
-#include "indexer/encoding.h"
 #include "indexer/git/history.h"
+#include "indexer/learn.h"
+#include "indexer/path_rules.h"
 #include "indexer/search/snapshot.h"
 #include "indexer/store/catalog.h"
 #include "indexer/store/maintenance.h"
@@ -29,89 +30,6 @@ std::size_t builder_bytes(std::size_t threads) {
 
 constexpr std::chrono::milliseconds kFirstAnswers{800};
 constexpr std::size_t kManyFiles = 1000;  // worth some milliseconds of giving memory back
-constexpr std::uint64_t kReadLimit = std::uint64_t{64} << 20;
-
-// A rule of the path, said without looking at the content.
-// What an apply writes beside a file before it takes its place (assists/refactor/journal.h).
-bool half_written(std::string_view path) {
-  return path.substr(path.rfind('/') + 1).starts_with(".ambit-") && path.ends_with(".tmp");
-}
-
-FileClass path_class(const WorkFile& f, const IgnoreRules& ignore, const Attributes& attributes) {
-  if (f.kind == FileKind::kSymlink) return FileClass::kSymlink;
-  if (f.kind == FileKind::kSubmodule) return FileClass::kSubmodule;
-  if (ignore.ignored(f.path) || half_written(f.path)) return FileClass::kIgnored;
-  const auto by_path = classify_path(f.path);
-  if (by_path == FileClass::kSecret || attributes.empty()) return by_path;
-  if (attributes.is_set(f.path, "binary")) return FileClass::kBinary;
-  if (attributes.is_set(f.path, "linguist-generated")) return FileClass::kGenerated;
-  if (attributes.is_set(f.path, "linguist-vendored")) return FileClass::kVendored;
-  return by_path;
-}
-
-// Files that change what other files count as.
-bool rules_file(std::string_view path) {
-  const auto name = path.substr(path.rfind('/') + 1);
-  return path == ".ambitignore" || name == ".gitattributes" || name == ".gitignore";
-}
-
-bool never_read(FileClass c) {
-  return c == FileClass::kSymlink || c == FileClass::kSubmodule || c == FileClass::kIgnored ||
-         c == FileClass::kSecret || c == FileClass::kBinary || c == FileClass::kMinified;
-}
-
-// Whether a file of this name may be of this language; of some names only the content says which.
-bool may_be(std::string_view path, Language language) {
-  const auto name = path.substr(path.rfind('/') + 1);
-  if (name.ends_with(".h") || name.ends_with(".H")) {
-    return family_of(language) == family_of(Language::kC);
-  }
-  return name.find('.') == std::string_view::npos || name.ends_with(".inc") ||
-         language == language_of(path);
-}
-
-std::string neutral_name(std::string_view path) {
-  const auto name = path.substr(path.rfind('/') + 1);
-  const auto dot = name.rfind('.');
-  return dot == std::string_view::npos ? "x" : "x" + std::string(name.substr(dot));
-}
-
-struct Job {
-  std::size_t file = 0;
-};
-
-// #define lines of a header that holds nothing else: no need to parse them.
-Facts lexical_facts(std::string_view text) {
-  Facts out;
-  std::uint32_t line = 0;
-  for (std::size_t at = 0; at < text.size(); ++line) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    const auto row = text.substr(at, end - at);
-    if (row.starts_with("#define ")) {
-      auto begin = std::size_t{8};
-      while (begin < row.size() && row[begin] == ' ') ++begin;
-      auto stop = begin;
-      while (stop < row.size() &&
-             (std::isalnum(static_cast<unsigned char>(row[stop])) != 0 || row[stop] == '_'))
-        ++stop;
-      if (stop > begin) {
-        Definition d;
-        const auto base = static_cast<std::uint32_t>(at);
-        d.name = {base + static_cast<std::uint32_t>(begin),
-                  base + static_cast<std::uint32_t>(stop)};
-        d.declaration = base;
-        d.span = {base, static_cast<std::uint32_t>(end)};
-        d.signature_end = d.span.end;
-        d.line = d.end_line = line;
-        d.column = static_cast<std::uint32_t>(begin);
-        d.kind = SymbolKind::kMacro;
-        out.definitions.push_back(d);
-      }
-    }
-    at = end + 1;
-  }
-  return out;
-}
 
 class RepoIndexImpl : public RepoIndex {
  public:
@@ -137,19 +55,7 @@ class RepoIndexImpl : public RepoIndex {
     AMBIT_TRY(listed, repo.list(stop));
     AMBIT_CHECK_OK(catalog_.load());
     (void)catalog_.keep(liveness(*current()));
-    ignore_ = IgnoreRules();
-    attributes_ = Attributes();
-    for (const auto& f : listed) {  // sorted, so those of a folder come before those below it
-      const auto name = f.path.substr(f.path.rfind('/') + 1);
-      // In a repository git has left out what is ignored.
-      const bool ignores = name == ".gitignore" && !repo.is_git();
-      if (name != ".gitattributes" && !ignores) continue;
-      const auto folder = f.path.substr(0, f.path.size() - name.size());
-      const auto base = folder.empty() ? folder : folder.substr(0, folder.size() - 1);
-      if (auto text = repo.read(f.path, 1U << 20))
-        ignores ? ignore_.add(*text, base) : attributes_.add(*text, base);
-    }
-    if (auto text = repo.read(".ambitignore", 1U << 20)) ignore_.add(*text);
+    rules_ = PathRules::of(repo, listed);
     if (!options_.cache_directory.empty()) {
       if (auto kept = remember_root(options_.cache_directory, root_); !kept)
         log(LogLevel::kWarning, "index", kept.error().message);
@@ -175,7 +81,7 @@ class RepoIndexImpl : public RepoIndex {
 
   Result<void> update_paths(const std::vector<std::string>& paths, std::stop_token stop) override {
     const auto before = current();
-    if (before->files.empty() || std::any_of(paths.begin(), paths.end(), rules_file)) {
+    if (before->files.empty() || std::any_of(paths.begin(), paths.end(), is_rules_file)) {
       AMBIT_TRY(report, update(std::move(stop)));
       (void)report;
       return {};
@@ -280,7 +186,7 @@ class RepoIndexImpl : public RepoIndex {
     e.stamp = f.stamp;
     e.settled = settled(f.mtime_ns);
     e.on_disk = f.on_disk;
-    e.file_class = path_class(f, ignore_, attributes_);
+    e.file_class = rules_.classify(f);
     e.language = language_of(f.path);
     return e;
   }
@@ -310,7 +216,7 @@ class RepoIndexImpl : public RepoIndex {
           f.blob = old->blob;
         }
       }
-      if (f.blob != BlobId{} && attach(f)) {
+      if (f.blob != BlobId{} && attach(catalog_, f)) {
         ++out.reused;
         continue;
       }
@@ -333,26 +239,12 @@ class RepoIndexImpl : public RepoIndex {
     if (catalog_.compact_if_worth(liveness(view))) {
       view.segments = catalog_.segments();
       for (auto& f : view.files) {
-        if (f.segment != kNoRecord) attach(f);
+        if (f.segment != kNoRecord) attach(catalog_, f);
       }
     }
     view.link();
     out.read = jobs.size();
     return out;
-  }
-
-  bool attach(FileEntry& f) {
-    // The same content under another name may have been read as something else.
-    const auto found =
-        catalog_.find(f.blob, [&](const RecordEntry& r) { return may_be(f.path, r.language); });
-    if (!found) return false;
-    f.segment = found->first;
-    f.record = found->second;
-    const auto& r = catalog_.segments()[f.segment]->record(f.record);
-    f.language = r.language;
-    if (f.file_class == FileClass::kSource || r.file_class == FileClass::kLfsPointer)
-      f.file_class = r.file_class;
-    return true;
   }
 
   // File names are worth something before their contents are known.
@@ -369,7 +261,7 @@ class RepoIndexImpl : public RepoIndex {
     part->segments = catalog_.segments();
     for (const auto i : done) {
       part->files[i] = view.files[i];
-      if (view.files[i].blob != BlobId{}) attach(part->files[i]);
+      if (view.files[i].blob != BlobId{}) attach(catalog_, part->files[i]);
     }
     part->link();
     publish(std::move(part));
@@ -391,7 +283,7 @@ class RepoIndexImpl : public RepoIndex {
         results[self] = repo.error();
         return;
       }
-      Extractor extractor;
+      Learner learner(catalog_, options_.max_file_bytes);
       SegmentBuilder builder;
       std::vector<std::size_t> done;
       bool shown = !first || self != 0;
@@ -408,7 +300,7 @@ class RepoIndexImpl : public RepoIndex {
             options_.on_progress({n, jobs.size(), f.path});
           }
         }
-        learn_one(*repo, f, extractor, builder, stop);
+        learner.learn(*repo, f, builder, stop);
         done.push_back(jobs[n]);
         const bool early = !shown && std::chrono::steady_clock::now() - started > kFirstAnswers;
         if (!early && builder.memory_bytes() <= most_bytes) continue;
@@ -430,7 +322,7 @@ class RepoIndexImpl : public RepoIndex {
       return make_error(Code::kCancelled, "indexing was cancelled; what was learnt is kept");
     if (keep == Keep::kOnDisk) malloc_trim(0);  // what builders took, before segments are merged
     for (const auto i : jobs) {
-      if (view.files[i].blob != BlobId{}) attach(view.files[i]);
+      if (view.files[i].blob != BlobId{}) attach(catalog_, view.files[i]);
     }
     return {};
   }
@@ -439,53 +331,6 @@ class RepoIndexImpl : public RepoIndex {
     auto stored = keep == Keep::kOnDisk ? catalog_.add(builder.finish())
                                         : catalog_.add_volatile(builder.finish());
     if (!stored) result = std::move(stored);
-  }
-
-  void learn_one(const Repository& repo, FileEntry& f, Extractor& extractor,
-                 SegmentBuilder& builder, const std::stop_token& stop) {
-    const auto known = f.blob;
-    Result<std::string> content = make_error(Code::kNotFound, "");
-    if (f.on_disk) content = repo.read(f.path, kReadLimit);
-    if (!content && known != BlobId{}) content = repo.read_blob(known, kReadLimit);
-    if (!content) {
-      f.file_class = content.error().code == Code::kPermission          ? FileClass::kSymlink
-                     : content.error().code == Code::kResourceExhausted ? FileClass::kTooLarge
-                                                                        : FileClass::kUnreadable;
-      return;
-    }
-    // The bytes decide, not what the index file says: filters and races change them.
-    f.blob = hash_blob(*content);
-    f.bytes = content->size();
-    if (attach(f)) return;
-    if (is_utf16(*content)) content = utf8_of_utf16(*content);
-    SegmentBuilder::Input in;
-    in.blob = f.blob;
-    in.text = *content;
-    in.language = f.language = language_of(f.path, std::string_view(*content).substr(0, 4096));
-    in.file_class =
-        classify(neutral_name(f.path), *content, content->size(), options_.max_file_bytes);
-    in.index_text = is_indexed(in.file_class);
-    Facts facts;
-    if (in.file_class == FileClass::kRegisters) {
-      facts = lexical_facts(*content);
-      in.facts = &facts;
-    } else if (in.index_text && in.language != Language::kNone &&
-               in.file_class != FileClass::kData) {
-      ExtractLimits limits;
-      limits.stop = stop;
-      limits.max_bytes = options_.max_file_bytes;
-      auto extracted = extractor.outline(in.language, *content, limits);
-      if (extracted) {
-        facts = std::move(*extracted);
-        in.facts = &facts;
-      } else if (extracted.error().code == Code::kCancelled) {
-        return;
-      } else if (extracted.error().code != Code::kUnsupported) {
-        in.gave_up = true;
-        log(LogLevel::kWarning, "index", f.path + ": " + extracted.error().message);
-      }
-    }
-    builder.add(in);
   }
 
   BuildReport report_of(const BaseView& view) const {
@@ -523,8 +368,7 @@ class RepoIndexImpl : public RepoIndex {
   IndexOptions options_;
   Catalog catalog_;
   std::shared_ptr<const TextSource> source_;
-  IgnoreRules ignore_;
-  Attributes attributes_;
+  PathRules rules_;
   std::mutex write_mutex_;  // one update at a time
   std::mutex walk_mutex_;   // guards walker_
   HistoryWalker walker_;

@@ -63,26 +63,26 @@ TEST(Resolve, GoTypesOfReceiversAndKeysOfLiterals) {
 import "example.org/x/util"
 
 type Routes interface {
-	Get(path string) Routes
-	Use() Routes
+  Get(path string) Routes
+  Use() Routes
 }
 
 type Group struct {
-	«=prefix»prefix string
+  «=prefix»prefix string
 }
 
 func (g *Group) «=Get»Get(path string) *Group { return g }
 
 type Router struct {
-	Group
-	*util.«=embedded»Config
-	«=routes»routes []*Route
-	byName map[string]Route
+  Group
+  *util.«=embedded»Config
+  «=routes»routes []*Route
+  byName map[string]Route
 }
 
 type Route struct {
-	«=path»path string
-	prefix int
+  «=path»path string
+  prefix int
 }
 
 func (r *Router) Use() *Route { return nil }
@@ -108,37 +108,37 @@ func (o *Other) «=otherName»Name() string { return "" }
 import "example.org/x/util"
 
 func f(v any, a, b *Route) {
-	router := «?NewRouter»NewRouter()
-	router.«?Get»Get("/{").«?prefix»prefix = "}"
-	router.Use().«?Use»Use()
-	_ = router.«?embedded»Config
-	for _, one := range router.«?routes»routes {
-		one.«?Name»Name()
-	}
-	for name, one := range router.byName {
-		one.«?Name»Name()
-		print(name)
-	}
-	new(Route).«?Name»Name()
-	v.(*Route).«?Name»Name()
-	made := make([]*Route, 2)
-	made[0].«?Name»Name()
-	a.«?Name»Name()
-	util.«?Path»Path()
-	util.«?NewRoute»NewRoute().«?otherName»Name()
-	path := "a"
-	_ = []Route{{«?path»path: path, prefix: 1}, {prefix: 2, «?path»path: "{"}}
-	_ = map[string]*Group{"a": {«?prefix»prefix: path}}
-	cases := []struct {
-		«=want»want, got string
-		path      string
-	}{
-		{"a", "b", "c"},
-		{«?want»want: "a"},
-	}
-	for _, c := range cases {
-		print(c.«?want»want)
-	}
+  router := «?NewRouter»NewRouter()
+  router.«?Get»Get("/{").«?prefix»prefix = "}"
+  router.Use().«?Use»Use()
+  _ = router.«?embedded»Config
+  for _, one := range router.«?routes»routes {
+    one.«?Name»Name()
+  }
+  for name, one := range router.byName {
+    one.«?Name»Name()
+    print(name)
+  }
+  new(Route).«?Name»Name()
+  v.(*Route).«?Name»Name()
+  made := make([]*Route, 2)
+  made[0].«?Name»Name()
+  a.«?Name»Name()
+  util.«?Path»Path()
+  util.«?NewRoute»NewRoute().«?otherName»Name()
+  path := "a"
+  _ = []Route{{«?path»path: path, prefix: 1}, {prefix: 2, «?path»path: "{"}}
+  _ = map[string]*Group{"a": {«?prefix»prefix: path}}
+  cases := []struct {
+    «=want»want, got string
+    path      string
+  }{
+    {"a", "b", "c"},
+    {«?want»want: "a"},
+  }
+  for _, c := range cases {
+    print(c.«?want»want)
+  }
 }
 )"}});
 }
