@@ -62,6 +62,9 @@ target_sources(ambit_inference PRIVATE
   device/card.cpp
   device/device_block.cpp
   device/device_dspark.cpp
+  device/step_rows.cpp
+  device/device_pass.cpp
+  device/device_drafts.cpp
   device/device_model.cpp
   engine/grammar.cpp
   engine/sampler.cpp

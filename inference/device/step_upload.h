@@ -5,11 +5,15 @@
 
 namespace ambit::inference {
 
+struct UploadRoom {
+  DeviceBuffer staging;  // pinned
+  DeviceBuffer target;
+};
+
 // The arrays of a step as they lie in one upload: counted first, then filled.
 class StepUpload {
  public:
-  StepUpload(Device& device, DeviceBuffer& staging, DeviceBuffer& target)
-      : device_(device), staging_(staging), target_(target) {}
+  StepUpload(Device& device, UploadRoom& room) : device_(device), room_(room) {}
 
   template <class T>
   struct Array {
@@ -23,25 +27,24 @@ class StepUpload {
   }
   // After the last reserve(). True when the arrays no longer lie where those of other steps lay.
   bool allocate() {
-    if (target_.size() >= size_) return false;
-    staging_ = DeviceBuffer(device_.api(), 2 * size_, DeviceBuffer::Place::kHost);
-    target_ = DeviceBuffer(device_.api(), 2 * size_);
+    if (room_.target.size() >= size_) return false;
+    room_.staging = DeviceBuffer(device_.api(), 2 * size_, DeviceBuffer::Place::kHost);
+    room_.target = DeviceBuffer(device_.api(), 2 * size_);
     return true;
   }
   template <class T>
   T* host(Array<T> a) const {
-    return reinterpret_cast<T*>(staging_.data() + a.at);
+    return reinterpret_cast<T*>(room_.staging.data() + a.at);
   }
   template <class T>
   T* device(Array<T> a) const {
-    return reinterpret_cast<T*>(target_.data() + a.at);
+    return reinterpret_cast<T*>(room_.target.data() + a.at);
   }
-  void send() { device_.copy(target_.data(), staging_.data(), size_); }
+  void send() { device_.copy(room_.target.data(), room_.staging.data(), size_); }
 
  private:
   Device& device_;
-  DeviceBuffer& staging_;
-  DeviceBuffer& target_;
+  UploadRoom& room_;
   std::size_t size_ = 0;
 };
 

@@ -1,0 +1,137 @@
+#include "inference/device/device_pass.h"
+
+#include "inference/model/model.h"
+
+namespace ambit::inference {
+
+namespace cuda = ops::cuda;
+
+void DevicePass::upload_frequencies() {
+  for (const bool compressed : {false, true}) {
+    const std::vector<float> f = rope_frequencies(config_, compressed);
+    DeviceBuffer& to = frequencies_[compressed ? 1 : 0];
+    to = DeviceBuffer(device_.api(), f.size() * sizeof(float));
+    device_.copy(to.data(), f.data(), f.size() * sizeof(float));
+  }
+}
+
+DeviceStep DevicePass::begin(const DeviceRows& rows, std::int64_t rope_shift) {
+  DeviceStep step(device_, scratch_, config_, shape_, numerics_, rows);
+  step.make_rope(reinterpret_cast<const float*>(frequencies_[0].data()),
+                 reinterpret_cast<const float*>(frequencies_[1].data()), rope_shift);
+  return step;
+}
+
+void DevicePass::embed(const DeviceRows& rows, int copies, float* out) {
+  cuda::EmbedArgs a;
+  a.table = weights_.slots.embed;
+  a.step = rows.rows;
+  a.copies = copies;
+  a.out = out;
+  device_.run(device_.api().embed, a, "embed");
+}
+
+cuda::KeptStreamsArgs DevicePass::kept(const DeviceRows& rows, float* streams) const {
+  cuda::KeptStreamsArgs a;
+  a.step = rows.rows;
+  a.width = shape_.streams;
+  a.raw_at = shape_.streams_at;
+  a.edge_at = shape_.streams_edge_at;
+  a.streams = streams;
+  return a;
+}
+
+void DevicePass::block(DeviceStep& step, const BlockWeights& w, std::size_t layer, float* streams) {
+  step.block(w, weights_.experts->enter(layer), layer, streams);
+  weights_.experts->leave(layer);
+}
+
+float* DevicePass::run_mtp(const DeviceRows& rows) {
+  const std::size_t n = rows.rows.rows;
+  const std::size_t dim = config_.hidden_size;
+  const MtpWeights& w = weights_.slots.mtp[0];
+  float* streams = scratch_.take(n * wide());
+  DeviceStep step = begin(rows, 1);
+  {
+    const ScratchScope scope(scratch_);
+    device_.run(device_.api().load_streams, kept(rows, streams), "load_streams");
+    float* embedded = scratch_.take(n * dim);
+    float* from_e = scratch_.take(n * dim);
+    embed(rows, 1, embedded);
+    const auto norm = [&](const float* x, const float* weight, std::size_t count,
+                          const ops::Matrix& reader) {
+      cuda::NormArgs a;
+      a.x = x;
+      a.rows = count;
+      a.weight = weight;
+      a.eps = config_.rms_norm_eps;
+      a.out = step.forms(count, dim, {&reader});
+      device_.run(device_.api().rms_norm, a, "rms_norm");
+      return a.out;
+    };
+    step.linear(norm(embedded, w.enorm, n, w.e_proj), n, {{&w.e_proj, from_e}});
+    step.linear(norm(streams, w.hnorm, n * cuda::kStreams, w.h_proj), n * cuda::kStreams,
+                {{&w.h_proj, streams}});
+    cuda::AddArgs add;
+    add.x = streams;
+    add.y = from_e;
+    add.rows = n;
+    add.copies = cuda::kStreams;
+    add.dim = dim;
+    device_.run(device_.api().add_rows, add, "add_rows");
+  }
+  const std::size_t layer = weights_.slots.layers.size();
+  block(step, w.block, layer, streams);
+  step.settle(streams);
+  return streams;
+}
+
+// The logits of the rows that `index` (device memory) names, -1 for none; to host memory.
+void DevicePass::logits(DeviceStep& step, const HcWeights& hc, const float* norm,
+                        const float* streams, const std::int32_t* index, std::size_t n,
+                        float* host) {
+  const ScratchScope scope(scratch_);
+  cuda::GatherArgs gather;
+  gather.in = streams;
+  gather.index = index;
+  gather.n = n;
+  gather.width = wide();
+  float* picked = scratch_.take(n * wide());
+  gather.out = picked;
+  device_.run(device_.api().gather_rows, gather, "gather_rows");
+  float* out = scratch_.take(n * config_.vocab_size);
+  step.head(hc, norm, weights_.slots.head, picked, n, out);
+  device_.copy(host, out, n * config_.vocab_size * sizeof(float));
+}
+
+void DevicePass::queue(const DeviceRows& rows, const DeviceRows& mtp_rows,
+                       const DeviceLogits& out) {
+  weights_.experts->begin(rows.rows.rows);
+  launches(rows, mtp_rows, out);
+  weights_.experts->queue_counts();
+}
+
+void DevicePass::launches(const DeviceRows& rows, const DeviceRows& mtp_rows,
+                          const DeviceLogits& out) {
+  float* streams = scratch_.take(rows.rows.rows * wide());
+  DeviceStep step = begin(rows, 0);
+  embed(rows, cuda::kStreams, streams);
+  const ModelWeights& w = weights_.slots;
+  float* taps = w.dspark ? scratch_.take(rows.rows.rows * w.dspark->main_proj.cols) : nullptr;
+  for (std::size_t l = 0; l < w.layers.size(); ++l) {
+    block(step, w.layers[l], l, streams);
+    if (taps != nullptr) step.tap(l, streams, taps);
+  }
+  step.settle(streams);
+  if (taps != nullptr) step.dspark_rows(*w.dspark, w.layers.size(), taps);
+  if (out.n != 0) logits(step, w.hc_head, w.norm, streams, out.rows, out.n, out.host);
+  if (w.mtp.empty()) return;
+  device_.run(device_.api().save_streams, kept(rows, streams), "save_streams");
+  if (mtp_rows.rows.rows == 0) return;
+  const float* mtp_streams = run_mtp(mtp_rows);
+  if (out.mtp_rows == nullptr || out.n == 0) return;
+  DeviceStep mtp_step = begin(mtp_rows, 1);
+  logits(mtp_step, w.mtp[0].hc_head, w.mtp[0].norm, mtp_streams, out.mtp_rows, out.n, out.mtp_host);
+}
+
+}  // namespace ambit::inference
