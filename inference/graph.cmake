@@ -27,6 +27,7 @@ target_sources(ambit_inference PRIVATE
   ops/index_scores_cpu.cpp
   ops/packed_rows_cpu.cpp
   ops/packed_scores_cpu.cpp
+  ops/sample_cpu.cpp
   ops/top_k_cpu.cpp
   ops/sparse_attention_cpu.cpp
   ops/route_cpu.cpp

@@ -66,6 +66,7 @@ class DeviceModel final : public StepModel {
     return std::min(options_.state_bytes, library_.info.free_bytes / 4);
   }
   std::size_t most_rows() const override { return most_rows_; }
+  bool chooses() const override { return true; }
   std::string_view backend() const override { return "cuda"; }
   std::string device() const override {
     const cuda::DeviceInfo& i = library_.info;
@@ -116,6 +117,29 @@ class DeviceModel final : public StepModel {
                    std::memory_order_relaxed);
   }
 
+  // A pinned buffer that launches write to.
+  void make_room(DeviceBuffer& buffer, std::size_t bytes) {
+    if (buffer.size() >= bytes) return;
+    graphs_.forget();
+    buffer = DeviceBuffer(device_.api(), bytes, DeviceBuffer::Place::kHost);
+  }
+
+  // All inputs' choices, their masks one after another.
+  void fill_choices(std::span<const StepInput> inputs, ops::SampleRow* row,
+                    std::uint32_t* mask) const {
+    const std::size_t words = ops::mask_words(config_.vocab_size);
+    std::int32_t masks = 0;
+    for (const StepInput& in : inputs) {
+      for (const ops::SampleRow& from : in.choices) {
+        *row = from;
+        if (row->mask >= 0) row->mask += masks;
+        ++row;
+      }
+      mask = std::copy(in.masks.begin(), in.masks.end(), mask);
+      masks += static_cast<std::int32_t>(in.masks.size() / words);
+    }
+  }
+
   Result<StepOutput> forward(std::span<const StepInput> inputs) {
     if (!device_.problem().empty()) return make_error(Code::kUnavailable, device_.problem());
     scratch_.reset();
@@ -123,12 +147,17 @@ class DeviceModel final : public StepModel {
     std::size_t rows = 0;
     std::size_t n_logits = 0;
     bool mtp_logits = false;
+    bool choose = true;
+    std::size_t mask_words = 0;
     for (const StepInput& in : inputs) {
       segments_.push_back({in.cache, in.cache->length(), in.ids.size(), rows, 0});
       in.cache->extend(in.ids);
       rows += in.ids.size();
       n_logits += in.ids.size() - std::min(in.logits_from, in.ids.size());
       mtp_logits = mtp_logits || (in.mtp_logits && has_mtp());
+      choose = choose && (in.choices.size() + in.logits_from == in.ids.size() ||
+                          in.logits_from >= in.ids.size());
+      mask_words += in.masks.size();
     }
     mtp_segments_.clear();
     std::size_t mtp_rows = 0;
@@ -145,6 +174,9 @@ class DeviceModel final : public StepModel {
     const RowArrays mtp = reserve_rows(up, mtp_segments_);
     const auto index = up.reserve<std::int32_t>(n_logits);
     const auto mtp_index = up.reserve<std::int32_t>(n_logits);
+    choose = choose && n_logits != 0;
+    const auto choices = up.reserve<ops::SampleRow>(choose ? n_logits : 0);
+    const auto masks = up.reserve<std::uint32_t>(choose ? mask_words : 0);
     std::vector<StepUpload::Array<cuda::PageRef>> pages;
     std::vector<StepUpload::Array<cuda::PageRef>> mtp_pages;
     for (const Segment& s : segments_) {
@@ -170,25 +202,37 @@ class DeviceModel final : public StepModel {
         if (!absent) ++second;
       }
     }
+    if (choose) fill_choices(inputs, up.host(choices), up.host(masks));
     up.send();
 
     const std::size_t vocab = config_.vocab_size;
-    const std::size_t bytes = (mtp_logits ? 2 : 1) * n_logits * vocab * sizeof(float);
-    if (logits_.size() < bytes) {
-      graphs_.forget();
-      logits_ = DeviceBuffer(device_.api(), bytes, DeviceBuffer::Place::kHost);
-    }
+    const std::size_t parts = (choose ? 0U : 1U) + (mtp_logits ? 1U : 0U);
+    make_room(logits_, parts * n_logits * vocab * sizeof(float));
+    if (choose) make_room(chosen_, n_logits * sizeof(ops::Sampled));
     auto* host = reinterpret_cast<float*>(logits_.data());
-    float* host_mtp = host + n_logits * vocab;
-    const DeviceLogits wanted{n_logits, up.device(index), host,
-                              mtp_logits ? up.device(mtp_index) : nullptr, host_mtp};
-    graphs_.run({segments_.size(), rows, n_logits, mtp_segments_.size(), mtp_rows, mtp_logits,
-                 main_rows.longest},
+    float* host_mtp = host + (choose ? 0 : n_logits * vocab);
+    DeviceLogits wanted;
+    wanted.n = n_logits;
+    wanted.rows = up.device(index);
+    wanted.host = host;
+    if (mtp_logits) wanted.mtp_rows = up.device(mtp_index);
+    wanted.mtp_host = host_mtp;
+    if (choose) {
+      wanted.choices = up.device(choices);
+      wanted.masks = up.device(masks);
+      wanted.chosen = reinterpret_cast<ops::Sampled*>(chosen_.data());
+    }
+    graphs_.run({segments_.size(), rows, n_logits, mtp_segments_.size(), mtp_rows,
+                 choose ? mask_words : 0, mtp_logits, choose, main_rows.longest},
                 [&] { pass_.queue(main_rows, second_rows, wanted); });
     if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
     learn(rows);
     StepOutput out;
-    out.logits = {host, n_logits * vocab};
+    if (choose) {
+      out.chosen = {wanted.chosen, n_logits};
+    } else {
+      out.logits = {host, n_logits * vocab};
+    }
     if (mtp_logits) {
       // The pair before the first token has none: not what the head makes of zeros.
       n = 0;
@@ -209,7 +253,7 @@ class DeviceModel final : public StepModel {
   Device device_;
   DeviceWeights weights_;
   std::atomic<int> on_card_ = -1;  // per cent of what tokens choose; -1: no token yet
-  DeviceBuffer logits_;            // pinned
+  DeviceBuffer logits_, chosen_;   // pinned
   UploadRoom room_;
   static constexpr std::size_t kRows = 2048, kRowsFromHost = 4096;
   std::size_t most_rows_ = kRows;
@@ -245,8 +289,10 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
   AMBIT_TRY(library, open_device_library());
   AMBIT_TRY(checkpoint, open_checkpoint(path));
   AMBIT_TRY(weights, bind_weights(checkpoint));
-  if (auto served = check_device_model(checkpoint.config, weights); !served) return served.error();
   const bool drafts = options.mtp && (!weights.mtp.empty() || weights.dspark);
+  if (auto served = check_device_model(checkpoint.config, weights, drafts); !served) {
+    return served.error();
+  }
   const bool rounded = options.numerics != Numerics::kPlain;
   const StateShape shape = aligned_rows(
       state_shape(checkpoint.config, weights, drafts, {.rounded = rounded, .packed = rounded}));

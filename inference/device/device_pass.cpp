@@ -1,5 +1,7 @@
 #include "inference/device/device_pass.h"
 
+#include <algorithm>
+
 #include "inference/model/model.h"
 
 namespace ambit::inference {
@@ -86,22 +88,38 @@ float* DevicePass::run_mtp(const DeviceRows& rows) {
   return streams;
 }
 
-// The logits of the rows that `index` (device memory) names, -1 for none; to host memory.
+// Some rows at a time, so that a long rated answer takes little memory.
 void DevicePass::logits(DeviceStep& step, const HcWeights& hc, const float* norm,
-                        const float* streams, const std::int32_t* index, std::size_t n,
-                        float* host) {
-  const ScratchScope scope(scratch_);
-  cuda::GatherArgs gather;
-  gather.in = streams;
-  gather.index = index;
-  gather.n = n;
-  gather.width = wide();
-  float* picked = scratch_.take(n * wide());
-  gather.out = picked;
-  device_.run(device_.api().gather_rows, gather, "gather_rows");
-  float* out = scratch_.take(n * config_.vocab_size);
-  step.head(hc, norm, weights_.slots.head, picked, n, out);
-  device_.copy(host, out, n * config_.vocab_size * sizeof(float));
+                        const float* streams, const DeviceLogits& out) {
+  constexpr std::size_t kPiece = 64;
+  const std::size_t vocab = config_.vocab_size;
+  for (std::size_t first = 0; first < out.n; first += kPiece) {
+    const ScratchScope scope(scratch_);
+    const std::size_t n = std::min(kPiece, out.n - first);
+    cuda::GatherArgs gather;
+    gather.in = streams;
+    gather.index = out.rows + first;
+    gather.n = n;
+    gather.width = wide();
+    float* picked = scratch_.take(n * wide());
+    gather.out = picked;
+    device_.run(device_.api().gather_rows, gather, "gather_rows");
+    float* x = scratch_.take(n * vocab);
+    step.head(hc, norm, weights_.slots.head, picked, n, x);
+    if (out.choices == nullptr) {
+      device_.copy(out.host + first * vocab, x, n * vocab * sizeof(float));
+      continue;
+    }
+    cuda::SampleArgs a;
+    a.logits = x;
+    a.n = n;
+    a.vocab = vocab;
+    a.rows = out.choices + first;
+    a.masks = out.masks;
+    a.out = scratch_.take<ops::Sampled>(n);
+    device_.run(device_.api().sample, a, "sample");
+    device_.copy(out.chosen + first, a.out, n * sizeof(ops::Sampled));
+  }
 }
 
 void DevicePass::queue(const DeviceRows& rows, const DeviceRows& mtp_rows,
@@ -124,14 +142,18 @@ void DevicePass::launches(const DeviceRows& rows, const DeviceRows& mtp_rows,
   }
   step.settle(streams);
   if (taps != nullptr) step.dspark_rows(*w.dspark, w.layers.size(), taps);
-  if (out.n != 0) logits(step, w.hc_head, w.norm, streams, out.rows, out.n, out.host);
+  logits(step, w.hc_head, w.norm, streams, out);
   if (w.mtp.empty()) return;
   device_.run(device_.api().save_streams, kept(rows, streams), "save_streams");
   if (mtp_rows.rows.rows == 0) return;
   const float* mtp_streams = run_mtp(mtp_rows);
   if (out.mtp_rows == nullptr || out.n == 0) return;
   DeviceStep mtp_step = begin(mtp_rows, 1);
-  logits(mtp_step, w.mtp[0].hc_head, w.mtp[0].norm, mtp_streams, out.mtp_rows, out.n, out.mtp_host);
+  DeviceLogits mtp = out;
+  mtp.rows = out.mtp_rows;
+  mtp.host = out.mtp_host;
+  mtp.choices = nullptr;
+  logits(mtp_step, w.mtp[0].hc_head, w.mtp[0].norm, mtp_streams, mtp);
 }
 
 }  // namespace ambit::inference

@@ -5,13 +5,17 @@
 
 namespace ambit::inference {
 
-// What the logits of a step are made of and where they go.
+// Which rows of a step get logits, and what becomes of them: they go to the host, or tokens are
+// chosen by them and only those go.
 struct DeviceLogits {
   std::size_t n = 0;
   const std::int32_t* rows = nullptr;      // [n], device memory: rows of the step
   float* host = nullptr;                   // [n, vocab]
   const std::int32_t* mtp_rows = nullptr;  // [n]: of the MTP block's, -1: none. Null: no logits
   float* mtp_host = nullptr;
+  const ops::SampleRow* choices = nullptr;  // [n], device memory; null: `host` gets logits
+  const std::uint32_t* masks = nullptr;     // device memory
+  ops::Sampled* chosen = nullptr;           // [n], of the host
 };
 
 class DevicePass {
@@ -49,7 +53,7 @@ class DevicePass {
 
  private:
   void logits(DeviceStep& step, const HcWeights& hc, const float* norm, const float* streams,
-              const std::int32_t* index, std::size_t n, float* host);
+              const DeviceLogits& out);
   void launches(const DeviceRows& rows, const DeviceRows& mtp_rows, const DeviceLogits& out);
 
   Device& device_;

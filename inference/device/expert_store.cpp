@@ -4,6 +4,8 @@
 #include <array>
 #include <new>
 
+#include "inference/weights/mxfp4.h"
+
 namespace ambit::inference {
 namespace {
 
@@ -26,6 +28,19 @@ std::size_t exchanges_of(std::size_t tokens) {
 }
 
 }  // namespace
+
+Matrix device_form(const Matrix& m, std::vector<std::uint8_t>& room) {
+  if (m.type != MatrixType::kBlocks || m.blocks != ops::BlockFormat::kMxfp4) return m;
+  const std::size_t blocks = m.rows * m.cols / 32;
+  room.resize(17 * blocks);
+  unpack_mxfp4(reinterpret_cast<const std::uint8_t*>(m.data), blocks, room.data(),
+               room.data() + 16 * blocks);
+  Matrix out = m;
+  out.type = MatrixType::kFp4Group32;
+  out.data = reinterpret_cast<const std::byte*>(room.data());
+  out.scales = room.data() + 16 * blocks;
+  return out;
+}
 
 std::size_t matrix_data_bytes(const Matrix& m) {
   switch (m.type) {
@@ -51,7 +66,7 @@ ExpertStore::ExpertStore(Device& device,
     : device_(device), experts_(blocks[0]->size()) {
   const ops::cuda::Api& api = device_.api();
   for (std::size_t m = 0; m < 3; ++m) {
-    const Matrix& first = blocks[0]->front().*kMatrices[m];
+    const Matrix first = device_form(blocks[0]->front().*kMatrices[m], room_);
     Part& p = parts_[m];
     p.data = slot_bytes_;
     p.data_bytes = matrix_data_bytes(first);
@@ -124,7 +139,7 @@ void ExpertStore::add_block(const std::vector<ExpertWeights>& experts, std::size
                                : block.host.data() + (e - here) * slot_bytes_;
     block.slots.push_back(slot);
     for (std::size_t m = 0; m < 3; ++m) {
-      const Matrix& from = experts[e].*kMatrices[m];
+      const Matrix from = device_form(experts[e].*kMatrices[m], room_);
       device_.copy(slot + parts_[m].data, from.data, parts_[m].data_bytes);
       device_.copy(slot + parts_[m].scales, from.scales, parts_[m].scale_bytes);
     }
@@ -137,7 +152,7 @@ void ExpertStore::add_block(const std::vector<ExpertWeights>& experts, std::size
     ops::cuda::ExpertMatrices* matrices[3] = {&tables.w1, &tables.w3, &tables.w2};
     auto* at = reinterpret_cast<const std::byte**>(block.table.data()) + t * half;
     for (std::size_t m = 0; m < 3; ++m, at += 2 * experts_) {
-      const Matrix& shape = experts[0].*kMatrices[m];
+      const Matrix shape = device_form(experts[0].*kMatrices[m], room_);
       matrices[m]->type = shape.type;
       matrices[m]->rows = shape.rows;
       matrices[m]->cols = shape.cols;

@@ -71,6 +71,7 @@ class ExpertStore {
   std::size_t slot_bytes_ = 0, experts_ = 0;
   std::uint64_t card_bytes_ = 0, host_bytes_ = 0;
   std::vector<Block> blocks_;
+  std::vector<std::uint8_t> room_;  // of device_form()
   DeviceBuffer counts_, host_counts_, exchange_;
   std::optional<HotExperts> hot_;  // where there is a choice
   DeviceBuffer staging_[2];        // of blocks in turn; empty: nothing is staged
@@ -79,6 +80,10 @@ class ExpertStore {
   ops::cuda::Stream copies_ = nullptr;
   bool staging_now_ = false;
 };
+
+// A matrix in the format that the kernels read: `m` itself, or MXFP4 of a GGUF file as FP4 in
+// `room`, which the result looks at.
+[[nodiscard]] ops::Matrix device_form(const ops::Matrix& m, std::vector<std::uint8_t>& room);
 
 // Bytes of a matrix' codes and of its scales.
 [[nodiscard]] std::size_t matrix_data_bytes(const ops::Matrix& m);

@@ -11,7 +11,8 @@ namespace ambit::inference {
 // What a small step's launches depend on.
 struct StepForm {
   std::size_t segments = 0, rows = 0, logits = 0, mtp_segments = 0, mtp_rows = 0;
-  bool mtp_logits = false;
+  std::size_t masks = 0;
+  bool mtp_logits = false, chosen = false;
   std::int64_t longest = 0;
   auto operator<=>(const StepForm&) const = default;
 };

@@ -103,6 +103,7 @@ class Uploader {
     return reinterpret_cast<const T*>(buffer.data());
   }
   void matrix(Matrix& m) {
+    m = device_form(m, room_);
     m.data = put(m.data, matrix_data_bytes(m));
     m.scales = put(m.scales, matrix_scale_bytes(m));
   }
@@ -110,7 +111,79 @@ class Uploader {
  private:
   Device& device_;
   DeviceWeights& out_;
+  std::vector<std::uint8_t> room_;
 };
+
+// The slots of all that is uploaded, pointing where those of w point.
+ModelWeights slots_of(const ModelWeights& w) {
+  ModelWeights out;
+  out.embed = w.embed;
+  out.head = w.head;
+  out.norm = w.norm;
+  out.hc_head = w.hc_head;
+  out.layers = w.layers;
+  out.mtp = w.mtp;
+  out.dspark = w.dspark;
+  out.bytes = w.bytes;
+  return out;
+}
+
+// The experts of all blocks, in the order of the state's layers.
+std::vector<const std::vector<ExpertWeights>*> experts_of(const ModelWeights& w) {
+  std::vector<const std::vector<ExpertWeights>*> out;
+  for (const BlockWeights& b : w.layers) out.push_back(&b.ffn.experts);
+  for (const MtpWeights& m : w.mtp) out.push_back(&m.block.ffn.experts);
+  if (w.dspark) {
+    for (const BlockWeights& b : w.dspark->stages) out.push_back(&b.ffn.experts);
+  }
+  return out;
+}
+
+// The name of a format that no kernel reads, "" else.
+std::string unread_format(const Matrix& m) {
+  if (m.type == MatrixType::kF16) return "F16";
+  if (m.type != MatrixType::kBlocks || m.blocks == ops::BlockFormat::kMxfp4) return "";
+  return std::string(ops::to_string(m.blocks));
+}
+
+// What no kernel reads among all matrices, "" when all can be read. Experts lie in slots of one
+// size, so all have one format.
+std::string unread_matrices(const ModelConfig& c, const ModelWeights& weights, bool drafts) {
+  std::string format;
+  const auto look = [&](const Matrix& m) {
+    if (format.empty()) format = unread_format(m);
+  };
+  ModelWeights slots = slots_of(weights);
+  Walk walk(
+      c, look, [](const float*, std::size_t) {}, [](const std::int32_t*, std::size_t) {});
+  walk.model(slots, drafts);
+  const ExpertWeights& first = weights.layers[0].ffn.experts[0];
+  bool same = true;
+  for (const auto* experts : experts_of(slots)) {
+    for (const ExpertWeights& e : *experts) {
+      for (const auto m : {&ExpertWeights::w1, &ExpertWeights::w3, &ExpertWeights::w2}) {
+        look(e.*m);
+        same = same && (e.*m).type == (first.*m).type && (e.*m).blocks == (first.*m).blocks;
+      }
+    }
+  }
+  if (!format.empty()) {
+    return format + " matrices (of the formats of GGUF files they read MXFP4, BF16 and F32)";
+  }
+  // An embedding is looked up, not multiplied.
+  const auto looked_up = [](const Matrix& m) {
+    return m.type == MatrixType::kF32 || m.type == MatrixType::kBf16;
+  };
+  if (!looked_up(slots.embed) || (slots.dspark && !looked_up(slots.dspark->markov_in))) {
+    return "embeddings other than BF16 and F32";
+  }
+  for (const BlockWeights& b : slots.layers) {
+    if (b.hc_attn.fn.type != MatrixType::kF32 || b.hc_ffn.fn.type != MatrixType::kF32) {
+      return "hyper-connections other than F32";
+    }
+  }
+  return same ? "" : "two number formats of experts";
+}
 
 std::string gigabytes(std::uint64_t bytes) {
   const std::uint64_t tenths = bytes / 100'000'000;
@@ -119,7 +192,7 @@ std::string gigabytes(std::uint64_t bytes) {
 
 }  // namespace
 
-Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weights) {
+Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weights, bool drafts) {
   namespace cuda = ops::cuda;
   const std::size_t rope = c.qk_rope_head_dim;
   const char* why = nullptr;
@@ -140,26 +213,9 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
   for (const std::int32_t ratio : c.compress_ratios) {
     if (ratio != 0 && kPageTokens % ratio != 0) why = "these compress_ratios";
   }
-  const auto unknown = [](const Matrix& m) {
-    return m.type == MatrixType::kBlocks || m.type == MatrixType::kF16;
-  };
-  if (unknown(weights.embed) || unknown(weights.layers[0].attn.wq_a) ||
-      unknown(weights.layers[0].ffn.experts[0].w1)) {
-    why = "the number formats of GGUF files";
-  }
-  const auto other = [&](const BlockWeights& b) {
-    return b.ffn.experts[0].w1.type != weights.layers[0].ffn.experts[0].w1.type;
-  };
-  for (const MtpWeights& m : weights.mtp) {
-    if (other(m.block)) why = "two number formats of experts";
-  }
-  if (weights.dspark) {
-    for (const BlockWeights& b : weights.dspark->stages) {
-      if (other(b)) why = "two number formats of experts";
-    }
-    if (c.dspark_markov_rank % 8 != 0) why = "this dspark_markov_rank";
-    if (unknown(weights.dspark->markov_in)) why = "the number formats of GGUF files";
-  }
+  if (weights.dspark && c.dspark_markov_rank % 8 != 0) why = "this dspark_markov_rank";
+  const std::string unread = unread_matrices(c, weights, drafts);
+  if (!unread.empty()) why = unread.c_str();
   if (why == nullptr) return {};
   return make_error(Code::kUnsupported, std::string("the CUDA kernels do not serve ") + why +
                                             "; set engine.device = \"cpu\"");
@@ -169,14 +225,7 @@ Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
                                      const ModelWeights& weights, bool drafts,
                                      std::uint64_t budget_bytes) {
   DeviceWeights out;
-  out.slots.embed = weights.embed;
-  out.slots.head = weights.head;
-  out.slots.norm = weights.norm;
-  out.slots.hc_head = weights.hc_head;
-  out.slots.layers = weights.layers;
-  out.slots.mtp = weights.mtp;
-  out.slots.dspark = weights.dspark;
-  out.slots.bytes = weights.bytes;
+  out.slots = slots_of(weights);
   try {
     Uploader up(device, out);
     Walk walk(
@@ -185,15 +234,8 @@ Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
         [&](const std::int32_t*& t, std::size_t n) { t = up.put(t, n * sizeof(std::int32_t)); });
     walk.model(out.slots, drafts);
     if (out.device_bytes > budget_bytes) throw std::bad_alloc();
-    std::vector<const std::vector<ExpertWeights>*> blocks;
-    for (const BlockWeights& b : weights.layers) blocks.push_back(&b.ffn.experts);
-    for (std::size_t i = 0; i < out.slots.mtp.size(); ++i) {
-      blocks.push_back(&weights.mtp[i].block.ffn.experts);
-    }
-    if (out.slots.dspark) {
-      for (const BlockWeights& b : weights.dspark->stages) blocks.push_back(&b.ffn.experts);
-    }
-    out.experts = std::make_unique<ExpertStore>(device, blocks, budget_bytes - out.device_bytes);
+    out.experts = std::make_unique<ExpertStore>(device, experts_of(out.slots),
+                                                budget_bytes - out.device_bytes);
   } catch (const std::bad_alloc&) {
     return make_error(Code::kResourceExhausted,
                       "the model's " + gigabytes(weights.bytes) +

@@ -18,9 +18,10 @@ struct DeviceWeights {
   std::vector<DeviceBuffer> buffers;
 };
 
-// kUnsupported, by name, when a kernel does not serve a shape or format of this checkpoint.
+// kUnsupported, by name, when a kernel does not serve a shape or format of this checkpoint
+// (drafts: with its draft blocks).
 [[nodiscard]] Result<void> check_device_model(const ModelConfig& config,
-                                              const ModelWeights& weights);
+                                              const ModelWeights& weights, bool drafts);
 
 // Copies everything; drafts: also the draft blocks. budget_bytes: of device memory for weights;
 // routed experts go to pinned host memory as far as they do not fit. kResourceExhausted, with the

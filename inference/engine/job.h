@@ -13,6 +13,7 @@
 #include "inference/backend.h"
 #include "inference/engine/grammar.h"
 #include "inference/engine/speculative.h"
+#include "inference/engine/token_chooser.h"
 #include "inference/kv/cache.h"
 
 namespace ambit::inference {
@@ -32,6 +33,7 @@ struct Job {
   TokenId next = 0;               // decided, not yet in the cache
   std::int64_t generated = 0;     // tokens decided
   std::vector<TokenId> step_ids;  // of the step being built: `next` and its drafts
+  StepChoices choices;            // of these, where the model chooses
   std::size_t lookup_drafts = 0;  // of step_ids
   DraftPace pace;                 // of the model's drafts
   std::size_t pages = 0;          // of the cache, when memory was last looked at

@@ -203,11 +203,17 @@ class LocalBackend final : public Backend {
       const StepOutput out = *stepped;
       const double ms = elapsed_ms(before, std::chrono::steady_clock::now());
       if (chunk != 0 && members_.size() == 1) pace_.note(chunk, ms);
-      const float* logits = out.logits.data();
+      std::size_t first = 0;
       for (std::size_t i = 0; i < members_.size(); ++i) {
         const std::size_t rows = inputs_[i].ids.size() - inputs_[i].logits_from;
-        absorb(*members_[i], {logits, rows * vocab}, vocab);
-        logits += rows * vocab;
+        StepOutput part;
+        if (out.chosen.empty()) {
+          part.logits = out.logits.subspan(first * vocab, rows * vocab);
+        } else {
+          part.chosen = out.chosen.subspan(first, rows);
+        }
+        absorb(*members_[i], part, vocab);
+        first += rows;
       }
     } else if (prefilling != nullptr) {
       absorb(*prefilling, {}, vocab);  // everything was warm already
@@ -316,14 +322,24 @@ class LocalBackend final : public Backend {
   }
 
   void add_input(Job& job, std::span<const TokenId> ids, std::size_t logits_from) {
-    inputs_.push_back({.cache = &*job.cache, .ids = ids, .logits_from = logits_from});
+    StepInput& in = inputs_.emplace_back();
+    in.cache = &*job.cache;
+    in.ids = ids;
+    in.logits_from = logits_from;
+    // The likeliest tokens come from logits alone.
+    if (model_->chooses() && job.request.logprobs == 0 && logits_from < ids.size()) {
+      const auto index = static_cast<std::uint64_t>(job.generated);
+      chooser_.plan(job.request, index, ids.subspan(logits_from + 1), job.grammar, job.choices);
+      in.choices = job.choices.rows;
+      in.masks = job.choices.masks;
+    }
     for (JobPtr& j : active_) {
       if (j.get() == &job) members_.push_back(&j);
     }
   }
 
   // Takes a step's logits: decides tokens, rolls rejected drafts back, ends what is complete.
-  void absorb(JobPtr& slot, std::span<const float> logits, std::size_t vocab) {
+  void absorb(JobPtr& slot, const StepOutput& rows, std::size_t vocab) {
     Job& job = *slot;
     const auto prompt = static_cast<std::int64_t>(job.request.prompt.size());
     if (!job.decoding) {
@@ -347,12 +363,19 @@ class LocalBackend final : public Backend {
     std::size_t row = 0;
     std::optional<Finish> end;
     for (;; ++row) {
-      const auto of_row = logits.subspan(row * vocab, vocab);
+      const bool by_model = !rows.chosen.empty();
+      const auto of_row =
+          by_model ? std::span<const float>() : rows.logits.subspan(row * vocab, vocab);
       const auto& answer = job.request.answer;
       const auto& stops = job.request.stop_ids;
       const auto index = static_cast<std::uint64_t>(job.generated);
-      const auto chosen = answer.empty() ? chooser_.choose(of_row, job.request, index, job.grammar)
-                                         : std::optional(answer[index]);
+      std::optional<TokenId> chosen;
+      if (by_model) {
+        if (rows.chosen[row].id >= 0) chosen = rows.chosen[row].id;
+      } else {
+        chosen = answer.empty() ? chooser_.choose(of_row, job.request, index, job.grammar)
+                                : std::optional(answer[index]);
+      }
       if (!chosen ||
           (answer.empty() && std::find(stops.begin(), stops.end(), *chosen) != stops.end())) {
         end = Finish::kStop;
@@ -360,7 +383,8 @@ class LocalBackend final : public Backend {
       }
       const TokenId id = *chosen;
       if (answer.empty()) chooser_.accept(job.grammar, id);
-      tokens_.push_back(chooser_.describe(of_row, id, job.request.logprobs));
+      tokens_.push_back(by_model ? generated(rows.chosen[row])
+                                 : chooser_.describe(of_row, id, job.request.logprobs));
       accepted_.push_back(id);
       ++job.generated;
       job.next = id;

@@ -1,27 +1,31 @@
 // From logits to a token. Deterministic: the random number of the n-th generated token is a
 // function of (seed, n) alone, so a step that verifies several drafted tokens chooses exactly what
-// one-by-one decoding would have chosen.
+// one-by-one decoding would have chosen. A device that chooses by itself (StepModel::chooses) gives
+// the same tokens and log-probabilities for the same logits (ops/sample.h).
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "inference/ops/sample.h"
 #include "inference/request.h"
 
 namespace ambit::inference {
 
-// A number in [0, 1) from a counter-based generator.
-[[nodiscard]] double uniform_at(std::uint64_t seed, std::uint64_t index);
+// How the index-th generated token is chosen.
+[[nodiscard]] ops::SampleRow sample_row(const Sampling& options, std::uint64_t index);
+
+// The chosen token with its log-probability.
+[[nodiscard]] GeneratedToken generated(const ops::Sampled& sampled);
 
 // Keeps its scratch between calls; one per model thread.
 class Sampler {
  public:
-  // The token that `options` choose for the index-th generated token. Greedy ties go to the lower
-  // id. Order of the filters: top-k, then top-p, then min-p, on the tempered distribution. allowed:
-  // empty, or one byte per id, 0 where the id must not be chosen.
+  // The token that `options` choose for the index-th generated token; -1 when the mask (empty, or
+  // ops::mask_words() words) lets none come.
   [[nodiscard]] TokenId sample(std::span<const float> logits, const Sampling& options,
-                               std::uint64_t index, std::span<const std::uint8_t> allowed = {});
+                               std::uint64_t index, std::span<const std::uint32_t> mask = {});
 
   // The token's log-probability and the `top` most likely ids (ties: lower id first), both under
   // the untempered distribution.
@@ -29,6 +33,7 @@ class Sampler {
                                         std::int32_t top);
 
  private:
+  ops::RowSampler rows_;
   std::vector<TokenLogprob> order_;
 };
 

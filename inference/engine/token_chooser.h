@@ -15,6 +15,12 @@
 
 namespace ambit::inference {
 
+// How the tokens behind the rows of a step are to be chosen, for a model that does it itself.
+struct StepChoices {
+  std::vector<ops::SampleRow> rows;
+  std::vector<std::uint32_t> masks;
+};
+
 class TokenChooser {
  public:
   // tokenizer: may be null when no request has a grammar.
@@ -26,6 +32,11 @@ class TokenChooser {
   [[nodiscard]] std::optional<TokenId> choose(std::span<const float> logits,
                                               const GenerateRequest& request, std::uint64_t index,
                                               std::optional<GrammarMatcher>& grammar);
+  // The same, asked before the step: of the index-th token and, each if all before it were chosen,
+  // of those behind `drafts`. The grammar stays where it is. Rows that a grammar's refusal of a
+  // draft leaves out of reach are chosen anyhow.
+  void plan(const GenerateRequest& request, std::uint64_t index, std::span<const TokenId> drafts,
+            std::optional<GrammarMatcher>& grammar, StepChoices& out);
   // The answer goes on with id. A grammar that binds no more is dropped.
   void accept(std::optional<GrammarMatcher>& grammar, TokenId id) const;
 
@@ -42,7 +53,8 @@ class TokenChooser {
   std::size_t vocab_;
   Sampler sampler_;
   std::optional<GrammarVocabulary> vocabulary_;  // made for the first grammar
-  std::vector<std::uint8_t> allowed_;
+  std::vector<std::uint8_t> allowed_;            // one byte a token, for the grammar
+  std::vector<std::uint32_t> mask_;              // the same as bits
 };
 
 }  // namespace ambit::inference

@@ -12,6 +12,7 @@
 #include "daemon/support/result.h"
 #include "inference/kv/cache.h"
 #include "inference/model_config.h"
+#include "inference/ops/sample.h"
 
 namespace ambit::inference {
 
@@ -21,12 +22,18 @@ struct StepInput {
   std::span<const TokenId> ids;  // at least 1, each in [0, vocab)
   std::size_t logits_from = 0;   // rows [logits_from, ids.size()) get logits
   bool mtp_logits = false;       // and the same rows of the MTP block (position 0 has none: zeros)
+  // Of a model that chooses(), one for each row with logits: how its token is chosen, each `mask` a
+  // row of `masks` (ops::mask_words() words a row). Empty: the step gives logits.
+  std::span<const ops::SampleRow> choices{};
+  std::span<const std::uint32_t> masks{};
 };
 
 // Logits of the step, [rows, vocab], the inputs' rows one after another. Valid until the next step.
 struct StepOutput {
   std::span<const float> logits;
   std::span<const float> mtp_logits;
+  // Instead of logits where all inputs brought their choices.
+  std::span<const ops::Sampled> chosen;
 };
 
 class StepModel {
@@ -47,6 +54,8 @@ class StepModel {
   [[nodiscard]] virtual std::uint64_t weights_bytes() const = 0;
   // The most that pages of state may take, live sequences included; 0: no limit of the model's own.
   [[nodiscard]] virtual std::uint64_t state_limit() const { return 0; }
+  // Whether it chooses tokens itself, so that ids come from a step and not logits.
+  [[nodiscard]] virtual bool chooses() const { return false; }
   // Tokens of a prompt that one step can be given; fewer are fine.
   [[nodiscard]] virtual std::size_t most_rows() const { return 512; }
   [[nodiscard]] virtual std::string_view backend() const = 0;  // "cpu", "cuda"

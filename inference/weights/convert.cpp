@@ -14,6 +14,7 @@
 #include "inference/weights/gguf_metadata.h"
 #include "inference/weights/gguf_names.h"
 #include "inference/weights/gguf_writer.h"
+#include "inference/weights/mxfp4.h"
 
 namespace ambit::inference {
 namespace {
@@ -114,17 +115,12 @@ std::string mxfp4_of(const ops::Matrix& m) {
 
 // And back: packed pairs and scales.
 std::pair<std::string, std::string> fp4_of(const Tensor& t) {
-  const auto* in = reinterpret_cast<const std::uint8_t*>(t.data.data());
-  const std::size_t blocks = t.data.size() / 17;
-  std::pair<std::string, std::string> out;
-  for (std::size_t b = 0; b < blocks; ++b) {
-    out.second.push_back(static_cast<char>(in[17 * b]));
-    const auto code = [&](std::size_t i) {
-      return in[17 * b + 1 + i % 16] >> (i < 16 ? 0U : 4U) & 15U;
-    };
-    for (std::size_t i = 0; i < 32; i += 2)
-      out.first.push_back(static_cast<char>(code(i) | code(i + 1) << 4U));
-  }
+  const std::size_t blocks = t.data.size() / kMxfp4Bytes;
+  std::pair<std::string, std::string> out(std::string(16 * blocks, '\0'),
+                                          std::string(blocks, '\0'));
+  unpack_mxfp4(reinterpret_cast<const std::uint8_t*>(t.data.data()), blocks,
+               reinterpret_cast<std::uint8_t*>(out.first.data()),
+               reinterpret_cast<std::uint8_t*>(out.second.data()));
   return out;
 }
 

@@ -143,7 +143,7 @@ def ins(s, e, dyn):
     if n in ('add', 'sub') : return dst(a[0], f'{t}({src(a[1])} {"+" if n == "add" else "-"} {src(a[2])})')
     if n == 'mul':
         if 'wide' in p: w = {'uint16_t': 'uint32_t', 'int16_t': 'int32_t', 'uint32_t': 'uint64_t', 'int32_t': 'int64_t'}[t]; return dst(a[0], f'{w}({src(a[1])}) * {w}({src(a[2])})')
-        if 'hi' in p: w = {'uint16_t': 'uint32_t', 'int16_t': 'int32_t', 'uint32_t': 'uint64_t', 'int32_t': 'int64_t', 'uint64_t': 'unsigned __int128', 'int64_t': '__int128'}[t]; bits = int(re.search(r'\d+', t).group()); return dst(a[0], f'{t}(({w}({src(a[1])}) * {w}({src(a[2])})) >> {bits})')
+        if 'hi' in p: w = {'uint16_t': 'uint32_t', 'int16_t': 'int32_t', 'uint32_t': 'uint64_t', 'int32_t': 'int64_t', 'uint64_t': 'unsigned __int128', 'int64_t': '__int128'}[t]; bits = int(re.search(r'\d+', t).group()); return dst(a[0], f'{t}((({w})({src(a[1])}) * ({w})({src(a[2])})) >> {bits})')
         return dst(a[0], f'{t}({src(a[1])} * {src(a[2])})')
     if n == 'copysign': return dst(a[0], f'std::copysign({src(a[2])}, {src(a[1])})')  # the sign is the first operand's
     if op == 'fma.rn.bf16x2': return dst(a[0], f'fma_bf16x2({src(a[1])}, {src(a[2])}, {src(a[3])})')

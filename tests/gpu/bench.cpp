@@ -94,6 +94,7 @@ class Bench {
       streams(n);
       attention(n);
       index(n);
+      if (n <= 8) sample(n);
     }
     linear("head, BF16 x fp32", MatrixType::kBf16, s_.vocab, s_.dim, 1, false);
     if (!device_.problem().empty()) std::printf("stopped: %s\n", device_.problem().c_str());
@@ -404,6 +405,34 @@ class Bench {
          [&](int) { device_.run(device_.api().index_scores, a, "index_scores"); });
     time(label("top_k", n), static_cast<double>(n * a.most * 4), 0,
          [&](int) { device_.run(device_.api().top_k, a, "top_k"); });
+  }
+
+  // The choice of n tokens; other logits in each call.
+  void sample(std::size_t n) {
+    const ScratchScope scope(scratch_);
+    const std::size_t count = sets(n * s_.vocab * sizeof(float));
+    std::vector<float> logits(count * n * s_.vocab);
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      logits[i] = static_cast<float>(ops::random_at(1, i) >> 40U) * 0x1p-20F;  // to 16
+    }
+    const auto mask = upload(std::vector<std::uint32_t>(ops::mask_words(s_.vocab), 0x77777777U));
+    cuda::SampleArgs a;
+    const float* const from = upload(logits);
+    a.n = n;
+    a.vocab = s_.vocab;
+    a.masks = mask;
+    a.out = scratch_.take<ops::Sampled>(n);
+    const auto one = [&](const char* name, const ops::SampleRow& row) {
+      a.rows = upload(std::vector<ops::SampleRow>(n, row));
+      time(label(name, n), static_cast<double>(n * s_.vocab * 4), 0, [&](int i) {
+        a.logits = from + static_cast<std::size_t>(i) % count * n * s_.vocab;
+        device_.run(device_.api().sample, a, "sample");
+      });
+    };
+    one("sample, greedy", {});
+    one("sample, greedy, masked", {.mask = 0});
+    one("sample", {.temperature = 1, .random = ops::random_at(2, 0)});
+    one("sample, top-p 0.95", {.temperature = 1, .top_p = 0.95F, .random = ops::random_at(2, 1)});
   }
 
   Device device_;

@@ -6,6 +6,7 @@ ambit_test(inference_graph_tests SOURCES
   model/paths_test.cpp
   model/mutation_test.cpp
   ops/ops_test.cpp
+  ops/sample_test.cpp
   ops/thread_pool_test.cpp
   kv/disk_store_test.cpp
   device/hot_experts_test.cpp

@@ -14,7 +14,7 @@
 
 namespace ambit::inference::ops::cuda {
 
-inline constexpr std::uint32_t kApiVersion = 6;
+inline constexpr std::uint32_t kApiVersion = 7;
 
 struct DeviceInfo {
   char name[128];
@@ -65,6 +65,7 @@ struct Api {
   decltype(&cuda::tap) tap;
   decltype(&cuda::add_rows) add_rows;
   decltype(&cuda::argmax) argmax;
+  decltype(&cuda::sample) sample;
   decltype(&cuda::rms_norm) rms_norm;
   decltype(&cuda::prepare) prepare;
   decltype(&cuda::hc_mix) hc_mix;

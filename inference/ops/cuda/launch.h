@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "inference/ops/gemm.h"
+#include "inference/ops/sample.h"
 
 struct CUstream_st;
 
@@ -139,6 +140,18 @@ struct ArgmaxArgs {
   std::int32_t* out = nullptr;
 };
 [[nodiscard]] LaunchError argmax(const ArgmaxArgs& args, Stream stream);
+
+// ---- sample.cu: the choice of tokens (ops/sample.h) ----
+
+// vocab: up to 2^20.
+struct SampleArgs {
+  const float* logits = nullptr;  // [n, vocab]
+  std::size_t n = 0, vocab = 0;
+  const SampleRow* rows = nullptr;       // [n]
+  const std::uint32_t* masks = nullptr;  // [·, mask_words(vocab)]
+  Sampled* out = nullptr;                // [n]
+};
+[[nodiscard]] LaunchError sample(const SampleArgs& args, Stream stream);
 
 // ---- norm.cu ----
 

@@ -124,12 +124,13 @@ void release_graph(void* graph) {
 }
 
 constexpr Api kApi = {
-    kApiVersion,  sizeof(Api), open_device,  allocate,     release,   allocate_host, release_host,
-    make_stream,  end_stream,  copy,         clear,        wait,      make_event,    end_event,
-    record_event, await_event, begin_graph,  end_graph,    run_graph, release_graph, embed,
-    angles,       gather_rows, save_streams, load_streams, tap,       add_rows,      argmax,
-    rms_norm,     prepare,     hc_mix,       hc_pre,       linear,    expert_linear, route,
-    swiglu,       latents,     queries,      index_scores, top_k,     attention};
+    kApiVersion,  sizeof(Api),   open_device,  allocate,     release,       allocate_host,
+    release_host, make_stream,   end_stream,   copy,         clear,         wait,
+    make_event,   end_event,     record_event, await_event,  begin_graph,   end_graph,
+    run_graph,    release_graph, embed,        angles,       gather_rows,   save_streams,
+    load_streams, tap,           add_rows,     argmax,       sample,        rms_norm,
+    prepare,      hc_mix,        hc_pre,       linear,       expert_linear, route,
+    swiglu,       latents,       queries,      index_scores, top_k,         attention};
 
 }  // namespace
 
