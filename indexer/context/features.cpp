@@ -353,9 +353,6 @@ void Features::enter(FileNumber file) {
   base_[kAffinity] = all_near_ > 0.0F ? std::sqrt(affinity_[file] / all_near_) : 0.0F;
   base_[kTestOnly] = facts.test && !in_test_ ? 1.0F : 0.0F;
   base_[kTested] = !facts.test && in_test_ ? 1.0F : 0.0F;
-  if (view_.history != nullptr) {
-    base_[kChurn] = std::min(1.0F, static_cast<float>(std::log1p(view_.history->of(path).churn)));
-  }
   const auto product = [&](Feature of_imported, Feature of_folder) {
     return weights_[of_imported] * base_[kImported] + weights_[of_folder] * base_[kFolder];
   };

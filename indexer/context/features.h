@@ -40,7 +40,6 @@ enum Feature : std::uint8_t {
   kAffinity,    // how much of what stands near the cursor it defines
   kTestOnly,    // a test, where the cursor is in none
   kTested,      // no test, where the cursor is in one
-  kChurn,       // changes often of late
   // Of the definition:
   kCallable,
   kType,

@@ -31,7 +31,7 @@ constexpr std::uint64_t kMaxFullTextBytes = 256 << 10;
 // Of the stable budget, at most: lines first, since a definition that is missing hurts more than
 // one that is shown without its body.
 double skeleton_share(std::int64_t budget) {
-  return budget <= 48000 ? 0.85 : 0.65;
+  return budget <= 8000 ? 1.0 : budget <= 48000 ? 0.92 : 0.65;
 }
 
 class Maker {

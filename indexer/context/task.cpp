@@ -224,9 +224,9 @@ Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const Stable
   spans_.clear();
   files_.clear();
   shown_.clear();
-  // A fifth is kept free for what later cursors need, so that the prefix can stay.
+  // An eighth is kept free for what later cursors need, so that the prefix can stay.
   choose(graph, stable, snapshot, views, ranked, {0, ranked.size(), kRepeated},
-         request.stream == 0 ? budget : budget * 4 / 5, count);
+         request.stream == 0 ? budget : budget * 7 / 8, count);
   return Update{true};
 }
 

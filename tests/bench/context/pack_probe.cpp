@@ -240,7 +240,10 @@ int run(const char* root, const char* cache, const char* tokenizer_json, const c
         return std::fprintf(stderr, "%s\n", r.error().message.c_str()), 2;
       }
       (void)index.update_history();
-      baselines.read(index.snapshot());
+      const bool compared = std::any_of(
+          c["methods"].begin(), c["methods"].end(),
+          [](const Json& m) { return m != "reranked" && m != "frozen" && m != "typing"; });
+      if (compared) baselines.read(index.snapshot());
       reranked->prepare(index.snapshot());
       if (rows) graph.update(*index.snapshot(), {});
       // As after opening the editor here: the first case's files decide the stable part.
