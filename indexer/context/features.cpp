@@ -129,6 +129,18 @@ void Features::add_up_names() {
   named_.resize(graph_.name_count());
   for (NameId n = 0; n < named_.size(); ++n) {
     if (graph_.definers(n).empty()) continue;
+    // Most names of a large repository have nothing to do with the cursor.
+    if (used_[n] == 0 && own_[n] == 0 && completing_[n] == 0 && words_[n] == 0.0F &&
+        neighbour_[n] == 0.0F && kin_[n] == 0.0F && together_use_[n] == 0.0F &&
+        flow_[n] <= top_flow_ * kLeastRank) {
+      const float users = 1.0F - graph_.rarity(n);
+      named_[n].users = users;
+      named_[n].sum = weights_[kDefiners] * graph_.crowd(n) + weights_[kUsers] * users +
+                      (graph_.users(n) == 0 ? weights_[kUnused] : 0.0F) +
+                      (graph_.distinctive(n) ? weights_[kDistinctive] : 0.0F) +
+                      (graph_.name(n).starts_with('_') ? weights_[kHidden] : 0.0F);
+      continue;
+    }
     const Row r = name_row(n);
     named_[n] = {dot(r, weights_), r[kNear], r[kWords], r[kKin], r[kUsers]};
   }

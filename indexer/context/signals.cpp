@@ -1,6 +1,7 @@
 #include "indexer/context/signals.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "indexer/context/features.h"
@@ -12,6 +13,18 @@ constexpr float kCostPower = 0.6F;   // 1 would be right if the odds were
 constexpr float kHeadBytes = 24.0F;  // what a line costs besides its own text
 
 #include "indexer/context/weights.inc"
+
+// The logarithm of the room that a line of so many bytes takes.
+float room_of(std::size_t bytes) {
+  static const auto kRooms = [] {
+    std::array<float, 512> rooms{};
+    for (std::size_t i = 0; i < rooms.size(); ++i) {
+      rooms[i] = std::log(kHeadBytes + static_cast<float>(i));
+    }
+    return rooms;
+  }();
+  return kRooms[std::min(bytes, kRooms.size() - 1)];
+}
 
 }  // namespace
 
@@ -42,7 +55,7 @@ std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph, const C
       if (!features.candidate(file, definitions[i])) continue;
       // The learned sum is the logarithm of how likely it is wanted; what counts is that for the
       // room it takes.
-      const float room = std::log(kHeadBytes + static_cast<float>(definitions[i].bytes));
+      const float room = room_of(definitions[i].bytes);
       order.push_back({features.score(i) - kCostPower * room, file, i});
     }
   }
