@@ -148,8 +148,8 @@ float judge_mention(const indexer::Snapshot& snapshot, const ParsedFile& f, cons
       return 0.95F;
     }
     const bool plain = !a.member && !a.scoped;
-    if (plain && f.language == Language::kGo && is_key(text, at, f.language) &&
-        g.definitions[0].kind == indexer::SymbolKind::kMethod) {
+    if (plain && (f.language == Language::kGo || f.language == Language::kRust) &&
+        is_key(text, at, f.language) && g.definitions[0].kind == indexer::SymbolKind::kMethod) {
       return 0;
     }
     if (plain && named && f.language != Language::kPython &&

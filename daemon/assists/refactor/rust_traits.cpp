@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace ambit::daemon {
 
@@ -87,6 +88,7 @@ namespace {
 // The trait around a method: its name, "" for none, and where it is declared, "" for outside.
 struct TraitPlace {
   std::string name, at;
+  bool declares = false;  // the method is the trait's own
 };
 TraitPlace trait_around(const Snapshot& snapshot, const indexer::Symbol& method) {
   const auto f = load_source(snapshot, method.path);
@@ -98,7 +100,7 @@ TraitPlace trait_around(const Snapshot& snapshot, const indexer::Symbol& method)
   for (auto at = t.around(method.name_span); at != indexer::kNoNode; at = t[at].parent) {
     if (t[at].type == "trait_item") {
       const auto name = t.child(at, "name");
-      return {std::string(f->slice(name)), place(method.path, t[name].span.begin)};
+      return {std::string(f->slice(name)), place(method.path, t[name].span.begin), true};
     }
     if (t[at].type != "impl_item") continue;
     auto trait = t.child(at, "trait");
@@ -106,7 +108,7 @@ TraitPlace trait_around(const Snapshot& snapshot, const indexer::Symbol& method)
       trait = t.child(trait, t[trait].type == "generic_type" ? "type" : "name");
     }
     if (trait == indexer::kNoNode) return {};
-    TraitPlace out{std::string(f->slice(trait)), ""};
+    TraitPlace out{std::string(f->slice(trait)), "", false};
     // Several modules may have a trait of this name.
     const auto found = snapshot.resolve(method.path, t[trait].span.begin);
     if (!found.empty() && found[0].symbol.kind == SymbolKind::kTrait) {
@@ -121,25 +123,46 @@ TraitPlace trait_around(const Snapshot& snapshot, const indexer::Symbol& method)
 
 Result<void> add_tied_rust_methods(const Snapshot& snapshot,
                                    std::vector<indexer::Symbol>& methods) {
-  std::set<std::string> asked;
-  for (const auto& m : methods) {
-    const auto trait = trait_around(snapshot, m);
-    if (trait.name.empty()) continue;
-    if (trait.at.empty()) {
-      return refusal(m.path, m.line,
-                     m.name + " is a method of the trait " + trait.name +
-                         ", which is outside of this repository");
-    }
-    asked.insert(trait.at);
-  }
-  if (asked.empty()) return {};
+  struct Found {
+    indexer::Symbol method;
+    TraitPlace trait;
+  };
+  std::vector<Found> all;
+  std::map<std::string, std::set<std::string>> declared;  // by the trait's name, where
   for (auto& s : snapshot.definitions(methods[0].name, 4000)) {
     if (indexer::language_of(s.path) != indexer::Language::kRust) continue;
-    if (!asked.contains(trait_around(snapshot, s).at)) continue;
-    const bool there = std::any_of(methods.begin(), methods.end(), [&](const auto& m) {
-      return m.path == s.path && m.name_span == s.name_span;
-    });
-    if (!there) methods.push_back(std::move(s));
+    auto trait = trait_around(snapshot, s);
+    if (trait.name.empty()) continue;
+    if (trait.declares) declared[trait.name].insert(trait.at);
+    all.push_back({std::move(s), std::move(trait)});
+  }
+  // One trait of a name that has the method is meant; of several the one that resolves.
+  for (auto& f : all) {
+    const auto& places = declared[f.trait.name];
+    if (places.size() == 1) f.trait.at = *places.begin();
+    if (!places.contains(f.trait.at)) f.trait.at.clear();
+  }
+  const auto same = [](const indexer::Symbol& a, const indexer::Symbol& b) {
+    return a.path == b.path && a.name_span == b.name_span;
+  };
+  const auto chosen = methods;
+  std::set<std::string> asked;
+  for (const auto& f : all) {
+    if (std::none_of(chosen.begin(), chosen.end(),
+                     [&](const auto& m) { return same(m, f.method); }))
+      continue;
+    if (f.trait.at.empty()) {
+      return refusal(f.method.path, f.method.line,
+                     f.method.name + " is a method of the trait " + f.trait.name +
+                         ", which is outside of this repository");
+    }
+    asked.insert(f.trait.at);
+  }
+  for (auto& f : all) {
+    if (asked.contains(f.trait.at) &&
+        std::none_of(chosen.begin(), chosen.end(),
+                     [&](const auto& m) { return same(m, f.method); }))
+      methods.push_back(std::move(f.method));
   }
   return {};
 }
