@@ -148,8 +148,9 @@ bool Catalog::compact_once() {
       if (size > kSmall || total + size > kMaxMergedSmall) break;
       // What is written again stays in proportion to what is new: no large one for a small one's
       // sake, and no more than few enough are left.
-      if (!small.empty() && size > total && by_size.size() <= 2 * kMaxSegments) break;
-      if (by_size.size() < kMaxSegments + small.size() && size > total / 4) break;
+      const auto left = by_size.size() + 1 - small.size();
+      if (!small.empty() && size > total && left <= 2 * kMaxSegments) break;
+      if (left <= kMaxSegments && size > total / 4) break;
       total += size;
       small.push_back(i);
     }

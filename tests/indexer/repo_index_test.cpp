@@ -183,6 +183,19 @@ TEST(RepoIndex, AKeystrokeIsAnsweredAtOnceAndSettledLater) {
   EXPECT_EQ(overlay(typed)->definitions("f300").size(), 1U);
 }
 
+TEST(RepoIndex, AStoppedUpdateSaysSoAndTheNextOneIsWhole) {
+  TempRepo repo;
+  for (int i = 0; i < 50; ++i)
+    repo.write("f" + std::to_string(i) + ".c", "int f" + std::to_string(i) + "(void);\n");
+  auto index = index_of(repo.path());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(index->update(stop.get_token()).error().code, Code::kCancelled);
+  EXPECT_TRUE(index->snapshot()->definitions("f7").empty());
+  ASSERT_TRUE(index->update());
+  EXPECT_EQ(index->snapshot()->definitions("f7").size(), 1U);
+}
+
 TEST(RepoIndex, RefusesTheRootHomeAndLinksOut) {
   const std::string home = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "/";
   for (const auto& place : {std::string("/"), std::string("/usr/.."), home}) {

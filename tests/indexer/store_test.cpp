@@ -180,6 +180,42 @@ TEST(Catalog, KeepsWhatIsInMemoryOnceAndOnlyWhatLives) {
   EXPECT_TRUE(again.find(hash_blob(kTexts[1]), all));
 }
 
+TEST(Catalog, MergingWritesInProportionToWhatIsNew) {
+  TempRepo dir(false);
+  Catalog c(dir.path() / "store");
+  ASSERT_TRUE(c.load());
+  std::map<std::string, std::uintmax_t> seen;
+  const auto written = [&] {  // since the last call
+    std::uintmax_t bytes = 0;
+    for (const auto& f : std::filesystem::directory_iterator(dir.path() / "store")) {
+      if (seen.try_emplace(f.path().filename().string(), f.file_size()).second)
+        bytes += f.file_size();
+    }
+    return bytes;
+  };
+  int n = 0;
+  const auto some = [&](int texts) {
+    std::vector<std::string> out;
+    for (; texts > 0; --texts) {
+      const auto name = "name_" + std::to_string(++n * 7919);
+      out.push_back("int " + name + "(int a) { return other_" + name + " + a; }\n");
+    }
+    return segment_of(out);
+  };
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(c.add(some(400)));
+  (void)written();
+  std::uintmax_t fresh = 0, all = 0;
+  for (int i = 0; i < 60; ++i) {
+    auto bytes = some(4);
+    fresh += bytes.size();
+    ASSERT_TRUE(c.add(std::move(bytes)));
+    c.compact_if_worth([](const BlobId&) { return true; });
+    EXPECT_LE(c.segments().size(), 13U);
+    all += written();
+    EXPECT_LT(all, 5 * fresh) << i;
+  }
+}
+
 TEST(Catalog, ForgetsDamagedFilesAndThoseOfAnotherVersion) {
   TempRepo dir(false);
   for (const std::streamoff at : {300, 8}) {  // in the body; in the version
