@@ -323,7 +323,7 @@ void few_rows(const GemmArgs& a, const Rows& w, std::size_t from, std::size_t to
 
 // Outputs [from, to) of the call; unpacked: kPanel · cols floats.
 void outputs(const GemmArgs& a, std::size_t from, std::size_t to, float* unpacked) {
-  constexpr std::size_t kFew = 3;
+  constexpr std::size_t kFew = 3;  // as in gemm_cpu
   if (a.n <= kFew) {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(a.w->data);
     switch (a.w->type) {
@@ -386,6 +386,7 @@ HWY_EXPORT(outputs);
 void gemm_cpu(const GemmArgs& args, ThreadPool& pool) {
   constexpr std::size_t kUnit = 16;             // outputs of one task
   constexpr std::size_t kWorthATask = 1 << 15;  // products below which a second thread costs more
+  constexpr std::size_t kFew = 3;               // rows
   const auto run = [&](std::size_t from, std::size_t to) {
     thread_local std::vector<float> unpacked;
     const std::size_t need = HWY_NAMESPACE::kPanel * args.w->cols;
@@ -398,7 +399,10 @@ void gemm_cpu(const GemmArgs& args, ThreadPool& pool) {
     run(0, args.count);
     return;
   }
-  const std::size_t tasks = std::min({units, 4 * pool.size(), products / kWorthATask});
+  // Few rows are bound by memory, and a task's first weights come late: no more tasks than even out
+  // cores of different speed.
+  const std::size_t of_a_thread = args.n <= kFew ? 2 : 4;
+  const std::size_t tasks = std::min({units, of_a_thread * pool.size(), products / kWorthATask});
   const std::size_t per_task = (units + tasks - 1) / tasks * kUnit;
   pool.parallel_workers((args.count + per_task - 1) / per_task, [&](std::size_t i, std::size_t) {
     run(i * per_task, std::min(args.count, (i + 1) * per_task));
