@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "indexer/syntax/grammars.h"
+#include "indexer/syntax/parse_time.h"
 #include "indexer/syntax/soften.h"
 #include "indexer/syntax/walk.h"
 
@@ -140,16 +141,13 @@ std::vector<ByteSpan> errors_below(TSNode root) {
 }
 
 struct Deadline {
-  std::chrono::steady_clock::time_point at;
+  ParseTime time;
   std::stop_token stop;
-  bool late = false;
 };
 
 bool keep_out(TSParseState* state) {
-  auto* d = static_cast<Deadline*>(state->payload);
-  if (d->stop.stop_requested()) return true;
-  if (std::chrono::steady_clock::now() > d->at) d->late = true;
-  return d->late;
+  const auto* d = static_cast<const Deadline*>(state->payload);
+  return d->stop.stop_requested() || d->time.over();
 }
 
 }  // namespace
@@ -177,7 +175,7 @@ Result<TSTree*> Extractor::State::parse(const Grammar& g, std::string_view text,
   if (!ts_parser_set_language(parser, g.language)) {
     return make_error(Code::kInternal, "the grammar does not fit the tree-sitter core");
   }
-  Deadline deadline{std::chrono::steady_clock::now() + limits.time, limits.stop, false};
+  Deadline deadline{ParseTime(limits.time), limits.stop};
   TSInput input{};
   input.payload = &text;
   input.encoding = TSInputEncodingUTF8;

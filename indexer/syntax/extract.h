@@ -68,7 +68,7 @@ struct Facts {
 };
 
 struct ExtractLimits {
-  std::chrono::milliseconds time{10'000};  // kTimeout after it
+  std::chrono::milliseconds time{10'000};  // of this thread's processor; kTimeout after it
   std::size_t max_bytes = std::size_t{32} << 20;
   std::stop_token stop;  // kCancelled soon after it
   // Items of small nodes are listed to this depth.

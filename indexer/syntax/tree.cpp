@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "indexer/syntax/grammars.h"
+#include "indexer/syntax/parse_time.h"
 #include "indexer/syntax/soften.h"
 
 namespace ambit::indexer {
@@ -16,10 +17,8 @@ constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxNodes = 1'000'000;
 constexpr std::chrono::seconds kMaxTime{2};
 
-using Clock = std::chrono::steady_clock;
-
 bool too_late(TSParseState* state) {
-  return Clock::now() > *static_cast<Clock::time_point*>(state->payload);
+  return static_cast<const ParseTime*>(state->payload)->over();
 }
 
 }  // namespace
@@ -47,7 +46,7 @@ Result<SyntaxTree> SyntaxTree::parse(Language language, std::string_view text) {
     *n = at < t.size() ? static_cast<std::uint32_t>(t.size() - at) : 0;
     return at < t.size() ? t.data() + at : "";
   };
-  auto deadline = Clock::now() + kMaxTime;
+  ParseTime deadline(kMaxTime);
   TSParseOptions options{};
   options.payload = &deadline;
   options.progress_callback = too_late;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/inference/remote/fault_server.h"
+#include "tests/inference/remote/llama_server.h"
 #include "tests/support/lsp_client.h"
 
 namespace ambit::testing {
@@ -118,6 +119,23 @@ TEST_F(Remote, ACutConnectionLeavesNothingOnTheScreen) {
   const bool nothing = cut["result"].is_null() || cut["result"]["items"].empty();
   EXPECT_TRUE(nothing) << cut;
   EXPECT_GE(sent(), 1U);
+}
+
+TEST_F(Remote, AReviewGoesThroughTheServerOfLlama) {
+  if (const auto why = LlamaServer::missing(); !why.empty()) GTEST_SKIP() << why;
+  LlamaServer llama("w*h;", "abcd");
+  ASSERT_TRUE(llama.ready()) << "llama.cpp's server does not start";
+  environment_[0] = "AMBIT_MODEL=remote:llamacpp@" + llama.url();
+  run("remote allow");
+  ASSERT_EQ(std::system(("cd '" + (base_ / "repo").string() + "' && git add -A").c_str()), 0);
+  // The tiny model says "abcdabcd…", which is no finding: said, and the facts stand.
+  const auto text = run("review --format json");
+  const auto review = json::parse(text, nullptr, false);
+  ASSERT_TRUE(review.is_object()) << text;
+  EXPECT_TRUE(review["findings"].empty()) << text;
+  EXPECT_NE(review["summary"]["notes"].dump().find("answer was no list of findings"),
+            std::string::npos)
+      << text;
 }
 
 }  // namespace

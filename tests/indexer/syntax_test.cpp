@@ -3,10 +3,12 @@
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "indexer/syntax/extract.h"
 #include "indexer/syntax/grammars.h"
 #include "indexer/syntax/live.h"
+#include "indexer/syntax/parse_time.h"
 
 namespace ambit::indexer {
 namespace {
@@ -29,6 +31,16 @@ std::string replaced(std::string_view text, std::string_view what, const std::st
   for (auto at = out.find(what); at != std::string::npos; at = out.find(what, at + by.size()))
     out.replace(at, what.size(), by);
   return out;
+}
+
+TEST(ParseTime, CountsTheProcessorAndNotTheWait) {
+  const ParseTime time(std::chrono::milliseconds(20));
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  EXPECT_FALSE(time.over());
+  const auto begin = std::clock();
+  while (std::clock() - begin < CLOCKS_PER_SEC / 10) {
+  }
+  EXPECT_TRUE(time.over());
 }
 
 TEST(Rules, OfEveryLanguageFitItsGrammar) {

@@ -25,7 +25,7 @@ libraries=$cache/root/usr/lib/aarch64-linux-gnu
 mkdir -p "$work/include" && cd "$source_dir"
 # Headers of this machine that are the same on all; the rest come with the arm64 packages.
 ln -sfn /usr/include/nlohmann "$work/include/nlohmann"
-sources=(inference/ops/*.cpp inference/weights/safetensors.cpp inference/weights/names.cpp daemon/support/file.cpp daemon/support/trace.cpp daemon/support/machine.cpp
+sources=(inference/ops/*.cpp inference/weights/safetensors.cpp inference/weights/safetensors_header.cpp inference/weights/names.cpp daemon/support/file.cpp daemon/support/trace.cpp daemon/support/machine.cpp
   tests/inference/model/golden.cpp tests/inference/ops/ops_test.cpp)
 compile() {
   aarch64-linux-gnu-g++ -std=c++20 -O1 -Wall -Wextra -Wshadow -Werror -DHWY_SHARED_DEFINE "-DAMBIT_SOURCE_DIR=\"$source_dir\"" -I. \

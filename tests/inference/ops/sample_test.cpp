@@ -23,7 +23,7 @@ TEST(Sample, WeightsAreTheExponentialAndNeverRise) {
   for (float below = 0; below < 30; below += 0.00037F) {
     const std::uint64_t w = weight_of(5 - below, 5);
     const double want = std::exp(static_cast<double>(5 - below) - 5) * 0x1p40;
-    ASSERT_NEAR(static_cast<double>(w), want, (6e-9 + 1.4e-8 * below) * want + 2) << below;
+    ASSERT_NEAR(static_cast<double>(w), want, (1.2e-8 + 1.4e-8 * below) * want + 2) << below;
     ASSERT_LE(w, before) << below;
     before = w;
   }
