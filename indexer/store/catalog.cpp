@@ -149,7 +149,7 @@ bool Catalog::compact_once() {
       // What is written again stays in proportion to what is new: no large one for a small one's
       // sake, and no more than few enough are left.
       const auto left = by_size.size() + 1 - small.size();
-      if (!small.empty() && size > total && left <= 2 * kMaxSegments) break;
+      if (!small.empty() && size > 2 * total && left <= 2 * kMaxSegments) break;
       if (left <= kMaxSegments && size > total / 4) break;
       total += size;
       small.push_back(i);
