@@ -18,6 +18,8 @@
 namespace ambit::inference {
 namespace {
 
+constexpr std::chrono::milliseconds kBeforeSync{300};
+
 using TimePoint = Clock::time_point;
 
 class LocalBackend final : public Backend {
@@ -136,8 +138,12 @@ class LocalBackend final : public Backend {
     while (!stop.stop_requested()) {
       {
         std::unique_lock lock(mutex_);
+        const auto called = [&] { return !queue_.empty() || stop.stop_requested(); };
         if (active_.empty() && !state_.has_writes()) {
-          wake_.wait(lock, [&] { return !queue_.empty() || stop.stop_requested(); });
+          wake_.wait(lock, called);
+        } else if (active_.empty() && !state_.has_backlog()) {
+          // The last write waits for the disk, and a keystroke would with it.
+          wake_.wait_for(lock, kBeforeSync, called);
         }
         for (JobPtr& job : queue_) active_.push_back(std::move(job));
         queue_.clear();
@@ -219,7 +225,18 @@ class LocalBackend final : public Backend {
       absorb(*prefilling, {}, vocab);  // everything was warm already
     }
     std::erase(active_, nullptr);
+    if (urgent == Priority::kBackground) write_behind(1 + chunk / kPageTokens);
     bound_memory();
+  }
+
+  // What waits to be written keeps its memory. A background read of a whole repository would have
+  // it all wait for its end, so as many pages are written as it reads, unless somebody came in.
+  void write_behind(std::size_t pages) {
+    const auto wanted = [&] {
+      const std::lock_guard lock(mutex_);
+      return !queue_.empty();
+    };
+    for (; pages > 0 && state_.has_backlog() && !wanted(); --pages) state_.write_one();
   }
 
   void bound_memory() {

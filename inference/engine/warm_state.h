@@ -45,6 +45,8 @@ class WarmState {
   void trim(LiveSequences live);
 
   [[nodiscard]] bool has_writes() const { return !writes_.empty(); }
+  // More than the last write, after which the disk is waited for: that is left for a quiet moment.
+  [[nodiscard]] bool has_backlog() const { return writes_.size() > 1; }
   void write_one();
   // Writes for up to two seconds and makes it durable.
   void flush();

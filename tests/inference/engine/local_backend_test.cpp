@@ -54,9 +54,9 @@ class Call {
     EXPECT_EQ(done_, 1);
     return answer_;
   }
-  void wait_for_progress() {
+  void wait_for_progress(std::int64_t tokens = 1) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return progress_ > 0 || done_ > 0; });
+    changed_.wait(lock, [&] { return progress_ >= tokens || done_ > 0; });
   }
   [[nodiscard]] bool is_done() {
     const std::lock_guard lock(mutex_);
@@ -186,6 +186,39 @@ TEST_F(LocalBackendTest, AfterARestartTheStateOnDiskGivesTheSameAnswer) {
       EXPECT_EQ(after.tokens[i].logprob, before.tokens[i].logprob);
     }
   }
+  std::filesystem::remove_all(dir);
+}
+
+// What waits to be written holds its memory: were it to wait for the end of a long read, keystrokes
+// would lose theirs.
+TEST_F(LocalBackendTest, WhatIsReadForLongIsWrittenMeanwhileAndLeavesRoomForKeystrokes) {
+  const auto dir =
+      std::filesystem::temp_directory_path() / ("ambit-behind-" + std::to_string(::getpid()));
+  std::filesystem::remove_all(dir);
+  const auto read = [&](std::size_t n, unsigned seed) {
+    return GenerateRequest{.prompt = ids(n, seed),
+                           .max_new_tokens = 0,
+                           .priority = Priority::kBackground,
+                           .on_disk = true};
+  };
+  LocalOptions options;
+  {
+    OPEN_OR_SKIP(backend, options);
+    (void)ask(*backend, read(12000, 1));
+    options.state_bytes = backend->describe().kv_bytes / 2;
+  }
+  options.state_directory = dir;
+  OPEN_OR_SKIP(backend, options);
+  Call first(*backend, read(12000, 1));
+  Call second(*backend, read(30000, 2));
+  (void)first.wait();
+  second.wait_for_progress(14000);
+  GenerateRequest key{.prompt = ids(300, 3), .max_new_tokens = 1, .priority = Priority::kKeystroke};
+  (void)ask(*backend, key);
+  EXPECT_EQ(ask(*backend, key).result.usage.reused_tokens, 299);
+  EXPECT_FALSE(second.is_done());
+  second.cancel();
+  (void)second.wait();
   std::filesystem::remove_all(dir);
 }
 
