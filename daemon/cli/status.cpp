@@ -7,7 +7,7 @@
 #include "daemon/cli/open_index.h"
 #include "daemon/cli/options.h"
 #include "daemon/cli/verbs.h"
-#include "daemon/cli/words.h"
+#include "daemon/support/words.h"
 #include "daemon/version.h"
 
 namespace ambit::daemon {

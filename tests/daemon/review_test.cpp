@@ -70,7 +70,9 @@ TEST(Review, RemovedAndRenamedSymbolsThatAreStillUsed) {
 TEST(Review, MovedOrRenamedWhereAnotherOfTheNameStands) {
   TempRepo repo;
   repo.write("pkg/__init__.py", "from .term import pause as pause\n");
-  repo.write("pkg/term.py", "def pause(info):\n    return info\n\n\ndef wait():\n    pause(1)\n");
+  repo.write("pkg/term.py",
+             "class Key:\n    def pause(self):\n        return 1\n\n\n"
+             "def pause(info):\n    return info\n\n\ndef wait():\n    pause(1)\n");
   repo.write("examples/demo.py", "import pkg.term\n\n\ndef pause():\n    pkg.pause(2)\n");
   repo.write("examples/own.py", "from demo import pause\n\npause()\n");
   repo.commit("one");
@@ -97,9 +99,35 @@ TEST(Review, MovedOrRenamedWhereAnotherOfTheNameStands) {
   found = facts(repo);
   ASSERT_EQ(said(found), "removed-symbol pkg/term.py:1\n");
   EXPECT_NE(found[0].message.find("moved to pkg/other.py"), std::string::npos) << found[0].message;
+  EXPECT_EQ(found[0].explanation, "pkg/term.py defines no pause any more; pkg/other.py:1 does.");
   EXPECT_FALSE(found[0].fix);
   repo.write("pkg/__init__.py", "from .other import pause as pause\n");
   EXPECT_EQ(said(facts(repo)), "");
+}
+
+TEST(Review, ANamesakeMayStandInOrAParameterHideIt) {
+  TempRepo repo;
+  repo.write("other.py", "def pause():\n    return 1\n");
+  repo.write("term.py", "def pause():\n    return 1\n\n\ndef wait(pause):\n    pause()\n");
+  repo.write("stub.py", "def shown():\n    return 1\n");
+  repo.write("stub.pyi", "def shown() -> int: ...\n");
+  repo.write("far.py", "def shown():\n    return 1\n");
+  repo.write("use.py", "from stub import shown\n");
+  repo.write("w.js", "export function widget() {\n  return 1;\n}\n");
+  repo.write("w.d.ts", "export declare function widget(): number;\n");
+  repo.write("use.ts", "import { widget } from './w';\nwidget();\n");
+  repo.commit("one");
+  repo.write("w.js", "export function gadget() {\n  return 1;\n}\n");
+  repo.write("term.py", "def wait(pause):\n    pause()\n");
+  repo.write("stub.py", "def hidden():\n    return 1\n");
+  EXPECT_EQ(said(facts(repo)), "") << "a parameter, and stubs that still have it";
+  repo.write("stub.pyi", "def hidden() -> int: ...\n");
+  repo.write("term.py", "def wait(other):\n    pause()\n");
+  const auto found = facts(repo);
+  std::set<std::string> from;
+  for (const auto& f : found) from.insert(f.path);
+  EXPECT_TRUE(from.contains("term.py") && (from.contains("stub.py") || from.contains("stub.pyi")))
+      << said(found);
 }
 
 TEST(Review, AModuleThatMakesItsNamesMayHaveAnyOfThem) {

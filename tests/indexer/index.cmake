@@ -4,6 +4,7 @@ ambit_test(index_tests
     syntax_test.cpp
     store_test.cpp
     repo_index_test.cpp
+    odd_repositories_test.cpp
     resolve_test.cpp
     filter_test.cpp
     secrets_test.cpp

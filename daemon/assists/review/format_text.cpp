@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "daemon/assists/review/format.h"
+#include "daemon/support/words.h"
 
 namespace ambit::daemon::review {
 namespace {
@@ -25,10 +26,6 @@ std::string printable(std::string_view s) {
     }
   }
   return out;
-}
-
-std::string counted(std::size_t n, const std::string& what) {
-  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
 std::string summary(const Report& r) {

@@ -69,8 +69,9 @@ void look_at(RuleContext& c, Texts& texts, const ChangedFile& file, const Symbol
   }
   f.message += " but still used from here in " + place(uses.front().path, uses.front().range.line);
   if (uses.size() > 1) f.message += " and " + std::to_string(uses.size() - 1) + " more";
+  const auto& other = moved == left.end() ? left.front() : *moved;
   f.explanation = file.path + " defines no " + gone.name + " any more; " +
-                  place(left.front().path, left.front().line) +
+                  place(other.path, other.line) +
                   (moved == left.end() ? " defines another." : " does.");
   add_related(f, uses, "still uses " + gone.name);
   if (!renamed.empty()) f.fix = use_new_name(texts, uses, gone.name, renamed);
@@ -88,14 +89,14 @@ void rule_moved_symbols(RuleContext& c) {
         file.file_class != indexer::FileClass::kSource) {
       continue;
     }
-    std::set<std::string_view> now;
+    std::set<std::string_view> now, seen;
     for (const auto& d : file.after->facts.definitions) now.insert(file.after->slice(d.name));
     const auto& all = file.before->facts.definitions;
     for (std::size_t i = 0; i < all.size(); ++i) {
       const auto name = file.before->slice(all[i].name);
-      if (!worth_a_look(all[i].kind) || name.size() < 3 || !now.insert(name).second) continue;
+      if (!worth_a_look(all[i].kind) || name.size() < 3 || now.contains(name)) continue;
       const auto gone = indexer::make_symbol(file.path, file.before->text, file.language, all, i);
-      if (!gone.scope.empty()) continue;
+      if (!gone.scope.empty() || !seen.insert(name).second) continue;
       if (c.stop.stop_requested() || ++looked > kMaxCandidates) return;
       look_at(c, texts, file, gone);
     }

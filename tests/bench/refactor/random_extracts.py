@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 
-from trial import Trial
+from trial import Trial, options
 
 
 class Client:
@@ -86,15 +86,8 @@ def edited(text, edits):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("ambit")
-    parser.add_argument("clone")
-    parser.add_argument("--ext", required=True)
-    parser.add_argument("--check", required=True, help="a shell command in the copy's root")
+    options(parser)
     parser.add_argument("--what", choices=["function", "variable"], default="function")
-    parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--skip", default="^$", help="a pattern of files that are left out")
-    parser.add_argument("--below", default="")
     asked = parser.parse_args()
     rng = random.Random(asked.seed)
     with Trial(asked.ambit, asked.clone) as trial:

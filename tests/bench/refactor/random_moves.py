@@ -14,23 +14,16 @@ import random
 import re
 import sys
 
-from trial import Trial
+from trial import Trial, options
 
 MOVABLE = {"function", "method", "class", "struct", "interface", "enum", "type", "trait", "union", "macro"}
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("ambit")
-    parser.add_argument("clone")
-    parser.add_argument("--ext", required=True)
-    parser.add_argument("--check", required=True, help="a shell command in the copy's root")
-    parser.add_argument("--count", type=int, default=40, help="of moves that are not refused")
-    parser.add_argument("--seed", type=int, default=1)
+    options(parser)
     parser.add_argument("--same-folder", action="store_true")
     parser.add_argument("--other-folder", action="store_true")
-    parser.add_argument("--below", default="", help="only files below this folder")
-    parser.add_argument("--skip", default="^$", help="a pattern of files that are left out: tests, other programs")
     parser.add_argument("--new-file", type=float, default=0.2, help="how often the target is a new file")
     asked = parser.parse_args()
     rng = random.Random(asked.seed)

@@ -13,21 +13,14 @@ import random
 import re
 import sys
 
-from trial import Trial
+from trial import Trial, options
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("ambit")
-    parser.add_argument("clone")
-    parser.add_argument("--ext", required=True)
-    parser.add_argument("--check", required=True, help="a shell command in the copy's root")
+    options(parser)
     parser.add_argument("--parameter", required=True)
     parser.add_argument("--value", required=True)
-    parser.add_argument("--count", type=int, default=30, help="of changes that are not refused")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--below", default="")
-    parser.add_argument("--skip", default="^$", help="a pattern of files that are left out")
     asked = parser.parse_args()
     rng = random.Random(asked.seed)
     with Trial(asked.ambit, asked.clone) as trial:

@@ -10,6 +10,18 @@ import sys
 import tempfile
 
 
+def options(parser):
+    """What all the scripts of random changes are asked."""
+    parser.add_argument("ambit")
+    parser.add_argument("clone")
+    parser.add_argument("--ext", required=True)
+    parser.add_argument("--check", required=True, help="a shell command in the copy's root")
+    parser.add_argument("--count", type=int, default=30, help="of changes that are not refused")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--below", default="", help="only files below this folder")
+    parser.add_argument("--skip", default="^$", help="a pattern of files that are left out: tests, other programs")
+
+
 class Trial:
     """`root` is an empty folder, or a clone of `clone`; `env` keeps every command from the user's own Ambit."""
 

@@ -159,18 +159,24 @@ def unbalanced(repo, file, rng):
     return "parse-error"
 
 
-def defined(repo, file, rng):
-    """A function of this file that is called elsewhere and defined once."""
+def functions_of(repo, file, rng, most):
+    """Functions at the file's level in random order: (line, match, lines of the file)."""
     ext = os.path.splitext(file)[1]
     if ext not in DEFINITION:
-        return None
+        return
     rows = lines_of(repo, file)
     found = [(i, m) for i, r in enumerate(rows) if (m := DEFINITION[ext].match(r))]
     rng.shuffle(found)
-    for i, m in found[:8]:
+    for i, m in found[:most]:
+        if m.group(1) not in ("main", "init", "setup") and not m.group(1).startswith(("test_", "Test")):
+            yield i, m, rows
+
+
+def defined(repo, file, rng):
+    """A function of this file that is called elsewhere and defined once."""
+    ext = os.path.splitext(file)[1]
+    for i, m, _ in functions_of(repo, file, rng, 8):
         name = m.group(1)
-        if name in ("main", "init", "setup") or name.startswith(("test_", "Test")):
-            continue
         uses = repo.grep(name)
         declares = [u for u in uses if re.match(r"^(?:export |static |extern |inline )*(?:def |function |func |[A-Za-z_][\w:<>]*[ *&]+)" + name + r"\(", u[2])
                     and not re.match(r"^\s*return\b", u[2])]
@@ -249,15 +255,8 @@ def needed(repo, file, name):
 
 def with_homonym(repo, file, rng, homonym):
     ext = os.path.splitext(file)[1]
-    if ext not in DEFINITION:
-        return None
-    rows = lines_of(repo, file)
-    found = [(i, m) for i, r in enumerate(rows) if (m := DEFINITION[ext].match(r))]
-    rng.shuffle(found)
-    for i, m in found[:12]:
+    for i, m, rows in functions_of(repo, file, rng, 12):
         name = m.group(1)
-        if name in ("main", "init", "setup") or name.startswith(("test_", "Test")):
-            continue
         others = bodies_of(repo, name) - {file}
         if ext == ".go" and any(os.path.dirname(o) == os.path.dirname(file) for o in others):
             continue

@@ -1,4 +1,4 @@
-// Numbers as people read them, for what commands print.
+// Numbers as people read them.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "daemon/cli/words.h"
+#include "daemon/support/words.h"
 
 #include <gtest/gtest.h>
 
