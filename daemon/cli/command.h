@@ -40,4 +40,9 @@ struct Command {
 
 int run_command_line(int argc, char** argv);
 
+// The verbs of one command (`ambit index VERB`): runs the one that is named first; a list of them
+// for --help, and for nothing or another word a usage error that says where the list is.
+[[nodiscard]] int run_subcommand(std::string_view command, std::span<const Command> verbs,
+                                 const Arguments& arguments);
+
 }  // namespace ambit::daemon

@@ -412,51 +412,22 @@ int collect(const Arguments& arguments) {
   return print_store(indexer::collect_store(index_directory(), how), as_json);
 }
 
-struct Verb {
-  std::string_view name, summary;
-  int (*run)(const Arguments& arguments);
-};
-
 constexpr std::array kVerbs{
-    Verb{"build", "bring the index up to date", build},
-    Verb{"status", "what is indexed, what is left out and why", status},
-    Verb{"symbols", "definitions", symbols},
-    Verb{"refs", "uses of a name", refs},
-    Verb{"definition", "what the name at a position means", definition},
-    Verb{"search", "text search by index", search},
-    Verb{"gc", "drop what is no longer needed from the store", collect},
-    Verb{"verify", "check the store", verify},
-    Verb{"languages", "which languages are read, and what of them", languages},
+    Command{"build", "bring the index up to date", build},
+    Command{"status", "what is indexed, what is left out and why", status},
+    Command{"symbols", "definitions", symbols},
+    Command{"refs", "uses of a name", refs},
+    Command{"definition", "what the name at a position means", definition},
+    Command{"search", "text search by index", search},
+    Command{"gc", "drop what is no longer needed from the store", collect},
+    Command{"verify", "check the store", verify},
+    Command{"languages", "which languages are read, and what of them", languages},
 };
-
-void print_verbs(std::FILE* to) {
-  std::fputs("usage: ambit index VERB [options]\n\n", to);
-  for (const Verb& verb : kVerbs) {
-    std::fprintf(to, "  %-11.*s %.*s\n", static_cast<int>(verb.name.size()), verb.name.data(),
-                 static_cast<int>(verb.summary.size()), verb.summary.data());
-  }
-  std::fputs("\n`ambit index VERB --help` says more.\n", to);
-}
 
 }  // namespace
 
 int index_command(const Arguments& arguments) {
-  if (arguments.empty()) {
-    print_verbs(stderr);
-    return kExitUsage;
-  }
-  if (arguments.front() == "--help" || arguments.front() == "-h") {
-    print_verbs(stdout);
-    return kExitDone;
-  }
-  for (const Verb& verb : kVerbs) {
-    if (verb.name == arguments.front()) {
-      return verb.run(Arguments(arguments.begin() + 1, arguments.end()));
-    }
-  }
-  std::fprintf(stderr, "ambit index: no verb \"%s\"; `ambit index --help` lists them\n",
-               arguments.front().substr(0, 60).c_str());
-  return kExitUsage;
+  return run_subcommand("index", kVerbs, arguments);
 }
 
 }  // namespace ambit::daemon

@@ -258,50 +258,21 @@ int convert(const Arguments& arguments) {
   return kExitDone;
 }
 
-struct Verb {
-  std::string_view name, summary;
-  int (*run)(const Arguments& arguments);
-};
-
 constexpr std::array kVerbs{
-    Verb{"info", "what a checkpoint holds", info},
-    Verb{"tokenize", "text to token ids", tokenize},
-    Verb{"detokenize", "token ids to bytes", detokenize},
-    Verb{"render", "a conversation to the prompt that the model reads", render},
-    Verb{"logits", "the logits of every position of a sequence", logits},
-    Verb{"session", "requests and answers in token ids, one a line", session},
-    Verb{"bench", "how fast the model reads and writes here", bench},
-    Verb{"convert", "a checkpoint from safetensors to GGUF or back", convert},
+    Command{"info", "what a checkpoint holds", info},
+    Command{"tokenize", "text to token ids", tokenize},
+    Command{"detokenize", "token ids to bytes", detokenize},
+    Command{"render", "a conversation to the prompt that the model reads", render},
+    Command{"logits", "the logits of every position of a sequence", logits},
+    Command{"session", "requests and answers in token ids, one a line", session},
+    Command{"bench", "how fast the model reads and writes here", bench},
+    Command{"convert", "a checkpoint from safetensors to GGUF or back", convert},
 };
-
-void print_verbs(std::FILE* to) {
-  std::fputs("usage: ambit model VERB [options]\n\n", to);
-  for (const Verb& verb : kVerbs) {
-    std::fprintf(to, "  %-11.*s %.*s\n", static_cast<int>(verb.name.size()), verb.name.data(),
-                 static_cast<int>(verb.summary.size()), verb.summary.data());
-  }
-  std::fputs("\n`ambit model VERB --help` says more.\n", to);
-}
 
 }  // namespace
 
 int model_command(const Arguments& arguments) {
-  if (arguments.empty()) {
-    print_verbs(stderr);
-    return kExitUsage;
-  }
-  if (arguments.front() == "--help" || arguments.front() == "-h") {
-    print_verbs(stdout);
-    return kExitDone;
-  }
-  for (const Verb& verb : kVerbs) {
-    if (verb.name == arguments.front()) {
-      return verb.run(Arguments(arguments.begin() + 1, arguments.end()));
-    }
-  }
-  std::fprintf(stderr, "ambit model: no verb \"%s\"; `ambit model --help` lists them\n",
-               arguments.front().substr(0, 60).c_str());
-  return kExitUsage;
+  return run_subcommand("model", kVerbs, arguments);
 }
 
 }  // namespace ambit::daemon

@@ -1,5 +1,6 @@
 // `ambit refactor plan|show|preview|apply|verify|undo|list`: changes over the whole repository from
 // a shell. Works on the disk; open editors see it as a change of their files.
+#include <array>
 #include <cstdio>
 
 #include "daemon/assists/refactor/journal_guard.h"
@@ -52,34 +53,22 @@ int guard_verb(const Arguments& arguments) {
   return guard_journal(arguments[0], arguments[1]);
 }
 
-struct Verb {
-  std::string_view name;
-  int (*run)(const Arguments&);
+constexpr std::array kVerbs{
+    Command{"plan", "what a rename, a move or a signature would change", refactor_plan_verb},
+    Command{"show", "a plan once more", refactor_show_verb},
+    Command{"preview", "the diff of a plan", refactor_preview_verb},
+    Command{"verify", "try a plan in a copy: does it build, do its tests pass",
+            refactor_verify_verb},
+    Command{"apply", "a plan whole, or not at all", refactor_apply_verb},
+    Command{"undo", "take a change back", refactor_undo_verb},
+    Command{"list", "changes and plans", list_verb},
+    Command{"guard", "ends what a killed change began", guard_verb, true},
 };
-constexpr Verb kVerbs[] = {{"plan", refactor_plan_verb},
-                           {"show", refactor_show_verb},
-                           {"preview", refactor_preview_verb},
-                           {"apply", refactor_apply_verb},
-                           {"verify", refactor_verify_verb},
-                           {"undo", refactor_undo_verb},
-                           {"list", list_verb},
-                           {"guard", guard_verb}};
 
 }  // namespace
 
 int refactor_command(const Arguments& arguments) {
-  for (const auto& v : kVerbs) {
-    if (!arguments.empty() && arguments[0] == v.name) {
-      return v.run(Arguments(arguments.begin() + 1, arguments.end()));
-    }
-  }
-  Options options("refactor", "plan|show|preview|apply|verify|undo|list …",
-                  "Changes over the whole repository: planned, previewed, tried in a copy, applied "
-                  "whole or not at all,\nand taken back at any time.");
-  if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h")) {
-    return options.parse(arguments).value_or(kExitDone);
-  }
-  return options.usage_error("say plan, show, preview, apply, verify, undo or list first");
+  return run_subcommand("refactor", kVerbs, arguments);
 }
 
 }  // namespace ambit::daemon

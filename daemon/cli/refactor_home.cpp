@@ -4,6 +4,7 @@
 #include "daemon/assists/refactor/journal_guard.h"
 #include "daemon/cli/refactor_verbs.h"
 #include "daemon/paths.h"
+#include "daemon/support/words.h"
 #include "indexer/git/repository.h"
 
 namespace ambit::daemon {
@@ -62,12 +63,12 @@ void print_plan(const Plan& p) {
   for (std::size_t i = 0; i < p.steps.size(); ++i) {
     const auto& s = p.steps[i];
     const auto n = count(s);
-    std::printf("%zu. %s%s\n   by the %s: %zu places in %zu files\n", i + 1, s.title.c_str(),
+    std::printf("%zu. %s%s\n   by the %s: %s in %s\n", i + 1, s.title.c_str(),
                 s.dropped ? " (dropped)" : "", s.author == PlanAuthor::kModel ? "model" : "index",
-                n.places, n.files);
+                counted(n.places, "place").c_str(), counted(n.files, "file").c_str());
     if (s.dropped && !s.reason.empty()) std::printf("   dropped: %s\n", s.reason.c_str());
     if (n.unsure > 0) {
-      std::printf("   %zu places may mean it too and stay as they are:\n", n.unsure);
+      std::printf("   %s may mean it too, left as it is:\n", counted(n.unsure, "place").c_str());
       std::size_t shown = 0;
       for (const auto& f : s.files) {
         for (const auto& u : f.unsure) {

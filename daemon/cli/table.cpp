@@ -36,13 +36,17 @@ constexpr std::array kCommands{
     Command{"engine", "the process that holds the model", engine_command, true},
 };
 
+void print_list(std::FILE* to, std::span<const Command> commands) {
+  for (const Command& command : commands) {
+    if (command.hidden) continue;
+    std::fprintf(to, "  %-11.*s %.*s\n", static_cast<int>(command.name.size()), command.name.data(),
+                 static_cast<int>(command.summary.size()), command.summary.data());
+  }
+}
+
 void print_help() {
   std::puts("usage: ambit COMMAND [options]\n");
-  for (const Command& command : commands()) {
-    if (command.hidden) continue;
-    std::printf("  %-10.*s %.*s\n", static_cast<int>(command.name.size()), command.name.data(),
-                static_cast<int>(command.summary.size()), command.summary.data());
-  }
+  print_list(stdout, commands());
   std::puts(
       "\n`ambit COMMAND --help` says more.\nExit codes: 0 done, 1 findings or a failed check, 2 "
       "usage or configuration, 3 no engine or\nmodel, 4 timed out or cancelled, 5 internal error.");
@@ -78,6 +82,28 @@ int exit_code(Code code) {
 int report(const Error& error) {
   std::fprintf(stderr, "ambit: %s\n", error.message.c_str());
   return exit_code(error.code);
+}
+
+int run_subcommand(std::string_view command, std::span<const Command> verbs,
+                   const Arguments& arguments) {
+  const std::string name = "ambit " + std::string(command);
+  const bool help =
+      !arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h");
+  if (help || arguments.empty()) {
+    std::FILE* to = help ? stdout : stderr;
+    std::fprintf(to, "usage: %s VERB [options]\n\n", name.c_str());
+    print_list(to, verbs);
+    std::fprintf(to, "\n`%s VERB --help` says more.\n", name.c_str());
+    return help ? kExitDone : kExitUsage;
+  }
+  for (const Command& verb : verbs) {
+    if (verb.name == arguments.front()) {
+      return verb.run(Arguments(arguments.begin() + 1, arguments.end()));
+    }
+  }
+  std::fprintf(stderr, "%s: no verb \"%s\"; `%s --help` lists them\n", name.c_str(),
+               arguments.front().substr(0, 60).c_str(), name.c_str());
+  return kExitUsage;
 }
 
 int run_command_line(int argc, char** argv) {
