@@ -5,11 +5,12 @@
 
 #include <array>
 #include <string>
-#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "indexer/context/graph.h"
 #include "indexer/context/signals.h"
+#include "indexer/context/surroundings.h"
 
 namespace ambit::indexer::context {
 
@@ -59,59 +60,72 @@ enum Feature : std::uint8_t {
   kFeatures,
 };
 using Row = std::array<float, kFeatures>;
+[[nodiscard]] float dot(const Row& a, const Row& b);
 
+class AtRest;
+
+// A feature is of one of four kinds, which is how a ranking knows where it can matter at all:
+// - of a name around the cursor: NameSignals, set for few names (surroundings.h) -> of_name();
+// - of a file -> of_file();
+// - the same at every cursor: added up once for a tree (at_rest.h);
+// - of a single definition because of the cursor: siblings; `most_of_definition_` bounds it.
+// Whatever is not touched by the cursor's surroundings has only the second and the third.
 class Features {
  public:
-  Features(const SymbolGraph& graph, const CursorView& view, const Row& weights);
+  // `rest`: of this graph and these weights. All arguments must outlive this.
+  Features(const SymbolGraph& graph, const AtRest& rest, const CursorView& view,
+           const Row& weights);
 
   // Whether the name can be wanted from elsewhere at all.
   [[nodiscard]] bool candidate(FileNumber file, const Definition& d) const {
-    return file != own_file_ && !(own_[d.name] != 0 && near_[d.name] == 0.0F);
+    if (file == around_.own_file) return false;
+    const NameSignals& n = around_.names[d.name];
+    return !n.own || n.near > 0.0F;
   }
-  // Fills what is of the file; then row() and score() may be asked for its definitions.
-  void enter(FileNumber file);
-  // The weighted sum of row(), from parts that are added up once for a name and once for a file.
-  [[nodiscard]] float score(std::uint32_t definition) const;
-  [[nodiscard]] Row row(std::uint32_t definition) const;
+  // The weighted sum of row() for the room that the definition's line takes, from parts that are
+  // added up once for a name and once for a file.
+  [[nodiscard]] float score(FileNumber file, std::uint32_t definition);
+  [[nodiscard]] Row row(FileNumber file, std::uint32_t definition);
   [[nodiscard]] std::string reason(FileNumber file, NameId name) const;
 
- private:
-  void near_names();
-  void word_overlap();
-  void imports();
-  void neighbours();
-  void kin();
-  void together();
-  void completing();
-  void flow();
-  [[nodiscard]] Row name_row(NameId name) const;
-  void add_up_names();
+  // The names that something around the cursor speaks for; of all others no definition has a
+  // higher score than bound_of_others() of its file.
+  [[nodiscard]] const std::vector<NameSignals>& touched() const { return around_.names.touched(); }
+  [[nodiscard]] bool touched(NameId name) const { return around_.names.slot(name) != 0; }
+  // No definition of this touched name, by its index, has a higher score; nor in this file.
+  [[nodiscard]] float bound_of_name(std::size_t index) const;
+  [[nodiscard]] float bound_of_name(std::size_t index, FileNumber file) const;
+  [[nodiscard]] float bound_of_others(FileNumber file) const;
+  // Nor has this one, whose name is not touched.
+  [[nodiscard]] float bound_of_other(FileNumber file, std::uint32_t definition) const;
 
-  const SymbolGraph& graph_;
-  const CursorView& view_;
-  const Row weights_;
-  std::uint32_t line_ = 0;
-  FileNumber own_file_ = kNoFile;
-  // [names]
-  std::vector<float> near_, words_, neighbour_, kin_, together_use_, flow_;
-  std::vector<char> own_, used_, completing_;
-  // [files]
-  std::vector<char> imported_;
-  std::vector<float> together_, rank_, affinity_;
-  float top_flow_ = 0, top_rank_ = 0, all_near_ = 0;
-  bool in_test_ = false;
-  // What score() needs of a name, side by side.
-  struct Named {
+ private:
+  // What score() needs of a name and of a file: a sum, and the factors of their products.
+  struct Part {
     float sum = 0, near = 0, words = 0, kin = 0, users = 0;
   };
-  std::vector<Named> named_;  // [names]
-  // Of the file entered.
-  FileNumber file_ = kNoFile;
-  Row base_{};
-  Named factor_;                // sum: of the file; the others: of its products with the name's
-  std::vector<float> sibling_;  // [definitions]
-};
+  [[nodiscard]] Row of_name(const NameSignals& n) const;
+  [[nodiscard]] Row of_file(FileNumber file) const;
+  [[nodiscard]] float sibling(FileNumber file, std::uint32_t definition);
+  [[nodiscard]] static float products(const Part& name, const Part& file) {
+    return name.near * file.near + name.words * file.words + name.kin * file.kin +
+           name.users * file.users;
+  }
+  // The most that what stands beside a definition adds to it.
+  [[nodiscard]] float most_of_definition(FileNumber file) const {
+    return around_.affinity[file] > 0.0F ? most_of_definition_ : 0.0F;
+  }
+  [[nodiscard]] float users(NameId n) const { return 1.0F - graph_.rarity(n); }
 
-[[nodiscard]] float closeness(std::string_view path, std::string_view other);
+  const SymbolGraph& graph_;
+  const AtRest& rest_;
+  const Row weights_;
+  const Surroundings around_;
+  std::vector<Part> names_;  // by slot; the first is of all names that are not touched
+  std::vector<Part> files_;
+  Part most_;  // over the files
+  float most_of_definition_ = 0;
+  std::unordered_map<FileNumber, std::vector<float>> siblings_;  // of the files asked for
+};
 
 }  // namespace ambit::indexer::context

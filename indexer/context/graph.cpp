@@ -15,6 +15,7 @@ constexpr std::size_t kMaxDefiners =
     24;  // a name defined more often says nothing about one of them
 constexpr float kDamping = 0.85F;
 constexpr int kIterations = 24;
+constexpr float kLeastPassed = 1e-9F;  // times the number of files: what a file still passes on
 
 bool is_distinctive(std::string_view name) {
   if (name.size() >= 8) return true;
@@ -120,6 +121,7 @@ bool SymbolGraph::update(const Snapshot& snapshot, std::stop_token stop) {
   facts_ = std::move(facts);
   build_edges();
   index_words();
+  lookup_.update(paths_, names_);
   ++version_;
   return true;
 }
@@ -257,11 +259,12 @@ std::vector<float> SymbolGraph::rank(const std::vector<float>& seeds) const {
   for (float& s : restart) s /= total;
   std::vector<float> r = restart;
   std::vector<float> next(files);
+  const float least = kLeastPassed * static_cast<float>(files);
   for (int i = 0; i < kIterations; ++i) {
     std::fill(next.begin(), next.end(), 0.0F);
     float kept = 0.0F;
     for (std::size_t f = 0; f < files; ++f) {
-      if (r[f] == 0.0F) continue;
+      if (r[f] <= least) continue;
       if (edge_begin_[f] == edge_begin_[f + 1]) continue;
       const float out = kDamping * r[f];
       kept += out;

@@ -16,13 +16,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "indexer/context/lookup.h"
 #include "indexer/index.h"
 
 namespace ambit::indexer::context {
 
-using NameId = std::uint32_t;
 using WordId = std::uint32_t;  // of the words that names are made of
-using FileNumber = std::uint32_t;
 inline constexpr FileNumber kNoFile = 0xFFFFFFFF;
 
 struct Definition {
@@ -103,8 +102,20 @@ class SymbolGraph {
   }
   [[nodiscard]] std::size_t defined_names() const { return defined_names_; }
 
+  // Questions about names and paths; what they mean: lookup.h.
+  [[nodiscard]] std::vector<NameId> names_from(std::string_view beginning) const {
+    return lookup_.names_from(beginning, names_);
+  }
+  [[nodiscard]] std::vector<FileNumber> files_called(std::string_view stem) const {
+    return lookup_.files_called(stem, paths_);
+  }
+  [[nodiscard]] const std::vector<std::string>& folders() const { return lookup_.folders(); }
+  [[nodiscard]] std::uint32_t folder_of(FileNumber f) const { return lookup_.folder_of(f); }
+
   // Personalised PageRank over files: a file passes rank to the files that define what it uses.
   // `seeds` [file_count] is the restart distribution (any scale; all zero means uniform).
+  // Files that are reached with next to nothing pass nothing on, so that in a large tree the work
+  // is that of the part around the seeds.
   [[nodiscard]] std::vector<float> rank(const std::vector<float>& seeds) const;
 
   // Weight with which one use of `name` pulls, whoever uses it: rare and telling names pull more.
@@ -116,6 +127,7 @@ class SymbolGraph {
   void index_words();
 
   std::uint64_t version_ = 0;
+  Lookup lookup_;
   std::vector<std::string> paths_;                       // sorted
   std::vector<std::shared_ptr<const FileFacts>> facts_;  // by file number
   std::unordered_map<std::string, NameId> name_ids_;

@@ -75,7 +75,10 @@ class PackerImpl final : public Packer {
 
   void prepare(std::shared_ptr<const Snapshot> snapshot, std::stop_token stop) override {
     const std::unique_lock lock(graph_mutex_);
-    if (graph_.update(*snapshot, stop)) base_ = std::move(snapshot);
+    const auto version = graph_.version();
+    if (!graph_.update(*snapshot, stop)) return;
+    if (graph_.version() != version) ranker_.update();
+    base_ = std::move(snapshot);
   }
 
   Result<ContextPack> pack(const Snapshot& snapshot, const PackRequest& request,
@@ -95,7 +98,7 @@ class PackerImpl final : public Packer {
     if (!stable && stable_budget > 0) {
       std::vector<std::string> around = request.open_files;
       around.insert(around.begin(), request.path);
-      AMBIT_TRY(made, make_stable_part(graph_, *base_, options_.repository, stable_budget, around,
+      AMBIT_TRY(made, make_stable_part(ranker_, *base_, options_.repository, stable_budget, around,
                                        count, stop));
       use(made);
       stable = made;
@@ -113,7 +116,7 @@ class PackerImpl final : public Packer {
     if (stop.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
     const std::int64_t task_left = std::min(
         task_budget, request.budget_tokens - stable->tokens - sum_tokens(stream.delta.spans));
-    AMBIT_TRY(updated, stream.task.update(graph_, *stable, snapshot, views_, request, count,
+    AMBIT_TRY(updated, stream.task.update(ranker_, *stable, snapshot, views_, request, count,
                                           task_left, stop));
     if (updated.anew) stream.before_task = stream.delta.spans.size();
     return assemble(stream, request.budget_tokens);
@@ -134,7 +137,7 @@ class PackerImpl final : public Packer {
     }
     if (used && !worn_out(*used, count)) return used;
     if (auto kept = load(budget); kept && !worn_out(*kept, count)) return kept;
-    return make_stable_part(graph_, *base_, options_.repository, budget, around, count, stop);
+    return make_stable_part(ranker_, *base_, options_.repository, budget, around, count, stop);
   }
 
   void adopt(std::shared_ptr<const StablePart> part) override {
@@ -236,6 +239,7 @@ class PackerImpl final : public Packer {
   // Held for reading while a stable part is made, which takes seconds; locked before mutex_.
   std::shared_mutex graph_mutex_;
   SymbolGraph graph_;
+  Ranker ranker_{graph_};
   std::shared_ptr<const Snapshot> base_;
   std::mutex mutex_;  // guards everything below
   std::vector<std::shared_ptr<const StablePart>> stable_;

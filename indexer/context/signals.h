@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "indexer/context/graph.h"
 
 namespace ambit::indexer::context {
+
+class AtRest;
 
 // The document at the cursor, unsaved text included.
 struct CursorView {
@@ -32,10 +35,30 @@ struct ScoredDefinition {
   std::string reason;            // for people
 };
 
-// Definitions outside the current file, best first, at most `limit`.
-[[nodiscard]] std::vector<ScoredDefinition> rank_definitions(const SymbolGraph& graph,
-                                                             const CursorView& cursor,
-                                                             std::size_t limit);
+// Ranks the definitions of one graph. update() after the graph has changed; rank() from any thread
+// while neither does.
+class Ranker {
+ public:
+  explicit Ranker(const SymbolGraph& graph);  // which must outlive this
+  ~Ranker();
+  Ranker(const Ranker&) = delete;
+  Ranker& operator=(const Ranker&) = delete;
+
+  void update();
+  [[nodiscard]] const SymbolGraph& graph() const { return graph_; }
+
+  // Definitions outside the current file, best first, at most `limit`. Looks at what the cursor's
+  // surroundings touch, and at the rest only where a bound says that it could be among the best.
+  [[nodiscard]] std::vector<ScoredDefinition> rank(const CursorView& cursor,
+                                                   std::size_t limit) const;
+  // The same by looking at every definition: what rank() is tested against.
+  [[nodiscard]] std::vector<ScoredDefinition> rank_all(const CursorView& cursor,
+                                                       std::size_t limit) const;
+
+ private:
+  const SymbolGraph& graph_;
+  const std::unique_ptr<AtRest> rest_;
+};
 
 // Files of the repository by how much they matter around these files (not at a cursor): what the
 // stable part of a pack is chosen by. Sums to 1.

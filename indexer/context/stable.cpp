@@ -36,9 +36,14 @@ double skeleton_share(std::int64_t budget) {
 
 class Maker {
  public:
-  Maker(const SymbolGraph& graph, const Snapshot& base, const std::vector<std::string>& around,
+  Maker(const Ranker& ranker, const Snapshot& base, const std::vector<std::string>& around,
         const TokenCounter& count, std::stop_token stop)
-      : graph_(graph), base_(base), around_(around), count_(count), stop_(std::move(stop)) {}
+      : ranker_(ranker),
+        graph_(ranker.graph()),
+        base_(base),
+        around_(around),
+        count_(count),
+        stop_(std::move(stop)) {}
 
   Result<std::shared_ptr<const StablePart>> make(const std::string& repository,
                                                  std::int64_t budget) {
@@ -91,7 +96,7 @@ class Maker {
     std::map<std::string, std::vector<Symbol>> symbols;
     std::map<std::string, std::set<std::uint32_t>> lines;  // shown, by index into symbols
     std::int64_t left = budget;
-    for (const auto& d : rank_definitions(graph_, view, most)) {
+    for (const auto& d : ranker_.rank(view, most)) {
       if (stop_.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
       if (left < kLeastTokensOfLine) break;
       const std::string& file = graph_.path(d.file);
@@ -182,6 +187,7 @@ class Maker {
     return spans;
   }
 
+  const Ranker& ranker_;
   const SymbolGraph& graph_;
   const Snapshot& base_;
   const std::vector<std::string>& around_;
@@ -206,10 +212,9 @@ std::string named_outline(const std::string& path, const std::vector<Symbol>& sy
 }
 
 Result<std::shared_ptr<const StablePart>> make_stable_part(
-    const SymbolGraph& graph, const Snapshot& base, const std::string& repository,
-    std::int64_t budget, const std::vector<std::string>& around, const TokenCounter& count,
-    std::stop_token stop) {
-  return Maker(graph, base, around, count, std::move(stop)).make(repository, budget);
+    const Ranker& ranker, const Snapshot& base, const std::string& repository, std::int64_t budget,
+    const std::vector<std::string>& around, const TokenCounter& count, std::stop_token stop) {
+  return Maker(ranker, base, around, count, std::move(stop)).make(repository, budget);
 }
 
 }  // namespace context

@@ -8,6 +8,7 @@
 
 #include "indexer/context/graph.h"
 #include "indexer/context/pack.h"
+#include "indexer/context/signals.h"
 
 namespace ambit::indexer::context {
 
@@ -21,9 +22,8 @@ inline constexpr double kDeltaShare = 0.10;
 // `budget`: of S0 to S3 and the delta log together. `around`: files of the session, most important
 // first; they may be missing. kCancelled.
 [[nodiscard]] Result<std::shared_ptr<const StablePart>> make_stable_part(
-    const SymbolGraph& graph, const Snapshot& base, const std::string& repository,
-    std::int64_t budget, const std::vector<std::string>& around, const TokenCounter& count,
-    std::stop_token stop);
+    const Ranker& ranker, const Snapshot& base, const std::string& repository, std::int64_t budget,
+    const std::vector<std::string>& around, const TokenCounter& count, std::stop_token stop);
 
 // A stable part as bytes, and back. kCorrupt when the bytes are not what was written, whole.
 [[nodiscard]] std::string encode_stable_part(const StablePart& part);

@@ -181,10 +181,11 @@ bool TaskPart::follow_edits(const Snapshot& snapshot, FileViews& views, const To
   return used <= budget;
 }
 
-Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const StablePart& stable,
+Result<TaskPart::Update> TaskPart::update(const Ranker& ranker, const StablePart& stable,
                                           const Snapshot& snapshot, FileViews& views,
                                           const PackRequest& request, const TokenCounter& count,
                                           std::int64_t budget, const std::stop_token& stop) {
+  const SymbolGraph& graph = ranker.graph();
   AMBIT_TRY(text, snapshot.text(request.path));
   Key key = key_at(graph, request, text);
   const bool fits =
@@ -201,7 +202,7 @@ Result<TaskPart::Update> TaskPart::update(const SymbolGraph& graph, const Stable
   view.history = history.get();
   const auto limit = std::clamp<std::size_t>(static_cast<std::size_t>(budget / kLeastTokensOfLine),
                                              kLeastCandidates, kMostCandidates);
-  const auto ranked = rank_definitions(graph, view, limit);
+  const auto ranked = ranker.rank(view, limit);
   if (stop.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
   key_ = std::move(key);
 

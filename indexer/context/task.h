@@ -46,7 +46,7 @@ class TaskPart {
     bool anew = false;  // nothing of the former part is left
   };
   // Brings the part up to the cursor under `budget` tokens. kNotFound, kCancelled.
-  [[nodiscard]] Result<Update> update(const SymbolGraph& graph, const StablePart& stable,
+  [[nodiscard]] Result<Update> update(const Ranker& ranker, const StablePart& stable,
                                       const Snapshot& snapshot, FileViews& views,
                                       const PackRequest& request, const TokenCounter& count,
                                       std::int64_t budget, const std::stop_token& stop);

@@ -17,6 +17,7 @@
 #include <set>
 #include <sstream>
 
+#include "indexer/context/at_rest.h"
 #include "indexer/context/features.h"
 #include "indexer/context/pack.h"
 #include "inference/tokenizer/tokenizer.h"
@@ -130,7 +131,9 @@ void write_rows(std::FILE* to, std::uint32_t number, const indexer::Snapshot& tr
   const auto history = tree.history();
   at.history = history.get();
   const context::Row weights{};
-  context::Features features(graph, at, weights);
+  context::AtRest rest;
+  rest.update(graph, weights);
+  context::Features features(graph, rest, at, weights);
   std::map<std::string_view, float> wanted;
   for (const Needed& n : needed) wanted.emplace(n.name, n.novel ? 2.0F : 1.0F);
   struct Line {
@@ -142,12 +145,11 @@ void write_rows(std::FILE* to, std::uint32_t number, const indexer::Snapshot& tr
   for (context::FileNumber f = 0; f < graph.file_count(); ++f) {
     const auto& open = view.open_files;
     if (std::find(open.begin(), open.end(), graph.path(f)) != open.end()) continue;
-    features.enter(f);
     const auto& definitions = graph.facts(f).definitions;
     for (std::uint32_t i = 0; i < definitions.size(); ++i) {
       if (!features.candidate(f, definitions[i])) continue;
       const auto found = wanted.find(graph.name(definitions[i].name));
-      Line line{found == wanted.end() ? 0.0F : found->second, 0.0F, features.row(i)};
+      Line line{found == wanted.end() ? 0.0F : found->second, 0.0F, features.row(f, i)};
       for (const auto signal :
            {context::kNear, context::kWords, context::kKin, context::kNeighbour,
             context::kTogetherUse, context::kFlow, context::kImported, context::kAffinity,
@@ -208,6 +210,29 @@ Json type_keys(const indexer::Snapshot& tree, indexer::Packer& packer, indexer::
   return {{"keys", keys}, {"first", first}, {"later", later}, {"changes", changes}};
 }
 
+// Places of the ranking at which it is not that of looking at every definition.
+int differ_from_all(const indexer::Snapshot& tree, const indexer::context::Ranker& ranker,
+                    const View& view, std::uint32_t cursor) {
+  indexer::context::CursorView at{
+      view.path,      view.text, cursor, tree.references_in(view.path), tree.symbols_in(view.path),
+      view.open_files};
+  const auto history = tree.history();
+  at.history = history.get();
+  int differ = 0;
+  for (const std::size_t limit : {600U, 10000U}) {
+    const auto fast = ranker.rank(at, limit);
+    const auto all = ranker.rank_all(at, limit);
+    differ += static_cast<int>(all.size() - fast.size());
+    for (std::size_t i = 0; i < std::min(fast.size(), all.size()); ++i) {
+      differ += fast[i].file != all[i].file || fast[i].definition != all[i].definition ||
+                        fast[i].score != all[i].score
+                    ? 1
+                    : 0;
+    }
+  }
+  return differ;
+}
+
 int run(const char* root, const char* cache, const char* tokenizer_json, const char* rows_file) {
   const auto tokenizer = inference::Tokenizer::load(tokenizer_json);
   if (!tokenizer) return std::fprintf(stderr, "%s\n", tokenizer.error().message.c_str()), 2;
@@ -228,10 +253,12 @@ int run(const char* root, const char* cache, const char* tokenizer_json, const c
   auto frozen = indexer::make_packer();
   std::uint64_t stream = 0;
   indexer::context::SymbolGraph graph;
+  std::unique_ptr<indexer::context::Ranker> ranker;
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> rows(
       rows_file == nullptr ? nullptr : std::fopen(rows_file, "wb"), std::fclose);
   if (rows_file != nullptr && !rows) return std::fprintf(stderr, "cannot write %s\n", rows_file), 2;
   std::uint32_t number = 0;
+  double prepare_ms = -1;  // of the latest tree
 
   for (std::string line; std::getline(std::cin, line);) {
     const Json c = Json::parse(line);
@@ -240,15 +267,25 @@ int run(const char* root, const char* cache, const char* tokenizer_json, const c
         return std::fprintf(stderr, "%s\n", r.error().message.c_str()), 2;
       }
       (void)index.update_history();
-      const bool compared = std::any_of(
-          c["methods"].begin(), c["methods"].end(),
-          [](const Json& m) { return m != "reranked" && m != "frozen" && m != "typing"; });
+      const bool compared =
+          std::any_of(c["methods"].begin(), c["methods"].end(), [](const Json& m) {
+            return m != "reranked" && m != "frozen" && m != "typing" && m != "exact";
+          });
       if (compared) baselines.read(index.snapshot());
-      reranked->prepare(index.snapshot());
-      if (rows) graph.update(*index.snapshot(), {});
+      if (std::find(c["methods"].begin(), c["methods"].end(), "reranked") != c["methods"].end()) {
+        reranked->prepare(index.snapshot());
+      }
+      const bool exact =
+          std::find(c["methods"].begin(), c["methods"].end(), "exact") != c["methods"].end();
+      if (rows || exact) graph.update(*index.snapshot(), {});
+      if (exact) ranker = std::make_unique<indexer::context::Ranker>(graph);
       // As after opening the editor here: the first case's files decide the stable part.
       frozen = indexer::make_packer();
+      const auto start = std::chrono::steady_clock::now();
       frozen->prepare(index.snapshot());
+      prepare_ms =
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+              .count();
     }
     const auto tree = index.snapshot();
     View view;
@@ -263,8 +300,9 @@ int run(const char* root, const char* cache, const char* tokenizer_json, const c
     view.text = *text;
     const auto needed = needed_symbols(*tree, c, view);
     Json out = {{"needed", needed.size()}, {"novel", 0}, {"results", Json::object()}};
+    out["prepare_ms"] = prepare_ms;
     for (const auto& n : needed) out["novel"] = out["novel"].get<int>() + (n.novel ? 1 : 0);
-    if (needed.empty()) {
+    if (needed.empty() && !c.value("timed", false)) {
       std::cout << out.dump() << std::endl;
       continue;
     }
@@ -289,6 +327,11 @@ int run(const char* root, const char* cache, const char* tokenizer_json, const c
         std::int64_t tokens = -1;
         std::int64_t recompute = -1;
         double took = -1, key_ms = -1, warm_ms = -1;
+        if (method == "exact") {
+          out["results"][method][std::to_string(budget)] = {
+              {"differ", differ_from_all(*tree, *ranker, view, cursor)}};
+          continue;
+        }
         if (method == "typing") {
           indexer::PackRequest request;
           request.path = view.path;

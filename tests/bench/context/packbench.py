@@ -2,6 +2,7 @@
 """PackBench: does the pack hold what the next edit needs?
 
 packbench.py PROBE REPOSITORY... [--cases N] [--stride S] [--budgets 2048,8192,32768] [--methods a,b] [--tokenizer F] [--out F] [--rows F]
+packbench.py PROBE REPOSITORY... --places N [--cache DIR]      the time of packs only, at N places of the tree as it stands
 packbench.py --read F... [--budgets ...] [--methods ...]      the report of what --out kept
 
 REPOSITORY is a git repository with its history (bare or not; read only). For each commit (newest first, every S-th, at most
@@ -121,6 +122,37 @@ def measure(args, repo):
     return results
 
 
+def timed(args, repo):
+    """Packs at files of the tree as it stands, the same ones every time."""
+    files = [p for p in text(repo, "ls-files").split("\n") if os.path.splitext(p)[1] in CODE]
+    random.Random(1).shuffle(files)
+    work = args.cache or tempfile.mkdtemp(prefix="packbench.")
+    probe = subprocess.Popen([args.probe, repo, work, args.tokenizer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    results = []
+    for path in files:
+        if len(results) == args.places:
+            break
+        with open(os.path.join(repo, path), encoding="utf-8", errors="replace", newline="") as f:
+            lines = f.read().split("\n")
+        if not 60 <= len(lines) <= 5000:
+            continue
+        case = {"path": path, "new_text": "\n".join(lines), "at": len(lines) // 3, "lines": [], "open": [], "moved": not results,
+                "budgets": args.budgets, "methods": args.methods, "timed": True}
+        probe.stdin.write(json.dumps(case) + "\n")
+        probe.stdin.flush()
+        answer = probe.stdout.readline()
+        if not answer:
+            sys.exit("packbench: pack_probe ended")
+        r = json.loads(answer)
+        if "results" in r:
+            results.append({"repo": os.path.basename(repo.rstrip("/")), "path": path, "at": case["at"], **r})
+    probe.stdin.close()
+    probe.wait()
+    if not args.cache:
+        shutil.rmtree(work, ignore_errors=True)
+    return results
+
+
 def recall(cases_by_repo, method, budget, key):
     """Macro over repositories, in percent; repositories without such symbols are left out."""
     parts = []
@@ -151,12 +183,34 @@ def report_typing(results, args):
               f"task part at first, then for 100 keys {100 * total['later'] / total['keys']:.0f} tokens in {100 * total['changes'] / total['keys']:.1f} changes")
 
 
+def report_times(results, args):
+    for key, what in (("ms", "the first pack of a tree"), ("warm_ms", "another place of it"), ("key_ms", "the next key")):
+        print(f"\npack time of {what}, ms, p50 / p95" + ("; tokens over budget: none" if key == "ms" else ""))
+        for method in args.methods:
+            row = f"  {method:10}"
+            for budget in map(str, args.budgets):
+                ms = sorted(c["results"][method][budget][key] for c in results if key in c["results"][method][budget])
+                if ms:
+                    row += f"  {ms[len(ms) // 2]:7.1f} / {ms[int(len(ms) * 0.95)]:7.1f}"
+            if "/" in row:
+                print(row)
+
+
 def report(results, args):
     if "typing" in args.methods:
         report_typing(results, args)
         args.methods = [m for m in args.methods if m != "typing"]
         if not args.methods:
             return
+    if "exact" in args.methods:
+        differ = sum(r["results"]["exact"][b]["differ"] for r in results for b in map(str, args.budgets))
+        print(f"{len(results)} places: {differ} definitions ranked elsewhere than by looking at every one")
+        args.methods.remove("exact")
+    if args.methods and "prepare_ms" in results[0]:
+        print(f"the graph of the first tree was made in {results[0]['prepare_ms']:.0f} ms")
+    report_times(results, args)
+    if args.places:
+        return
     by_repo = collections.OrderedDict()
     for r in results:
         by_repo.setdefault(r["repo"], []).append(r)
@@ -185,16 +239,6 @@ def report(results, args):
                 row += f"  {ratio(by_repo, budget):5.2f} [{spread[7]:5.2f} {spread[-8]:5.2f}]"
             if method != "aider":
                 print(row)
-    for key, what in (("ms", "the first pack of a tree"), ("warm_ms", "another place of it"), ("key_ms", "the next key")):
-        print(f"\npack time of {what}, ms, p50 / p95" + ("; tokens over budget: none" if key == "ms" else ""))
-        for method in args.methods:
-            row = f"  {method:10}"
-            for budget in map(str, args.budgets):
-                ms = sorted(c["results"][method][budget][key] for c in results if key in c["results"][method][budget])
-                if ms:
-                    row += f"  {ms[len(ms) // 2]:7.1f} / {ms[int(len(ms) * 0.95)]:7.1f}"
-            if "/" in row:
-                print(row)
 
 
 def main():
@@ -210,13 +254,15 @@ def main():
     top = os.path.join(here, "../../..")
     released = os.path.join(top, "../shared/golden/tokenizer/tokenizer.json")
     p.add_argument("--tokenizer", default=released if os.path.exists(released) else os.path.join(top, "inference/nano/model/tokenizer.json"))
+    p.add_argument("--places", type=int, default=0)
+    p.add_argument("--cache", help="a folder that keeps the index, for --places")
     p.add_argument("--out")
     p.add_argument("--rows", help="what the ranking sees, of one repository, for train_ranker.py")
     args = p.parse_args()
     results = [json.loads(line) for name in args.read for line in open(name)]
     for repo in args.repositories:
         print(repo, file=sys.stderr)
-        results += measure(args, repo)
+        results += timed(args, repo) if args.places else measure(args, repo)
     if args.out:
         with open(args.out, "w") as f:
             f.writelines(json.dumps(r) + "\n" for r in results)

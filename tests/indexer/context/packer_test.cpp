@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "indexer/context/at_rest.h"
 #include "indexer/context/features.h"
 #include "indexer/context/graph.h"
 #include "indexer/context/pack.h"
@@ -372,15 +373,17 @@ TEST(Features, TheScoreIsTheWeightedSumOfTheRow) {
       path, text, 150, snapshot.references_in(path), snapshot.symbols_in(path), {"dir4/file4.x"}};
   context::Row weights{};
   for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 0.1F + static_cast<float>(i % 7);
-  context::Features features(graph, view, weights);
+  context::AtRest rest;
+  rest.update(graph, weights);
+  context::Features features(graph, rest, view, weights);
   std::set<float> different;
   for (context::FileNumber f = 0; f < graph.file_count(); ++f) {
-    features.enter(f);
     for (std::uint32_t i = 0; i < graph.facts(f).definitions.size(); ++i) {
-      const auto row = features.row(i);
+      const auto row = features.row(f, i);
       float sum = 0.0F;
       for (std::size_t k = 0; k < row.size(); ++k) sum += row[k] * weights[k];
-      EXPECT_NEAR(features.score(i), sum, 1e-3F) << graph.path(f) << " " << i;
+      sum -= context::cost_of_room(graph.facts(f).definitions[i].bytes);
+      EXPECT_NEAR(features.score(f, i), sum, 1e-3F) << graph.path(f) << " " << i;
       different.insert(sum);
     }
   }
