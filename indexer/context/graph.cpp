@@ -45,15 +45,10 @@ std::shared_ptr<const FileFacts> read_facts(const Snapshot& snapshot, const File
   }
   std::map<NameId, std::uint32_t> counts;
   for (const Reference& r : snapshot.references_in(file.path)) {
-    const NameId id = intern(r.name);
-    ++counts[id];
-    if (r.kind == ReferenceKind::kImport) facts->imports.push_back(id);
+    ++counts[intern(r.name)];
   }
   facts->uses.reserve(counts.size());
   for (const auto& [name, count] : counts) facts->uses.push_back({name, count});
-  std::sort(facts->imports.begin(), facts->imports.end());
-  facts->imports.erase(std::unique(facts->imports.begin(), facts->imports.end()),
-                       facts->imports.end());
   return facts;
 }
 

@@ -44,8 +44,7 @@ struct FileFacts {
   BlobId blob;
   bool test = false;                    // a file of tests, by its path
   std::vector<Definition> definitions;  // in file order
-  std::vector<Use> uses;        // by name id, ascending; definitions of the same file included
-  std::vector<NameId> imports;  // names in import references, ascending, unique
+  std::vector<Use> uses;  // by name id, ascending; definitions of the same file included
 };
 
 class SymbolGraph {
