@@ -10,6 +10,8 @@ target_sources(ambit_inference PRIVATE
   weights/gguf_names.cpp
   weights/gguf_metadata.cpp
   weights/gguf_dspark.cpp
+  weights/gguf_mtp.cpp
+  weights/gguf_sidecar.cpp
   weights/gguf_writer.cpp
   weights/convert.cpp
   weights/checkpoint.cpp

@@ -30,7 +30,8 @@ class LocalBackend final : public Backend {
         state_(model_->pages(), model_->fingerprint(),
                {.bytes = options.state_bytes,
                 .directory = options.state_directory,
-                .disk_bytes = options.state_disk_bytes}),
+                .disk_bytes = options.state_disk_bytes,
+                .files = options.state_files}),
         chooser_(options.tokenizer, model_->config().vocab_size) {
     context_ = model_->config().max_position_embeddings;
     if (options_.context > 0) context_ = std::min(context_, options_.context);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/support/file.h"
 #include "inference/backend.h"
 #include "inference/engine/open_model.h"
 #include "inference/model/model.h"
@@ -29,6 +30,7 @@ struct LocalOptions {
   // One process at a time. Empty: nowhere.
   std::filesystem::path state_directory{};
   std::uint64_t state_disk_bytes = std::uint64_t{4} << 30U;
+  FileSystem* state_files = nullptr;  // what writes there; null: file_system()
   std::size_t max_chunk = 0;  // tokens of a prefill step, at most; 0: the model's most_rows()
   // A chunk is cut so that it takes about chunk_ms, in the background while somebody types
   // background_chunk_ms: what a keystroke may wait for. Where a step's fixed cost is most of that,

@@ -21,7 +21,8 @@ constexpr double kPatienceMs = 2000;
 WarmState::WarmState(const PageMaker& maker, std::uint64_t fingerprint, const Options& options)
     : maker_(&maker), budget_(options.bytes), tree_(maker, options.bytes) {
   if (options.directory.empty()) return;
-  auto store = DiskStore::open(options.directory, fingerprint, options.disk_bytes, file_system());
+  FileSystem& files = options.files != nullptr ? *options.files : file_system();
+  auto store = DiskStore::open(options.directory, fingerprint, options.disk_bytes, files);
   if (store) {
     disk_.emplace(std::move(*store));
   } else {

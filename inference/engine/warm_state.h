@@ -25,6 +25,7 @@ class WarmState {
     std::uint64_t bytes = 0;            // of memory, sequences in work included
     std::filesystem::path directory{};  // one process at a time; empty: nothing on disk
     std::uint64_t disk_bytes = 0;
+    FileSystem* files = nullptr;  // null: file_system()
   };
   // maker must outlive it. A directory that cannot be used is one line in the log, and nothing is
   // kept there.

@@ -16,6 +16,13 @@ ambit_test(inference_graph_tests SOURCES
   engine/commands_test.cpp
   LIBS ambit_inference nlohmann_json::nlohmann_json)
 
+# kill -9 of an engine that writes its state.
+add_executable(engine_kill_test engine/kill_test.cpp model/golden.cpp)
+target_link_libraries(engine_kill_test PRIVATE ambit_flags ambit_inference GTest::gtest)
+target_compile_definitions(engine_kill_test PRIVATE AMBIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_test(NAME inference.killed_engine COMMAND engine_kill_test)
+set_tests_properties(inference.killed_engine PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+
 # DSpark against plain Python, on a checkpoint that a script makes.
 find_package(Python3 COMPONENTS Interpreter)
 ambit_test(inference_dspark_tests SOURCES model/dspark_test.cpp LIBS ambit_inference nlohmann_json::nlohmann_json)
