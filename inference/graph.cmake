@@ -70,6 +70,7 @@ target_sources(ambit_inference PRIVATE
   device/device_drafts.cpp
   device/device_model.cpp
   engine/grammar.cpp
+  engine/grammar_parser.cpp
   engine/sampler.cpp
   engine/speculative.cpp
   engine/token_chooser.cpp

@@ -3,29 +3,17 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "inference/remote/one_line.h"
+
 namespace ambit::inference::remote {
 
 namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxMessage = 300;
-
 // Bytes that are no UTF-8 (a file in another encoding) become U+FFFD.
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-std::string one_line(std::string_view text) {
-  std::string out(text.substr(0, kMaxMessage));
-  while (!out.empty() && text.size() > kMaxMessage &&
-         (static_cast<unsigned char>(out.back()) & 0xC0U) == 0x80U) {
-    out.pop_back();
-  }
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  }
-  return out;
 }
 
 json turns_json(const std::vector<Turn>& turns) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "inference/remote/one_line.h"
+
 namespace ambit::inference::remote {
 
 namespace {
@@ -10,7 +12,7 @@ namespace {
 Error wrong(std::string_view text, std::string_view why) {
   // The address may hold a password: only what stands before a '@' is ever hidden.
   const auto at = text.rfind('@');
-  const std::string shown(at == std::string_view::npos ? text : text.substr(at + 1));
+  const std::string shown = one_line(at == std::string_view::npos ? text : text.substr(at + 1));
   return make_error(Code::kInvalidArgument,
                     "the server address '" + shown + "' " + std::string(why));
 }

@@ -9,7 +9,9 @@
 #include "inference/tokenizer/tokenizer.h"
 #include "inference/weights/gguf.h"
 #include "inference/weights/gguf_dspark.h"
+#include "inference/weights/gguf_mtp.h"
 #include "inference/weights/gguf_names.h"
+#include "inference/weights/gguf_sidecar.h"
 #include "inference/weights/names.h"
 #include "inference/weights/safetensors.h"
 
@@ -36,8 +38,7 @@ Result<std::optional<fs::path>> gguf_of(const fs::path& path) {
     const std::string name = i->path().filename().string();
     const auto of = name.rfind("-of-");
     const bool later_part = of != std::string::npos && of >= 5 && name.substr(of - 5, 5) != "00001";
-    if (is_gguf(i->path()) && !later_part && !name.ends_with("-mtp.gguf") &&
-        !is_dspark_name(i->path())) {
+    if (is_gguf(i->path()) && !later_part && !is_sidecar_name(i->path())) {
       found.push_back(i->path());
     }
   }
@@ -59,30 +60,24 @@ fs::path folder_of(const fs::path& path) {
 using Keeper = std::shared_ptr<const void>;
 
 // Both stay open as long as the result.
-Keeper together(Keeper a, Gguf b) {
-  return std::make_shared<std::pair<Keeper, Gguf>>(std::move(a), std::move(b));
+template <class T>
+Keeper together(Keeper a, T b) {
+  return std::make_shared<std::pair<Keeper, T>>(std::move(a), std::move(b));
 }
 
-// The draft blocks, from files of their own, if they are there.
-Result<void> add_draft_blocks(const fs::path& model, Checkpoint& c) {
-  if (const auto path = find_gguf_dspark(model)) {
-    AMBIT_TRY(draft, Gguf::open(*path));
-    AMBIT_CHECK_OK(add_gguf_dspark(draft, *path, c.config_json, c.tensors));
-    c.bytes += draft.bytes();
-    c.files = together(std::move(c.files), std::move(draft));
-    return {};
+// The file of the draft blocks that is beside a model's, if there is one: its settings and tensors
+// are added to the model's.
+Result<std::optional<Gguf>> add_draft_blocks(const fs::path& model, std::string& config_json,
+                                             TensorMap& tensors) {
+  for (const auto& [kind, add] :
+       {std::pair(Sidecar::kDspark, &add_gguf_dspark), std::pair(Sidecar::kMtp, &add_gguf_mtp)}) {
+    const auto path = find_sidecar(model, kind);
+    if (!path) continue;
+    AMBIT_TRY(file, Gguf::open(*path));
+    AMBIT_CHECK_OK(add(file, *path, config_json, tensors));
+    return std::optional<Gguf>(std::move(file));
   }
-  const fs::path path = gguf_draft_file(model);
-  std::error_code ec;
-  if (!fs::exists(path, ec)) return {};
-  AMBIT_TRY(draft, Gguf::open(path));
-  AMBIT_TRY(tensors, gguf_tensors(draft));
-  for (auto& [name, tensor] : tensors) {
-    if (name.starts_with("mtp.")) c.tensors.insert_or_assign(name, tensor);
-  }
-  c.bytes += draft.bytes();
-  c.files = together(std::move(c.files), std::move(draft));
-  return {};
+  return std::optional<Gguf>();
 }
 
 }  // namespace
@@ -100,7 +95,13 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     c.tensors = std::move(tensors);
     c.bytes = file->bytes();
     c.files = std::move(file);
-    AMBIT_CHECK_OK(add_draft_blocks(*gguf, c));
+    AMBIT_TRY(drafts, add_draft_blocks(*gguf, c.config_json, c.tensors));
+    if (drafts) {
+      c.bytes += drafts->bytes();
+      c.files = together(std::move(c.files), std::move(*drafts));
+    }
+    AMBIT_TRY(projections, split_projections(c.tensors));
+    c.files = together(std::move(c.files), std::move(projections));
   } else {
     c.format = "safetensors";
     AMBIT_TRY(text, read_file(folder_of(path) / "config.json", kLongestConfig));
@@ -122,11 +123,8 @@ Result<std::string> checkpoint_config(const fs::path& path) {
   if (!gguf) return read_file(folder_of(path) / "config.json", kLongestConfig);
   AMBIT_TRY(file, Gguf::open(*gguf));
   AMBIT_TRY(config, gguf_config(file));
-  if (const auto dspark = find_gguf_dspark(*gguf)) {
-    AMBIT_TRY(draft, Gguf::open(*dspark));
-    TensorMap unused;
-    AMBIT_CHECK_OK(add_gguf_dspark(draft, *dspark, config, unused));
-  }
+  TensorMap unused;
+  AMBIT_CHECK_OK(add_draft_blocks(*gguf, config, unused));
   return config;
 }
 

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "daemon/support/file.h"
@@ -12,7 +13,9 @@
 #include "inference/weights/checkpoint.h"
 #include "inference/weights/gguf_dspark.h"
 #include "inference/weights/gguf_metadata.h"
+#include "inference/weights/gguf_mtp.h"
 #include "inference/weights/gguf_names.h"
+#include "inference/weights/gguf_sidecar.h"
 #include "inference/weights/gguf_writer.h"
 #include "inference/weights/mxfp4.h"
 
@@ -175,64 +178,105 @@ Result<std::string> gguf_data(const TensorMap& tensors, const std::string& name,
   return floats_of(m);
 }
 
+// A tensor, or the stack of all experts that expert 0 speaks for; nothing for what goes with
+// another.
+Result<std::optional<GgufTensor>> gguf_tensor(const Checkpoint& c, const std::string& name,
+                                              const Tensor& t, const std::string& to) {
+  if (ends(name, ".scale") && c.tensors.contains(name.substr(0, name.size() - 5) + "weight")) {
+    return std::optional<GgufTensor>();
+  }
+  if (to.empty()) {
+    return make_error(Code::kUnsupported, "tensor " + name + " has no name in a GGUF file");
+  }
+  GgufTensor out{.name = to, .type = gguf_type(t), .shape = t.shape, .parts = {}};
+  if (out.type == GgufType::kMxfp4) out.shape.back() *= 2;
+  const std::size_t expert = name.find(".ffn.experts.");
+  if (expert == std::string::npos) {
+    out.parts.emplace_back([&c, &name, &t] { return gguf_data(c.tensors, name, t); });
+    return std::optional(std::move(out));
+  }
+  const std::string at = name.substr(0, expert + 13);
+  if (!name.substr(at.size()).starts_with("0.")) return std::optional<GgufTensor>();
+  const std::string part = name.substr(at.size() + 1);
+  const std::size_t n = c.config.n_routed_experts;
+  out.shape.insert(out.shape.begin(), static_cast<std::int64_t>(n));
+  for (std::size_t e = 0; e < n; ++e) {
+    const std::string one = at + std::to_string(e) + part;
+    const auto it = c.tensors.find(one);
+    if (it == c.tensors.end() || it->second.type != t.type || it->second.shape != t.shape) {
+      return make_error(Code::kCorrupt, "tensor " + one + " is missing or unlike expert 0's");
+    }
+    out.parts.emplace_back([&c, one, &x = it->second] { return gguf_data(c.tensors, one, x); });
+  }
+  return std::optional(std::move(out));
+}
+
+constexpr std::string_view kFromToken = "mtp.0.e_proj.weight";
+constexpr std::string_view kFromStreams = "mtp.0.h_proj.weight";
+
+// The MTP block's two projections as the one that split_projections cuts.
+Result<GgufTensor> joined_projections(const Checkpoint& c) {
+  const auto a = c.tensors.find(kFromToken);
+  const auto b = c.tensors.find(kFromStreams);
+  if (a == c.tensors.end() || b == c.tensors.end() || a->second.shape.size() != 2 ||
+      a->second.shape != b->second.shape || gguf_type(a->second) != gguf_type(b->second)) {
+    return make_error(Code::kUnsupported,
+                      "tensors mtp.0.e_proj and mtp.0.h_proj are not both there and of one form");
+  }
+  GgufTensor out{
+      .name = "blk." + std::to_string(c.config.num_hidden_layers) + ".nextn.eh_proj.weight",
+      .type = gguf_type(a->second),
+      .shape = a->second.shape,
+      .parts = {}};
+  out.shape.back() *= out.type == GgufType::kMxfp4 ? 4 : 2;
+  out.parts.emplace_back([&c, a, b]() -> Result<std::string> {
+    AMBIT_TRY(e, gguf_data(c.tensors, a->first, a->second));
+    AMBIT_TRY(h, gguf_data(c.tensors, b->first, b->second));
+    const std::size_t row = e.size() / static_cast<std::size_t>(a->second.shape[0]);
+    std::string both;
+    both.reserve(2 * e.size());
+    for (std::size_t at = 0; at < e.size(); at += row) {
+      both.append(e, at, row).append(h, at, row);
+    }
+    return both;
+  });
+  return out;
+}
+
 Result<Conversion> to_gguf(const Checkpoint& c, const fs::path& in, const fs::path& out) {
   GgufWriter model;
   AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, GgufContent::kModel, model));
   GgufWriter draft;
   const bool dspark = c.tensors.contains("mtp.0.main_proj.weight");
-  if (dspark) {
-    AMBIT_CHECK_OK(write_gguf_metadata(c.config, in, GgufContent::kDspark, draft));
-  } else {
-    draft.text("general.architecture", kGgufArch);
+  const bool mtp = !dspark && c.tensors.contains("mtp.0.enorm.weight");
+  if (dspark || mtp) {
+    AMBIT_CHECK_OK(write_gguf_metadata(c.config, in,
+                                       dspark ? GgufContent::kDspark : GgufContent::kMtp, draft));
   }
-  const auto name_of = [&](std::string_view name) {
-    return dspark && name.starts_with("mtp.") ? gguf_dspark_name(name, c.config.draft_blocks())
-                                              : gguf_name(name);
-  };
-  for (const auto& entry : c.tensors) {
-    const std::string& name = entry.first;
-    const Tensor& t = entry.second;
-    GgufWriter& writer = name.starts_with("mtp.") ? draft : model;
-    if (ends(name, ".scale") && c.tensors.contains(name.substr(0, name.size() - 5) + "weight")) {
-      continue;  // goes with its weight
+  for (const auto& [name, t] : c.tensors) {
+    const bool of_draft = name.starts_with("mtp.");
+    if (mtp && (name == kFromToken || name == kFromStreams)) continue;
+    const std::string to = !of_draft ? gguf_name(name)
+                           : dspark  ? gguf_dspark_name(name, c.config.draft_blocks())
+                                     : gguf_mtp_name(name, c.config.num_hidden_layers);
+    AMBIT_TRY(tensor, gguf_tensor(c, name, t, to));
+    if (!tensor) continue;
+    // llama.cpp wants these in the MTP block's file too.
+    if (mtp && (name == "embed.weight" || name == "head.weight" || name == "norm.weight")) {
+      draft.add(*tensor);
     }
-    const std::size_t expert = name.find(".ffn.experts.");
-    if (expert != std::string::npos) {
-      // One stack for all; expert 0 speaks for them.
-      const std::string at = name.substr(0, expert + 13);
-      if (!name.substr(at.size()).starts_with("0.")) continue;
-      const std::string part = name.substr(at.size() + 1);
-      const std::size_t n = c.config.n_routed_experts;
-      GgufTensor stack{.name = name_of(name), .type = gguf_type(t), .shape = t.shape, .parts = {}};
-      if (gguf_type(t) == GgufType::kMxfp4) stack.shape.back() *= 2;
-      stack.shape.insert(stack.shape.begin(), static_cast<std::int64_t>(n));
-      for (std::size_t e = 0; e < n; ++e) {
-        const std::string one = at + std::to_string(e) + part;
-        const auto it = c.tensors.find(one);
-        if (it == c.tensors.end() || it->second.type != t.type || it->second.shape != t.shape) {
-          return make_error(Code::kCorrupt, "tensor " + one + " is missing or unlike expert 0's");
-        }
-        stack.parts.emplace_back(
-            [&c, one, &x = it->second] { return gguf_data(c.tensors, one, x); });
-      }
-      writer.add(std::move(stack));
-      continue;
-    }
-    const std::string to = name_of(name);
-    if (to.empty()) {
-      return make_error(Code::kUnsupported, "tensor " + name + " has no name in a GGUF file");
-    }
-    GgufTensor one{.name = to, .type = gguf_type(t), .shape = t.shape, .parts = {}};
-    if (one.type == GgufType::kMxfp4) one.shape.back() *= 2;
-    one.parts.emplace_back([&c, &name, &t] { return gguf_data(c.tensors, name, t); });
-    writer.add(std::move(one));
+    (of_draft ? draft : model).add(std::move(*tensor));
+  }
+  if (mtp) {
+    AMBIT_TRY(projections, joined_projections(c));
+    draft.add(std::move(projections));
   }
   Conversion done;
   done.tensors = model.size() + draft.size();
   AMBIT_TRY(bytes, model.write(out));
   done.bytes = bytes;
   if (draft.size() > 0) {
-    AMBIT_TRY(more, draft.write(dspark ? gguf_dspark_file(out) : gguf_draft_file(out)));
+    AMBIT_TRY(more, draft.write(sidecar_file(out, dspark ? Sidecar::kDspark : Sidecar::kMtp)));
     done.bytes += more;
   }
   return done;

@@ -1,7 +1,7 @@
 // Checkpoints from one container to the other, value for value: FP8 matrices become BF16 and FP4
 // ones MXFP4 on the way to GGUF, both without loss; block formats of GGUF files become FP4 (MXFP4)
-// or F32 on the way to safetensors. An MTP block goes to a GGUF file of its own (gguf_draft_file),
-// a DSpark drafter too (gguf_dspark_file). Nothing is held in memory but one tensor.
+// or F32 on the way to safetensors. Draft blocks go to a GGUF file of their own
+// (gguf_sidecar.h), as llama.cpp makes it. Nothing is held in memory but one tensor.
 #pragma once
 
 #include <filesystem>

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <utility>
 #include <vector>
 
 #include "inference/weights/gguf_metadata.h"
@@ -16,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::string_view kMark = "-dspark";
 constexpr std::int64_t kMostStages = 16;
 
 // What has no number there belongs to the first or the last stage.
@@ -44,43 +42,7 @@ std::string key(std::string_view name) {
   return std::string(kGgufDsparkArch) + "." + std::string(name);
 }
 
-// Where the mark begins, npos without one.
-std::size_t mark_of(const fs::path& file) {
-  std::string name = file.filename().string();
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return name.find(kMark);
-}
-
 }  // namespace
-
-bool is_dspark_name(const fs::path& file) {
-  return mark_of(file) != std::string::npos;
-}
-
-std::optional<fs::path> find_gguf_dspark(const fs::path& model) {
-  const std::string own = model.filename().string();
-  std::vector<std::pair<std::size_t, fs::path>> found;  // letters in common
-  std::error_code ec;
-  const fs::path folder = model.has_parent_path() ? model.parent_path() : fs::path(".");
-  for (fs::directory_iterator i(folder, ec), end; !ec && i != end; i.increment(ec)) {
-    const fs::path& file = i->path();
-    const std::size_t common = mark_of(file);
-    if (file.extension() != ".gguf" || common == std::string::npos || common == 0) continue;
-    const std::string name = file.filename().string();
-    if (name != own && own.starts_with(name.substr(0, common))) found.emplace_back(common, file);
-  }
-  if (found.empty()) return std::nullopt;
-  return std::min_element(found.begin(), found.end(),
-                          [](const auto& a, const auto& b) {
-                            return a.first != b.first ? a.first > b.first : a.second < b.second;
-                          })
-      ->second;
-}
-
-fs::path gguf_dspark_file(const fs::path& model) {
-  fs::path out = model;
-  return out.replace_filename(model.stem().string() + std::string(kMark) + ".gguf");
-}
 
 Result<void> add_gguf_dspark(const Gguf& file, const fs::path& path, std::string& config_json,
                              TensorMap& tensors) {
@@ -105,7 +67,12 @@ Result<void> add_gguf_dspark(const Gguf& file, const fs::path& path, std::string
                "block_count, block_size, target_layers, mask_token_id or markov_w1 is missing");
   }
   Json config = Json::parse(config_json);
-  for (std::int64_t s = 0; s < *stages; ++s) config["compress_ratios"].push_back(0);
+  // An MTP block that the model's file brought gives way.
+  std::erase_if(tensors, [](const auto& t) { return t.first.starts_with("mtp."); });
+  Json& ratios = config["compress_ratios"];
+  while (ratios.size() > config["num_hidden_layers"].get<std::size_t>())
+    ratios.erase(ratios.size() - 1);
+  for (std::int64_t s = 0; s < *stages; ++s) ratios.push_back(0);
   config["dspark_block_size"] = *size;
   config["dspark_noise_token_id"] = *noise;
   config["dspark_markov_rank"] = markov->second.shape.back();

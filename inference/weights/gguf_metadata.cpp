@@ -75,7 +75,8 @@ Result<void> write_gguf_metadata(const ModelConfig& config, const std::filesyste
   const bool dspark = content == GgufContent::kDspark;
   const std::string_view arch = dspark ? kGgufDsparkArch : kGgufArch;
   const ModelConfig& c = config;
-  const std::size_t blocks = dspark ? c.draft_blocks() : c.num_hidden_layers;
+  const std::size_t mtp = content == GgufContent::kMtp ? 1 : 0;  // counted behind the layers
+  const std::size_t blocks = dspark ? c.draft_blocks() : c.num_hidden_layers + mtp;
   const auto key = [&](std::string_view name) {
     return std::string(arch) + "." + std::string(name);
   };
@@ -89,6 +90,7 @@ Result<void> write_gguf_metadata(const ModelConfig& config, const std::filesyste
   w.text("general.type", "model");
   w.number("general.quantization_version", 2);
   number("block_count", blocks);
+  if (mtp != 0) number("nextn_predict_layers", mtp);
   number("vocab_size", c.vocab_size);
   number("context_length", c.max_position_embeddings);
   number("embedding_length", c.hidden_size);
@@ -106,8 +108,10 @@ Result<void> write_gguf_metadata(const ModelConfig& config, const std::filesyste
   number("attention.indexer.key_length", c.index_head_dim);
   number("attention.indexer.top_k", c.index_topk);
   real("attention.compress_rope_freq_base", c.compress_rope_theta);
-  w.numbers(key("attention.compress_ratios"),
-            dspark ? std::vector<std::int32_t>(blocks) : c.compress_ratios);
+  std::vector<std::int32_t> ratios = c.compress_ratios;
+  if (dspark) ratios.clear();
+  ratios.resize(blocks);  // a draft block's is 0
+  w.numbers(key("attention.compress_ratios"), ratios);
   number("rope.dimension_count", c.qk_rope_head_dim);
   real("rope.freq_base", c.rope_theta);
   if (c.yarn) {

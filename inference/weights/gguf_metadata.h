@@ -13,7 +13,7 @@ namespace ambit::inference {
 inline constexpr std::string_view kGgufArch = "deepseek4";
 inline constexpr std::string_view kGgufDsparkArch = "dflash";
 
-enum class GgufContent : std::uint8_t { kModel, kDspark };
+enum class GgufContent : std::uint8_t { kModel, kDspark, kMtp };
 
 // The keys of `config`, and the vocabulary of the tokenizer.json in the folder of `path` (none when
 // there is none). kCorrupt for a tokenizer.json that is none.

@@ -1,8 +1,8 @@
 #include "inference/weights/gguf_names.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -102,6 +102,21 @@ constexpr std::array kDraft = {
     Pair{"norm.weight", "norm.weight"},     Pair{"hc_head_fn", "hc_head_fn"},
     Pair{"hc_head_base", "hc_head_base"},   Pair{"hc_head_scale", "hc_head_scale"},
 };
+// The same in llama.cpp's trailing block.
+constexpr std::array kNextn = {
+    Pair{"nextn.eh_proj.weight", "eh_proj.weight"},
+    Pair{"nextn.e_proj.weight", "e_proj.weight"},
+    Pair{"nextn.h_proj.weight", "h_proj.weight"},
+    Pair{"nextn.enorm.weight", "enorm.weight"},
+    Pair{"nextn.hnorm.weight", "hnorm.weight"},
+    Pair{"nextn.shared_head_norm.weight", "norm.weight"},
+    Pair{"nextn.hc_head_fn", "hc_head_fn"},
+    Pair{"nextn.hc_head_base", "hc_head_base"},
+    Pair{"nextn.hc_head_scale", "hc_head_scale"},
+};
+// Copies of the model's own.
+constexpr std::array<std::string_view, 2> kShared = {"nextn.embed_tokens.weight",
+                                                     "nextn.shared_head_head.weight"};
 constexpr std::array kStacks = {
     Pair{"ffn_gate_exps.weight", ".w1.weight"},
     Pair{"ffn_up_exps.weight", ".w3.weight"},
@@ -158,6 +173,29 @@ Tensor piece(const Tensor& stack, std::size_t index) {
   return t;
 }
 
+// Layers and, behind them, MTP blocks.
+struct Blocks {
+  std::int64_t layers = 0;
+  std::int64_t mtp = 0;  // 1 when the file's block can be used
+};
+Blocks blocks_of(const Gguf& file) {
+  const auto* all = file.get<std::int64_t>(key("block_count"));
+  const auto* nextn = file.get<std::int64_t>(key("nextn_predict_layers"));
+  if (all == nullptr) return {};
+  Blocks b{.layers = *all};
+  if (nextn == nullptr || *nextn < 1 || *nextn >= *all) return b;
+  b.layers -= *nextn;
+  // Beside the layers it needs a head of its own; alone in a file it has the file's.
+  const auto& tensors = file.tensors();
+  const std::string at = "blk." + std::to_string(b.layers) + ".nextn.";
+  const bool alone = !tensors.contains("blk.0.attn_norm.weight");
+  b.mtp =
+      tensors.contains(at + "enorm.weight") && (alone || tensors.contains(at + "hc_head_fn.weight"))
+          ? 1
+          : 0;
+  return b;
+}
+
 Error unknown(const std::string& name) {
   return make_error(Code::kUnsupported,
                     "tensor " + name + " is unknown; Ambit reads the names of llama.cpp and ds4");
@@ -186,6 +224,8 @@ Result<std::string> gguf_config(const Gguf& file) {
     }
     config[std::string(to)] = *v;
   }
+  const Blocks blocks = blocks_of(file);
+  config["num_hidden_layers"] = blocks.layers;
   for (const auto& [from, to] : kOptional) {
     if (const auto v = number(file, key(from))) config[std::string(to)] = *v;
   }
@@ -215,12 +255,12 @@ Result<std::string> gguf_config(const Gguf& file) {
     return make_error(Code::kCorrupt, "metadata " + key("attention.compress_ratios") +
                                           " is missing; convert the checkpoint again");
   }
-  const auto* layers = file.get<std::int64_t>(key("block_count"));
-  if (layers == nullptr) return unsupported("metadata " + key("block_count") + " is no integer");
+  if (blocks.layers == 0) return unsupported("metadata " + key("block_count") + " is no integer");
   Json used = Json::array();
-  for (std::size_t l = 0; l < ratios->size() && static_cast<std::int64_t>(l) < *layers; ++l) {
+  for (std::size_t l = 0; l < ratios->size() && static_cast<std::int64_t>(l) < blocks.layers; ++l) {
     used.push_back((*ratios)[l]);
   }
+  if (blocks.mtp != 0) used.push_back(0);
   config["compress_ratios"] = used;
   for (const auto& [from, to] : {Pair{"tokenizer.ggml.bos_token_id", "bos_token_id"},
                                  Pair{"tokenizer.ggml.eos_token_id", "eos_token_id"}}) {
@@ -252,16 +292,19 @@ Result<void> add_gguf_block_tensor(const std::string& name, std::string_view par
 }
 
 Result<TensorMap> gguf_tensors(const Gguf& file) {
-  const auto* layers = file.get<std::int64_t>(key("block_count"));
+  const Blocks blocks = blocks_of(file);
   TensorMap out;
+  const auto add = [&](std::string name, const std::string& from, const Tensor& tensor) {
+    return out.emplace(std::move(name), tensor).second ? Result<void>() : twice(from);
+  };
   for (const auto& [name, tensor] : file.tensors()) {
     if (const auto whole = find(kWhole, name)) {
-      if (!out.emplace(*whole, tensor).second) return twice(name);
+      AMBIT_CHECK_OK(add(std::string(*whole), name, tensor));
       continue;
     }
     std::int64_t block = -1;
     std::string_view rest(name);
-    const bool draft = rest.starts_with("mtp.");
+    bool draft = rest.starts_with("mtp.");
     if (draft || rest.starts_with("blk.")) {
       rest.remove_prefix(4);
       const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), block);
@@ -273,10 +316,17 @@ Result<TensorMap> gguf_tensors(const Gguf& file) {
       }
     }
     if (block < 0) return unknown(name);
-    if (!draft && layers != nullptr && block >= *layers) continue;  // a draft block of llama.cpp's
+    if (!draft && blocks.layers > 0 && block >= blocks.layers) {
+      block -= blocks.layers;
+      const bool copy = std::find(kShared.begin(), kShared.end(), rest) != kShared.end();
+      if (block >= blocks.mtp || copy) continue;
+      draft = true;
+    }
     const std::string at = (draft ? "mtp." : "layers.") + std::to_string(block) + ".";
-    if (const auto part = draft ? find(kDraft, rest) : std::nullopt) {
-      if (!out.emplace(at + std::string(*part), tensor).second) return twice(name);
+    auto part = draft ? find(kDraft, rest) : std::nullopt;
+    if (draft && !part) part = find(kNextn, rest);
+    if (part) {
+      AMBIT_CHECK_OK(add(at + std::string(*part), name, tensor));
       continue;
     }
     AMBIT_CHECK_OK(add_gguf_block_tensor(name, rest, tensor, at, out));
@@ -307,14 +357,8 @@ std::string gguf_name(std::string_view released) {
     if (end != std::string_view::npos) part = back(kStacks, rest.substr(end));
   } else {
     part = back(kInBlock, rest);
-    if (part.empty() && draft) part = back(kDraft, rest);
   }
   return part.empty() ? std::string() : at + part;
-}
-
-std::filesystem::path gguf_draft_file(const std::filesystem::path& model) {
-  std::filesystem::path out = model;
-  return out.replace_filename(model.stem().string() + "-mtp.gguf");
 }
 
 }  // namespace ambit::inference

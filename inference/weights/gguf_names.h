@@ -1,11 +1,10 @@
 // What a GGUF file of arch `deepseek4` means (design notes section 5): its keys as the official
 // configuration, its tensors under the released names. Both spellings in use are read: llama.cpp's
-// and ds4's. The MTP block lies in a file of its own, under the names of its parts behind `mtp.0.`,
-// as ds4 has it (llama.cpp refuses a model's file with more tensors than it knows); blocks behind
-// the last layer are left out.
+// and ds4's. An MTP block mostly lies in a file of its own (gguf_mtp.h): llama.cpp has it behind
+// the last layer, `nextn_predict_layers` of them, ds4 behind `mtp.0.`. Other blocks behind the last
+// layer are left out.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -19,8 +18,9 @@ namespace ambit::inference {
 // a clamp that differs between layers; kCorrupt names the key that is missing.
 [[nodiscard]] Result<std::string> gguf_config(const Gguf& file);
 
-// Stacks of experts come cut into experts; all are views. kUnsupported for a name that is not
-// known.
+// Stacks of experts come cut into experts; all are views. An MTP block that has a head for its
+// streams comes as `mtp.0.`, its two projections still in one as `mtp.0.eh_proj.weight` when they
+// are so in the file (split_projections). kUnsupported for a name that is not known.
 [[nodiscard]] Result<TensorMap> gguf_tensors(const Gguf& file);
 
 // One tensor of a block: `part` is what follows the block's number in its name, `at` the block
@@ -32,8 +32,5 @@ namespace ambit::inference {
 // And back, in llama.cpp's spelling: the name of a released tensor (of the stack, for an expert's),
 // empty when it has none.
 [[nodiscard]] std::string gguf_name(std::string_view released);
-
-// The file of the MTP block that belongs to a model's file: MODEL-mtp.gguf beside MODEL.gguf.
-[[nodiscard]] std::filesystem::path gguf_draft_file(const std::filesystem::path& model);
 
 }  // namespace ambit::inference

@@ -1,7 +1,5 @@
 // Any bytes are a safetensors or GGUF file or a clear refusal; what is accepted can be read to the
 // last byte, and bound to a model or refused.
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +9,7 @@
 #include "inference/weights/binding.h"
 #include "inference/weights/gguf.h"
 #include "inference/weights/gguf_dspark.h"
+#include "inference/weights/gguf_mtp.h"
 #include "inference/weights/gguf_names.h"
 #include "inference/weights/gguf_writer.h"
 #include "inference/weights/names.h"
@@ -42,6 +41,17 @@ void bind(Checkpoint checkpoint) {
   if (const auto weights = bind_weights(checkpoint); !weights) fuzz::require_clear(weights.error());
 }
 
+// The file with tensors [1, 2] of these names.
+std::string written(GgufWriter& w, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    w.add({.name = name, .shape = {1, 2}, .parts = {[] { return std::string(8, '1'); }}});
+  }
+  const auto file = fuzz::file_with(nullptr, 0, "seed.gguf");
+  if (!w.write(file)) return {};
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
 volatile std::uint64_t sink = 0;
 
 }  // namespace
@@ -64,11 +74,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!parsed) fuzz::require_clear(parsed.error());
       sink = sink + sum(drafter);
     }
+    {
+      std::string with_block = config_of_small();
+      TensorMap block;
+      const auto added = add_gguf_mtp(*file, "input.gguf", with_block, block);
+      if (!added) fuzz::require_clear(added.error());
+      const auto owner = split_projections(block);
+      if (!owner) fuzz::require_clear(owner.error());
+      sink = sink + sum(block);
+    }
     const auto config = gguf_config(*file);
     auto tensors = gguf_tensors(*file);
     if (!config) fuzz::require_clear(config.error());
     if (!tensors) fuzz::require_clear(tensors.error());
     if (!config || !tensors) return 0;
+    const auto owner = split_projections(*tensors);
+    if (!owner) {
+      fuzz::require_clear(owner.error());
+      return 0;
+    }
     sink = sink + sum(*tensors);
     Checkpoint c;
     auto parsed = ModelConfig::parse(*config);
@@ -111,23 +135,20 @@ std::vector<std::string> ambit::fuzz::seeds() {
                    R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}     1234)");
   out.emplace_back(std::string("\x40\0\0\0\0\0\0\0", 8) +
                    R"({"a":{"dtype":"I64","shape":[9223372036854775807,4],"data_offset)");
-  // A drafter in llama.cpp's naming, in the least that is read to its end.
-  GgufWriter w;
-  w.text("general.architecture", "dflash");
+  // A drafter and an MTP block in llama.cpp's naming, in the least that is read to its end.
+  GgufWriter dspark;
+  dspark.text("general.architecture", "dflash");
   for (const char* key : {"hyper_connection.count", "block_count", "block_size"}) {
-    w.number(std::string("dflash.") + key, 1);
+    dspark.number(std::string("dflash.") + key, 1);
   }
-  w.numbers("dflash.target_layers", {1});
-  w.number("tokenizer.ggml.mask_token_id", 1);
-  for (const char* name : {"markov_w1.weight", "conf_proj.weight", "blk.0.attn_q_a.weight"}) {
-    w.add({.name = name, .shape = {1, 1}, .parts = {[] { return std::string(4, '1'); }}});
-  }
-  const auto file = std::filesystem::temp_directory_path() /
-                    ("ambit-dspark-seed-" + std::to_string(::getpid()) + ".gguf");
-  if (w.write(file)) {
-    std::ifstream in(file, std::ios::binary);
-    out.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-  }
-  std::filesystem::remove(file);
+  dspark.numbers("dflash.target_layers", {1});
+  dspark.number("tokenizer.ggml.mask_token_id", 1);
+  out.push_back(written(dspark, {"markov_w1.weight", "conf_proj.weight", "blk.0.attn_q_a.weight"}));
+  GgufWriter mtp;
+  mtp.text("general.architecture", "deepseek4");
+  mtp.number("deepseek4.block_count", 2);
+  mtp.number("deepseek4.nextn_predict_layers", 1);
+  out.push_back(written(mtp, {"blk.1.nextn.eh_proj.weight", "blk.1.nextn.enorm.weight",
+                              "output_hc_fn.weight", "blk.1.attn_q_a.weight"}));
   return out;
 }

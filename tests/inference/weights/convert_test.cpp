@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "inference/model/model.h"
-#include "inference/weights/gguf_names.h"
+#include "inference/weights/gguf_sidecar.h"
 
 namespace ambit::inference {
 namespace {
@@ -45,7 +45,7 @@ TEST_P(Convert, ToGgufAndBackChangesNoBit) {
   ASSERT_FALSE(want.empty());
   const auto there = convert_checkpoint(from, dir_ / "m.gguf", Container::kGguf);
   ASSERT_TRUE(there) << there.error().message;
-  const fs::path draft = gguf_draft_file(dir_ / "m.gguf");
+  const fs::path draft = sidecar_file(dir_ / "m.gguf", Sidecar::kMtp);
   EXPECT_EQ(there->bytes,
             fs::file_size(dir_ / "m.gguf") + (fs::exists(draft) ? fs::file_size(draft) : 0));
   EXPECT_EQ(there->left_out, "");

@@ -101,6 +101,38 @@ float difference(const ops::Matrix& a, const ops::Matrix& b) {
   return worst;
 }
 
+constexpr float kEqual = 0;
+constexpr float kEighthBit = 1.0F / 250;  // half a step of Q8_0, whose scale is a half float
+
+void expect_same(const BlockWeights& x, const BlockWeights& y) {
+  EXPECT_EQ(difference(x.hc_attn.fn, y.hc_attn.fn), kEqual);
+  EXPECT_EQ(difference(x.hc_ffn.fn, y.hc_ffn.fn), kEqual);
+  EXPECT_LT(difference(x.attn.wq_a, y.attn.wq_a), kEighthBit);
+  EXPECT_LT(difference(x.attn.wq_b, y.attn.wq_b), kEighthBit);
+  EXPECT_LT(difference(x.attn.wkv, y.attn.wkv), kEighthBit);
+  EXPECT_LT(difference(x.attn.wo_a, y.attn.wo_a), kEighthBit);
+  EXPECT_LT(difference(x.attn.wo_b, y.attn.wo_b), kEighthBit);
+  EXPECT_EQ(difference(x.ffn.gate, y.ffn.gate), kEqual);
+  EXPECT_EQ(x.ffn.bias == nullptr, y.ffn.bias == nullptr);
+  EXPECT_LT(difference(x.ffn.shared.w2, y.ffn.shared.w2), kEighthBit);
+  ASSERT_EQ(x.ffn.experts.size(), y.ffn.experts.size());
+  for (std::size_t e = 0; e < x.ffn.experts.size(); ++e) {
+    EXPECT_EQ(difference(x.ffn.experts[e].w1, y.ffn.experts[e].w1), kEqual) << e;
+    EXPECT_EQ(difference(x.ffn.experts[e].w2, y.ffn.experts[e].w2), kEqual) << e;
+    EXPECT_EQ(difference(x.ffn.experts[e].w3, y.ffn.experts[e].w3), kEqual) << e;
+  }
+  if (x.attn.compressor) {
+    ASSERT_TRUE(y.attn.compressor);
+    EXPECT_EQ(difference(x.attn.compressor->wkv, y.attn.compressor->wkv), kEqual);
+    EXPECT_EQ(difference(x.attn.compressor->wgate, y.attn.compressor->wgate), kEqual);
+  }
+  ASSERT_EQ(x.attn.indexer.has_value(), y.attn.indexer.has_value());
+  if (x.attn.indexer) {
+    EXPECT_LT(difference(x.attn.indexer->wq_b, y.attn.indexer->wq_b), kEighthBit);
+    EXPECT_EQ(difference(x.attn.indexer->weights_proj, y.attn.indexer->weights_proj), kEqual);
+  }
+}
+
 TEST(GgufOfAConverter, HoldsTheReleasedCheckpoint) {
   const auto want_file = open_checkpoint(fixture("small"));
   const auto got_file = open_checkpoint(fixture("small.gguf"));
@@ -122,42 +154,31 @@ TEST(GgufOfAConverter, HoldsTheReleasedCheckpoint) {
   EXPECT_EQ(a.compress_rope_theta, b.compress_rope_theta);
   EXPECT_EQ(a.routed_scaling_factor, b.routed_scaling_factor);
 
-  constexpr float kEqual = 0;
-  constexpr float kEighthBit = 1.0F / 250;  // half a step of Q8_0, whose scale is a half float
   EXPECT_EQ(difference(want->embed, got->embed), kEqual);
   EXPECT_EQ(difference(want->head, got->head), kEqual);
   EXPECT_EQ(difference(want->hc_head.fn, got->hc_head.fn), kEqual);
   ASSERT_EQ(want->layers.size(), got->layers.size());
   for (std::size_t l = 0; l < want->layers.size(); ++l) {
-    const BlockWeights& x = want->layers[l];
-    const BlockWeights& y = got->layers[l];
-    EXPECT_EQ(difference(x.hc_attn.fn, y.hc_attn.fn), kEqual) << l;
-    EXPECT_EQ(difference(x.hc_ffn.fn, y.hc_ffn.fn), kEqual) << l;
-    EXPECT_LT(difference(x.attn.wq_a, y.attn.wq_a), kEighthBit) << l;
-    EXPECT_LT(difference(x.attn.wq_b, y.attn.wq_b), kEighthBit) << l;
-    EXPECT_LT(difference(x.attn.wkv, y.attn.wkv), kEighthBit) << l;
-    EXPECT_LT(difference(x.attn.wo_a, y.attn.wo_a), kEighthBit) << l;
-    EXPECT_LT(difference(x.attn.wo_b, y.attn.wo_b), kEighthBit) << l;
-    EXPECT_EQ(difference(x.ffn.gate, y.ffn.gate), kEqual) << l;
-    EXPECT_EQ(x.ffn.bias == nullptr, y.ffn.bias == nullptr) << l;
-    EXPECT_LT(difference(x.ffn.shared.w2, y.ffn.shared.w2), kEighthBit) << l;
-    ASSERT_EQ(x.ffn.experts.size(), y.ffn.experts.size());
-    for (std::size_t e = 0; e < x.ffn.experts.size(); ++e) {
-      EXPECT_EQ(difference(x.ffn.experts[e].w1, y.ffn.experts[e].w1), kEqual) << l << ' ' << e;
-      EXPECT_EQ(difference(x.ffn.experts[e].w2, y.ffn.experts[e].w2), kEqual) << l << ' ' << e;
-      EXPECT_EQ(difference(x.ffn.experts[e].w3, y.ffn.experts[e].w3), kEqual) << l << ' ' << e;
-    }
-    if (x.attn.compressor) {
-      ASSERT_TRUE(y.attn.compressor);
-      EXPECT_EQ(difference(x.attn.compressor->wkv, y.attn.compressor->wkv), kEqual) << l;
-      EXPECT_EQ(difference(x.attn.compressor->wgate, y.attn.compressor->wgate), kEqual) << l;
-    }
-    ASSERT_EQ(x.attn.indexer.has_value(), y.attn.indexer.has_value());
-    if (x.attn.indexer) {
-      EXPECT_LT(difference(x.attn.indexer->wq_b, y.attn.indexer->wq_b), kEighthBit) << l;
-      EXPECT_EQ(difference(x.attn.indexer->weights_proj, y.attn.indexer->weights_proj), kEqual);
-    }
+    SCOPED_TRACE(l);
+    expect_same(want->layers[l], got->layers[l]);
   }
+  // Its MTP block from mtp-small.gguf.
+  ASSERT_EQ(want->mtp.size(), 1U);
+  ASSERT_EQ(got->mtp.size(), 1U);
+  const MtpWeights& x = want->mtp[0];
+  const MtpWeights& y = got->mtp[0];
+  expect_same(x.block, y.block);
+  EXPECT_LT(difference(x.e_proj, y.e_proj), kEighthBit);
+  EXPECT_LT(difference(x.h_proj, y.h_proj), kEighthBit);
+  EXPECT_GT(difference(x.e_proj, y.h_proj), kEighthBit);
+  EXPECT_EQ(difference(x.hc_head.fn, y.hc_head.fn), kEqual);
+  EXPECT_GT(difference(x.hc_head.fn, got->hc_head.fn), 0.01F) << "the backbone's";
+  for (std::size_t i = 0; i < a.hidden_size; ++i) {
+    EXPECT_EQ(x.enorm[i], y.enorm[i]);
+    EXPECT_EQ(x.hnorm[i], y.hnorm[i]);
+    EXPECT_EQ(x.norm[i], y.norm[i]);
+  }
+  EXPECT_EQ(a.draft_blocks(), b.draft_blocks());
 }
 
 TEST(GgufOfAConverter, RunsAndTokenizes) {
