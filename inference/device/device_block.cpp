@@ -225,32 +225,31 @@ void DeviceStep::moe(const MoeWeights& w, const DeviceExperts& experts, const cu
   up.experts = e;
   device_.run(device_.api().expert_linear, up, "expert_linear");
 
-  const auto swiglu = [&](const float* gate, const float* upper, const float* weight,
-                          std::size_t rows, const cuda::Activation& out) {
-    cuda::SwigluArgs s;
-    s.gate = gate;
-    s.up = upper;
-    s.weight = weight;
-    s.rows = rows;
-    s.limit = c_.swiglu_limit;
-    s.out = out;
-    device_.run(device_.api().swiglu, s, "swiglu");
-  };
   routed.type = experts.w2.type;
-  const cuda::Activation middle = forms(n, inner, {&routed});
-  swiglu(up.y[0], up.y[1], route.out.weight, n, middle);
+  cuda::SwigluArgs middle;
+  middle.gate = up.y[0];
+  middle.up = up.y[1];
+  middle.weight = route.out.weight;
+  middle.rows = n;
+  middle.limit = c_.swiglu_limit;
+  middle.out = forms(n, inner, {&routed});
+  middle.more_gate = shared_gate;
+  middle.more_up = shared_up;
+  middle.more_rows = n_;
+  middle.more_out = forms(n_, w.shared.w1.rows, {&w.shared.w2});
+  device_.run(device_.api().swiglu, middle, "swiglu");
   cuda::ExpertLinearArgs down = up;
   down.w[0] = experts.w2;
   down.n_w = 1;
   down.y[0] = expert_out_;
   down.by_entry = true;
   down.round = rounds(routed);
-  down.x = middle;
+  down.x = middle.out;
+  down.beside.w = w.shared.w2;
+  down.beside.y = sublayer_;
+  down.beside.round = rounds(w.shared.w2);
+  down.beside_x = middle.more_out;
   device_.run(device_.api().expert_linear, down, "expert_linear");
-
-  const cuda::Activation shared = forms(n_, w.shared.w1.rows, {&w.shared.w2});
-  swiglu(shared_gate, shared_up, nullptr, n_, shared);
-  linear(shared, n_, {{&w.shared.w2, sublayer_}});
 
   owed_.f = expert_out_;
   owed_.entries = entries_;

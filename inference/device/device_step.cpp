@@ -79,7 +79,9 @@ cuda::Activation DeviceStep::forms(std::size_t rows, std::size_t cols,
       if (a.rounded == nullptr) a.rounded = scratch_.take<std::uint16_t>(rows * cols);
     } else if (a.split == nullptr) {
       a.plane = rows * cols;
-      a.split = scratch_.take<std::uint16_t>(3 * a.plane);
+      // Released numerics know activations to BF16; two terms are 256 times as fine.
+      a.terms = numerics_ == Numerics::kPlain ? 3 : 2;
+      a.split = scratch_.take<std::uint16_t>(static_cast<std::size_t>(a.terms) * a.plane);
     }
   }
   return a;

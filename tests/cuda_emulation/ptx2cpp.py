@@ -197,6 +197,7 @@ def ins(s, e, dyn):
         k = next(x for x in p if x in ('add', 'max', 'min', 'cas', 'exch', 'and', 'or')); ar = a if n == 'atom' else ['_'] + a
         return dst(ar[0], f'atom_{k}<{t}>({addr(ar[1], space)}, ' + ', '.join(src(x) for x in ar[2:]) + ')')
     if n == 'shf' and 'wrap' in p: return dst(a[0], f'shf_{p[1]}({src(a[1], "uint32_t")}, {src(a[2], "uint32_t")}, {src(a[3], "uint32_t")})')
+    if op == 'prefetch.global.L2': return ';'  # a hint
     if n == 'griddepcontrol': return ';'  # here a kernel begins when the one before has ended
     if n in ('membar', 'fence'): return 'std::atomic_thread_fence(std::memory_order_seq_cst);'
     if op.startswith('cp.async.commit_group'): return f'{pred}simt::cp_async_commit();'

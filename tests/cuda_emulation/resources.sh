@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # resources.sh SOURCE_DIR ARCH...: compiles every CUDA kernel for each architecture and holds what ptxas reports to the budget:
-# no spills and at most 128 registers (two blocks of 256 threads a multiprocessor on every card); the tiles of linear.cu for many
-# tokens may take 255 (one block: their 64 sums a lane are what they exist for), and so may those of attention.cu and index.cu for
-# few tokens (one block, with all of a chunk's loads on the way at once). And linear.cu reads weights 16 bytes at a time; it,
-# attention.cu and index.cu multiply on the matrix units.
+# no spills and at most 128 registers (two blocks of 256 threads a multiprocessor on every card); the tiles of linear_many.cu
+# may take 255 (one block: their 64 sums a lane are what they exist for), and so may those of attention.cu and index.cu for
+# few tokens (one block, with all of a chunk's loads on the way at once). And both linear files fetch weights 16 bytes
+# at a time; they, attention.cu and index.cu multiply on the matrix units.
 set -uo pipefail
 source_dir=$1; shift
 nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
@@ -22,10 +22,10 @@ for arch in "$@"; do
       END { print file ": at most " most + 0 " registers"; exit bad }' "$work/log" || bad=1
   done
 done
-"$nvcc" -std=c++20 "-arch=sm_$1" -I"$source_dir" -ptx -o "$work/linear.ptx" "$source_dir/inference/ops/cuda/linear.cu" || bad=1
-grep -qE 'ld\.(global\.)?(nc\.)?v4\.[bu]32' "$work/linear.ptx" || { echo "linear.cu: no 16-byte loads of weights"; bad=1; }
-for file in linear attention index; do
+for file in linear linear_many attention index; do
   "$nvcc" -std=c++20 "-arch=sm_$1" -I"$source_dir" -ptx -o "$work/$file.ptx" "$source_dir/inference/ops/cuda/$file.cu" || bad=1
   grep -q 'mma\.sync\.aligned\.m16n8k16' "$work/$file.ptx" || { echo "$file.cu: no matrix instructions"; bad=1; }
 done
+grep -qE 'ld\.(global\.)?(nc\.)?v4\.[bu]32' "$work/linear.ptx" || { echo "linear.cu: no 16-byte loads of weights"; bad=1; }
+grep -qE 'cp\.async\.cg\.shared\.global .*, 16' "$work/linear_many.ptx" || { echo "linear_many.cu: no 16-byte copies of weights"; bad=1; }
 exit $bad

@@ -90,6 +90,7 @@ class Bench {
       linear("wq_b, FP8", MatrixType::kFp8Block128, s_.heads * s_.head_dim, s_.q_lora, n, true);
       linear("wo_b, FP8", MatrixType::kFp8Block128, s_.dim, 2 * s_.dim, n, true);
       linear("compressor, BF16 x fp32", MatrixType::kBf16, 2 * s_.head_dim, s_.dim, n, false);
+      linear("wo_a, FP8 x fp32", MatrixType::kFp8Block128, 2 * s_.dim, 8 * s_.head_dim, n, false, 8);
       experts(n);
       streams(n);
       attention(n);
@@ -186,7 +187,8 @@ class Bench {
     a.cols = cols;
     a.f32 = filled(rows * cols);
     a.plane = rows * cols;
-    a.split = filled<std::uint16_t>(3 * rows * cols);
+    a.terms = 2;  // as steps with released numerics have them
+    a.split = filled<std::uint16_t>(2 * rows * cols);
     a.rounded = filled<std::uint16_t>(rows * cols);
     return a;
   }
@@ -195,20 +197,22 @@ class Bench {
   }
 
   void linear(const std::string& name, MatrixType type, std::size_t rows, std::size_t cols,
-              std::size_t n, bool round) {
+              std::size_t n, bool round, int groups = 1) {
     const ScratchScope scope(scratch_);
     cuda::LinearArgs a;
+    a.groups = groups;
     std::vector<Matrix> matrices;
     for (std::size_t i = sets(bytes_of(type, rows, cols)); i-- > 0;)
       matrices.push_back(matrix(type, rows, cols));
     a.jobs[0].y = zeros(n * rows);
     a.jobs[0].round = round;
     a.n_jobs = 1;
-    a.x = activation(n, cols);
+    const std::size_t wide = cols * static_cast<std::size_t>(groups);
+    a.x = activation(n, wide);
     a.n = n;
     const double weights =
         static_cast<double>(bytes_of(type, rows, cols) + scales_of(type, rows, cols));
-    const double io = static_cast<double>(n * (cols * (round ? 2 : 6) + rows * 4));
+    const double io = static_cast<double>(n * (wide * (round ? 2 : 4) + rows * 4));
     time(label(name, n), weights + io, 2.0 * static_cast<double>(n * rows * cols), [&](int i) {
       a.jobs[0].w = matrices[static_cast<std::size_t>(i) % matrices.size()];
       device_.run(device_.api().linear, a, "linear");

@@ -88,8 +88,11 @@ class ModelBench {
         id = static_cast<TokenId>(pick);
       }
       tokens -= ids.size();
-      const StepInput in{
-          .cache = &cache, .ids = ids, .logits_from = tokens == 0 ? ids.size() - 1 : ids.size()};
+      // A step that decodes chooses a token too, the likeliest, and only that comes back.
+      const bool last = tokens == 0 || chunk == 1;
+      const ops::SampleRow greedy{};
+      StepInput in{.cache = &cache, .ids = ids, .logits_from = ids.size() - (last ? 1 : 0)};
+      if (last) in.choices = {&greedy, 1};
       if (const auto out = model_.step({&in, 1}); !out) {
         std::fprintf(stderr, "%s\n", out.error().message.c_str());
         return false;

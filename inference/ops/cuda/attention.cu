@@ -147,6 +147,7 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   __shared__ RowAddress address[2][T::kChunk];
   __shared__ Place places[T::kColumns / 4];
   __shared__ float largest[T::kHeads], sums[T::kHeads];
+  expect(a.sink, static_cast<std::size_t>(a.heads));
   await_before();
   const std::size_t row = a.first + blockIdx.z;
   int n;  // entries

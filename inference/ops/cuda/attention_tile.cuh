@@ -2,8 +2,6 @@
 // tiles on their way to shared memory.
 #pragma once
 
-#include <type_traits>
-
 #include "inference/ops/cuda/mma.cuh"
 #include "inference/ops/cuda/packed.cuh"
 
@@ -82,16 +80,16 @@ struct Scratch {
 // Columns [from, from + kCols) of kRows rows to shared memory as BF16 terms: all loads first, then,
 // when other warps have done with what is there, all stores. Columns from `end` on are zeros.
 // row(i): the same for both.
-template <int kRows_, int kCols_, int kThreads>
+template <int kRows_, int kCols_, int kThreads, int kWide = 4>
 struct Pieces {
-  static constexpr int kRows = kRows_, kCols = kCols_, kEach = kRows * kCols / 4 / kThreads;
-  static_assert(kEach * kThreads * 4 == kRows * kCols);
-  // Calls f(which of this thread's pieces, row, column) for each four columns.
+  static constexpr int kRows = kRows_, kCols = kCols_, kEach = kRows * kCols / kWide / kThreads;
+  static_assert(kEach * kThreads * kWide == kRows * kCols);
+  // Calls f(which of this thread's pieces, row, column) for each kWide columns.
   template <class F>
   __device__ static void each(const F& f) {
 #pragma unroll
     for (int j = 0; j < kEach; ++j) {
-      const int i = 4 * (static_cast<int>(threadIdx.x) + j * kThreads);
+      const int i = kWide * (static_cast<int>(threadIdx.x) + j * kThreads);
       f(j, i / kCols, i % kCols);
     }
   }
@@ -135,9 +133,10 @@ __device__ inline Place place_of(int col, int dim, int rope) {
 // term; else floats. place(column / 4 of the tile).
 template <int kRows, int kCols, int kThreads, bool kPacked>
 struct RowStage {
-  using P = Pieces<kRows, kCols, kThreads>;
-  using Piece = std::conditional_t<kPacked, uint2, uint4>;
-  Piece x[P::kEach];  // four floats; four BF16, or four codes of FP8 and that of their scale
+  // Eight columns where they are packed, so that a lane loads and stores few times.
+  using P = Pieces<kRows, kCols, kThreads, kPacked ? 8 : 4>;
+  // Four floats; eight BF16, or eight codes of FP8 and that of their scale.
+  uint4 x[P::kEach];
 
   template <class Row>
   __device__ void load(int from, int end, const Place* places, const Row& row) {
@@ -148,11 +147,19 @@ struct RowStage {
           x[j] = __ldg(reinterpret_cast<const uint4*>(row(r)) + (from + col) / 4);
       } else {
         const Place place = places[col / 4];
+        if (place.scale == kNone) return;
+        const auto four = [&](int at) {
+          return __ldg(reinterpret_cast<const uint2*>(row(r) + at));
+        };
+        const uint2 first = four(place.at);
+        x[j].x = first.x;
+        x[j].y = first.y;
         if (place.scale >= 0) {
-          x[j].x = __ldg(reinterpret_cast<const unsigned*>(row(r) + place.at));
-          x[j].y = __ldg(row(r) + place.scale);
-        } else if (place.scale == kBf16) {
-          x[j] = __ldg(reinterpret_cast<const uint2*>(row(r) + place.at));
+          x[j].z = __ldg(row(r) + place.scale);
+        } else if (const Place second = places[col / 4 + 1]; second.scale == kBf16) {
+          const uint2 rest = four(second.at);
+          x[j].z = rest.x;
+          x[j].w = rest.y;
         }
       }
     });
@@ -162,8 +169,13 @@ struct RowStage {
     P::each([&](int j, int r, int col) {
       std::uint16_t* to = tile + r * stride + col;
       if constexpr (kPacked) {
-        *reinterpret_cast<uint2*>(to) =
-            places[col / 4].scale >= 0 ? unpack_fp8(x[j].x, scale_of(x[j].y)) : x[j];
+        uint4 out = x[j];
+        if (places[col / 4].scale >= 0) {
+          const unsigned scale = scale_of(x[j].z);
+          const uint2 low = unpack_fp8(x[j].x, scale), high = unpack_fp8(x[j].y, scale);
+          out = make_uint4(low.x, low.y, high.x, high.y);
+        }
+        *reinterpret_cast<uint4*>(to) = out;
       } else {
         store_terms<kTerms>(to, static_cast<std::size_t>(plane),
                             make_float4(__uint_as_float(x[j].x), __uint_as_float(x[j].y),

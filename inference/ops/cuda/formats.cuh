@@ -110,7 +110,12 @@ __device__ inline void store_terms(std::uint16_t* to, std::size_t plane, float4 
 __device__ inline void store_exact(const Activation& a, std::size_t row, int col, float4 x) {
   const std::size_t at = row * a.cols + static_cast<std::size_t>(col);
   if (a.f32 != nullptr) store4(a.f32 + at, x);
-  if (a.split != nullptr) store_terms<3>(a.split + at, a.plane, x);
+  if (a.split == nullptr) return;
+  if (a.terms == 2) {
+    store_terms<2>(a.split + at, a.plane, x);
+  } else {
+    store_terms<3>(a.split + at, a.plane, x);
+  }
 }
 
 // A whole row by the first `warps` warps of a block, a warp a group of 128 columns: value(col)

@@ -198,6 +198,9 @@ __global__ void __launch_bounds__(kPreThreads) pre_kernel(const HcPreArgs a) {
   const int dim = static_cast<int>(a.dim), thread = static_cast<int>(threadIdx.x);
   const int chunks = (dim + kMixChunk - 1) / kMixChunk;
   const bool last_warp = thread >= kCollapseThreads;
+  expect(a.weight, a.dim);
+  expect(a.base, static_cast<std::size_t>(a.outs));
+  expect(a.scale, a.outs == kStreams ? 1 : 3);
   await_before();
   const float* sums = a.partial + row * static_cast<std::size_t>(chunks * kMixWidth);
   for (int i = thread; i < chunks * kMixWidth; i += kPreThreads) mixed[i] = sums[i];

@@ -182,6 +182,11 @@ __device__ void compressor(const LatentsArgs& a, const CompressorArgs& c, std::s
 __global__ void __launch_bounds__(kThreads, 4) latents_kernel(const LatentsArgs a) {
   __shared__ alignas(16) float pooled[kMaxHeadDim];
   __shared__ float partial[kThreads / kWarp];
+  if (blockIdx.y == 0) {
+    expect(a.q_norm, a.q_latent.cols);
+  } else if (blockIdx.y == 1) {
+    expect(a.kv_norm, static_cast<std::size_t>(a.head_dim));
+  }
   await_before();
   const std::size_t row = blockIdx.x;
   if (blockIdx.y == 0) {

@@ -35,8 +35,10 @@ inline constexpr int kPageRows = 128;  // tokens of a page: kPageTokens of kv/st
 // [rows, cols], rows `cols` elements apart.
 struct Activation {
   float* f32 = nullptr;
-  // Three BF16 planes, `plane` elements apart: high, middle and low part, together exact to fp32.
+  // `terms` BF16 planes, `plane` elements apart: the high part, what that leaves, … Three are exact
+  // to fp32, two to 2^-17.
   std::uint16_t* split = nullptr;
+  int terms = 3;
   std::size_t plane = 0;
   // Rounded to FP8 in groups of 128 as quantize.h does, kept as the BF16 that it is exactly.
   std::uint16_t* rounded = nullptr;
@@ -267,6 +269,10 @@ struct ExpertLinearArgs {
   bool round = false;
   Activation x;
   std::size_t rows = 0, k = 0, experts = 0;
+  // A matrix that all rows are multiplied with beside it, the shared expert's: none when w.rows is
+  // 0.
+  LinearJob beside;
+  Activation beside_x;
 };
 [[nodiscard]] LaunchError expert_linear(const ExpertLinearArgs& args, Stream stream);
 
@@ -295,6 +301,11 @@ struct SwigluArgs {
   std::size_t rows = 0;
   float limit = 0;
   Activation out;
+  // Further rows in the same launch, without weights: the shared expert's.
+  const float* more_gate = nullptr;
+  const float* more_up = nullptr;
+  std::size_t more_rows = 0;
+  Activation more_out;
 };
 [[nodiscard]] LaunchError swiglu(const SwigluArgs& args, Stream stream);
 

@@ -17,6 +17,8 @@
 // after the other by the same warp for many. Both give the same bits.
 #pragma once
 
+#include <type_traits>
+
 #include "inference/ops/cuda/mma.cuh"
 
 namespace ambit::inference::ops::cuda {
@@ -32,6 +34,10 @@ struct Operand {
   const std::uint8_t* scales;
   int rows, cols;
 };
+
+// Of x, BF16 each: 1 where it is rounded.
+template <int N>
+using Terms = std::integral_constant<int, N>;
 
 // Sixteen bytes of a row and the multiplier that their codes share, as a pair of BF16.
 struct Piece {
@@ -151,40 +157,13 @@ __device__ inline unsigned raw_scale(const std::uint8_t* scales, int col) {
   }
 }
 
-// A lane's two rows of a tile of 16 weight rows, eight apart.
-template <class Format>
-struct LaneRows {
-  const std::uint8_t* bytes;
-  const std::uint8_t* scales;
-  int to_lower, scales_to_lower;  // the second row is none: 0
-
-  __device__ void set(const Operand& w, int row) {
-    const int upper = min(row + static_cast<int>(threadIdx.x) % kWarp / 4, w.rows - 1);
-    const int apart = upper + 8 < w.rows ? 8 : 0;
-    bytes = bytes_at<Format>(w, upper, 0);
-    scales = Format::scales(w, upper);
-    to_lower = apart * Format::bytes(w.cols);
-    scales_to_lower = Format::kGroup == 32 ? apart * (w.cols / 32) : 0;
-  }
-  __device__ void load(int col, Piece (&out)[1][2]) const {
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      const std::uint8_t* at = bytes + Format::bytes(col) + (i == 0 ? 0 : to_lower);
-      out[0][i].bytes = *reinterpret_cast<const uint4*>(at);
-      if (i == 0 || Format::kGroup == 32) {
-        out[0][i].scale =
-            Format::scale(raw_scale<Format>(scales + (i == 0 ? 0 : scales_to_lower), col));
-      } else {
-        out[0][1].scale = out[0][0].scale;  // FP8's blocks are 128 rows high
-      }
-    }
-  }
-};
-
 // One step of columns: acc[m][n] += pieces[m] · x(n, term, i), the eight x of this lane's columns
-// 8 i … of its token of tile n.
+// 8 i … of its token of tile n. Products that add to the same sums stand kAbreast tiles of tokens
+// apart, so that none waits for the one before.
 template <class Format, int kTerms, int M, int N, class X>
 __device__ inline void multiply(const Piece (&pieces)[M][2], float (&acc)[M][N][4], const X& x) {
+  constexpr int kAbreast = N == 1 ? 1 : Format::kValues == 32 || N % 4 != 0 ? 2 : 4;
+  static_assert(N % kAbreast == 0);
 #pragma unroll
   for (int i = 0; i < Format::kValues / 8; ++i) {
     unsigned a[M][2][4];
@@ -201,15 +180,22 @@ __device__ inline void multiply(const Piece (&pieces)[M][2], float (&acc)[M][N][
         a[m][k][3] = lower[2 * k + 1];
       }
     }
-#pragma unroll(N > 1 || Format::kValues > 8 ? 1 : kTerms)  // registers are short
+#pragma unroll(N == 1 && Format::kValues > 8 ? 1 : kTerms)  // registers are short
     for (int term = 0; term < kTerms; ++term) {
 #pragma unroll
-      for (int n = 0; n < N; ++n) {
-        const uint4 b = Format::arrange(x(n, term, i));
+      for (int n = 0; n < N; n += kAbreast) {
+        uint4 b[kAbreast];
 #pragma unroll
-        for (int m = 0; m < M; ++m) {
-          mma(acc[m][n], a[m][0], b.x, b.y);
-          mma(acc[m][n], a[m][1], b.z, b.w);
+        for (int j = 0; j < kAbreast; ++j) b[j] = Format::arrange(x(n + j, term, i));
+#pragma unroll
+        for (int k = 0; k < 2; ++k) {
+#pragma unroll
+          for (int j = 0; j < kAbreast; ++j) {
+#pragma unroll
+            for (int m = 0; m < M; ++m) {
+              mma(acc[m][n + j], a[m][k], k == 0 ? b[j].x : b[j].z, k == 0 ? b[j].y : b[j].w);
+            }
+          }
         }
       }
     }
@@ -232,206 +218,18 @@ __device__ inline void copy16(void* shared, const void* from) {
                : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
                : "memory");
 }
+__device__ inline void copy4(void* shared, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;"
+               :
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
+               : "memory");
+}
 __device__ inline void end_copies() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
 template <int kLeft>
 __device__ inline void await_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
-}
-
-// Few tokens: a block of 8 warps owns 8 / parts tiles of 16 rows and 8 tokens; a warp one run of
-// one tile. At 80 registers 24 warps fit a multiprocessor, each with two steps of weights on their
-// way: 48 KiB. A block's first weights are on their way before it waits for x. Two barriers.
-inline constexpr int kFewWarps = 8;
-using Sums = float[kFewWarps][128];
-
-template <class Format, int kTerms>
-__device__ inline void few_tile(const Operand& w, int row, const std::uint16_t* x,
-                                std::size_t x_stride, std::size_t plane, const Tokens& tokens,
-                                int first, float* y, std::size_t y_stride, Sums& sums) {
-  constexpr int kStep = 4 * Format::kValues;
-  constexpr int kAhead = kTerms * Format::kValues > 48 ? 1 : 2;
-  const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int steps = w.cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
-  const int begin = warp % parts * run, end = min(steps, begin + run);
-  const int lane_col = lane % 4 * Format::kValues;
-  row += warp / parts * 16;
-  LaneRows<Format> rows;
-  rows.set(w, row);
-  Piece pieces[kAhead][1][2];
-  const auto fetch = [&](int step) {
-#pragma unroll
-    for (int u = 0; u < kAhead; ++u) {
-      if (step + u < end) rows.load((step + u) * kStep + lane_col, pieces[u]);
-    }
-  };
-  fetch(begin);
-  await_before();
-  const std::uint16_t* from =
-      x + static_cast<std::size_t>(tokens.row(first + lane / 4)) * x_stride + lane_col;
-  float acc[1][1][4] = {};
-#pragma unroll 1
-  for (int step = begin; step < end; step += kAhead) {
-#pragma unroll
-    for (int u = 0; u < kAhead; ++u) {
-      if (step + u >= end) continue;
-      multiply<Format, kTerms>(pieces[u], acc, [&](int, int term, int i) {
-        return *reinterpret_cast<const uint4*>(
-            from + static_cast<std::size_t>(term) * plane +
-            static_cast<std::size_t>((step + u) * kStep + 8 * i));
-      });
-    }
-    fetch(step + kAhead);
-  }
-#pragma unroll
-  for (int k = 0; k < 4; ++k) {
-    // Of the fragment: row g or g + 8, token 2 t or 2 t + 1.
-    sums[warp][(2 * (lane % 4) + k % 2) * 16 + lane / 4 + k / 2 * 8] = acc[0][0][k];
-  }
-  __syncthreads();
-  // Each warp of a tile writes its share of the tile's 128 sums.
-  for (int v = warp % parts * kWarp + lane; v < 128; v += parts * kWarp) {
-    float sum = 0;
-    for (int p = 0; p < parts; ++p) sum += sums[warp - warp % parts + p][v];
-    if (Format::kFolded) sum *= kUnfold;
-    const int token = first + v / 16, r = row + v % 16;
-    if (token < tokens.count && r < w.rows) {
-      y[static_cast<std::size_t>(tokens.first + token) * y_stride + static_cast<std::size_t>(r)] =
-          sum;
-    }
-  }
-  __syncthreads();
-}
-
-// Many tokens: a block of 8 warps owns 256 rows and 8 N tokens, a warp 32 rows of them. Weights,
-// as they are, and x come to shared memory by cp.async, in stages of one step of columns (64 bytes
-// of each row, all terms of x), and from there 16 bytes a lane without bank conflicts; a weight is
-// read and unpacked once for all of the block's tokens.
-inline constexpr int kManyThreads = 256;
-inline constexpr int kManyRows = 256;
-inline constexpr int kManyStep = 32;  // the matrix has a multiple of so many rows
-inline constexpr int kRowBytes = 64;  // of a stage
-
-template <class Format, int kTerms>
-inline constexpr int kStages = kTerms == 1 || Format::kValues == 8 ? 3 : 2;
-
-// Bytes of shared memory for `tokens` tokens: stages, and each token's row.
-template <class Format, int kTerms>
-constexpr std::size_t many_bytes(int tokens) {
-  const int stage = kManyRows * kRowBytes + tokens * kTerms * 4 * Format::kValues * 2;
-  return static_cast<std::size_t>(kStages<Format, kTerms> * stage + tokens * 4);
-}
-
-template <class Format, int kTerms, int N>
-__device__ inline void many_tile(const Operand& w, int row, const std::uint16_t* x,
-                                 std::size_t x_stride, std::size_t plane, const Tokens& tokens,
-                                 int first, float* y, std::size_t y_stride, std::uint8_t* shared) {
-  constexpr int M = kManyRows / (kManyThreads / kWarp) / 16, kTokens = 8 * N;
-  constexpr int kStep = 4 * Format::kValues, kChunks = kStep / 8;
-  constexpr int kCopies = kTokens * kChunks * kTerms;  // of x, 16 bytes each
-  constexpr int kWeights = kManyRows * kRowBytes, kStage = kWeights + kCopies * 16;
-  constexpr int kSlots = kStages<Format, kTerms>;
-  auto* row_of = reinterpret_cast<int*>(shared + kSlots * kStage);
-  const int thread = static_cast<int>(threadIdx.x);
-  const int lane = thread % kWarp, own = thread / kWarp * 16 * M;  // first row of the warp
-  await_before();
-  const int steps = w.cols / kStep, parts = parts_of(steps), run = (steps + parts - 1) / parts;
-  if (thread < kTokens) row_of[thread] = tokens.row(first + thread);
-  __syncthreads();
-
-  const auto stage = [&](int step) {
-    std::uint8_t* to = shared + step % kSlots * kStage;
-#pragma unroll
-    for (int c = 0; c < kWeights / 16; c += kManyThreads) {
-      const int r = (c + thread) / 4, chunk = thread % 4;
-      copy16(to + (c + thread) * 16,
-             bytes_at<Format>(w, row + r < w.rows ? row + r : row, step * kStep) + chunk * 16);
-    }
-    to += kWeights;
-#pragma unroll
-    for (int c = 0; c < kCopies; c += kManyThreads) {
-      const int at = c + thread;
-      if (c + kManyThreads > kCopies && at >= kCopies) break;
-      const int chunk = at % kChunks, token = at / kChunks % kTokens, term = at / kChunks / kTokens;
-      copy16(to + ((term * kTokens + token) * kChunks + Format::place(chunk, token)) * 16,
-             x + static_cast<std::size_t>(row_of[token]) * x_stride +
-                 static_cast<std::size_t>(term) * plane +
-                 static_cast<std::size_t>(step * kStep + chunk * 8));
-    }
-  };
-  const int inside = min(row + own, w.rows - 16 * M) + lane / 4;
-  const auto scales = [&](int step, unsigned(&raw)[M][2]) {
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-#pragma unroll
-      for (int i = 0; i < 2; ++i)
-        raw[m][i] = raw_scale<Format>(Format::scales(w, inside + 16 * m + 8 * i),
-                                      step * kStep + lane % 4 * Format::kValues);
-    }
-  };
-#pragma unroll
-  for (int s = 0; s < kSlots - 1; ++s) {
-    if (s < steps) stage(s);
-    end_copies();
-  }
-  unsigned next[M][2];
-  scales(0, next);
-  float total[M][N][4] = {}, acc[M][N][4] = {};
-#pragma unroll 1
-  for (int step = 0; step < steps; ++step) {
-    await_copies<kSlots - 2>();
-    __syncthreads();  // this step's bytes are there, and nobody reads those before it
-    if (step + kSlots - 1 < steps) stage(step + kSlots - 1);
-    end_copies();
-    const std::uint8_t* from = shared + step % kSlots * kStage;
-    Piece pieces[M][2];
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int at = (own + 16 * m + 8 * i + lane / 4) * kRowBytes + lane % 4 * 16;
-        pieces[m][i] = {*reinterpret_cast<const uint4*>(from + at), Format::scale(next[m][i])};
-      }
-    }
-    scales(min(step + 1, steps - 1), next);
-    from += kWeights;
-    multiply<Format, kTerms>(pieces, acc, [&](int n, int term, int i) {
-      const int token = 8 * n + lane / 4, chunk = lane % 4 * (Format::kValues / 8) + i;
-      return *reinterpret_cast<const uint4*>(
-          from + ((term * kTokens + token) * kChunks + Format::place(chunk, token)) * 16);
-    });
-    if ((step + 1) % run != 0 && step + 1 != steps) continue;
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-#pragma unroll
-      for (int n = 0; n < N; ++n) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          total[m][n][i] += acc[m][n][i];
-          acc[m][n][i] = 0;
-        }
-      }
-    }
-  }
-  await_copies<0>();
-  __syncthreads();  // the next tile may write there
-#pragma unroll
-  for (int m = 0; m < M; ++m) {
-#pragma unroll
-    for (int n = 0; n < N; ++n) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int token = first + 8 * n + 2 * (lane % 4) + i % 2;
-        const int r = row + own + 16 * m + lane / 4 + i / 2 * 8;
-        if (token < tokens.count && r < w.rows) {
-          y[static_cast<std::size_t>(tokens.first + token) * y_stride +
-            static_cast<std::size_t>(r)] =
-              Format::kFolded ? total[m][n][i] * kUnfold : total[m][n][i];
-        }
-      }
-    }
-  }
 }
 
 // fp32 matrices: 16 rows and 8 tokens by a block, two rows a warp, on the ordinary units.

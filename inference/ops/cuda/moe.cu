@@ -1,6 +1,6 @@
 // Routing (ops/route.h) and the middle of an expert (ops/experts.h).
 //
-// A warp routes a row: a lane has every 32nd expert's score, k rounds of five shuffles find the
+// A warp routes a row: a lane has every 32nd expert's score, k rounds of two reductions find the
 // best (ties: lower expert). Then the choices are sorted by expert, rows ascending. Up to kFewRows
 // rows: one block does both, a thread an expert, the choices in shared memory; three barriers.
 // More: a warp an expert reads all choices 32 at a time (from the cache) twice, first to count what
@@ -21,6 +21,49 @@ __device__ float softplus(float x) {
   return x > 20.0F ? x : log1pf(expf(x));
 }
 
+// A float's bits in an order that integers have too; 0 is below all.
+__device__ unsigned ordered(float x) {
+  const unsigned bits = __float_as_uint(x);
+  return bits >> 31 != 0 ? ~bits : bits | 0x80000000U;
+}
+
+// By one warp: lane i gets the expert with the i-th largest score, of at most kMost.
+template <int kMost>
+__device__ int best_of(const RouteArgs& a, const float* logits) {
+  const int lane = threadIdx.x % kWarp;
+  unsigned score[kMost / kWarp];
+#pragma unroll
+  for (int i = 0; i < kMost / kWarp; ++i) {
+    const int e = i * kWarp + lane;
+    score[i] = 0;
+    if (e < a.experts) {
+      score[i] = ordered(sqrtf(softplus(logits[e])) + (a.bias == nullptr ? 0.0F : a.bias[e]));
+    }
+  }
+  int mine = 0;
+  for (int round = 0; round < a.k; ++round) {
+    unsigned best = 0;
+    int at = 0;
+#pragma unroll
+    for (int i = 0; i < kMost / kWarp; ++i) {
+      if (score[i] > best) {
+        best = score[i];
+        at = i * kWarp + lane;
+      }
+    }
+    const unsigned most = __reduce_max_sync(kAllLanes, best);
+    // Of equal ones the lowest.
+    const auto chosen = static_cast<int>(
+        ~__reduce_max_sync(kAllLanes, best == most ? ~static_cast<unsigned>(at) : 0U));
+    if (lane == round) mine = min(chosen, a.experts - 1);
+#pragma unroll
+    for (int i = 0; i < kMost / kWarp; ++i) {
+      if (i * kWarp + lane == chosen) score[i] = 0;
+    }
+  }
+  return mine;
+}
+
 // By one warp: the k experts of a row, ascending, and their weights.
 __device__ void route_row(const RouteArgs& a, std::size_t row, std::int32_t* ids, float* weights) {
   const int lane = threadIdx.x % kWarp;
@@ -33,40 +76,8 @@ __device__ void route_row(const RouteArgs& a, std::size_t row, std::int32_t* ids
                                 static_cast<std::size_t>(lane)];
     }
   } else {
-    float score[kMostExperts / kWarp];
-#pragma unroll
-    for (int i = 0; i < kMostExperts / kWarp; ++i) {
-      const int e = i * kWarp + lane;
-      score[i] = -INFINITY;
-      if (i * kWarp < a.experts && e < a.experts) {
-        score[i] = sqrtf(softplus(logits[e])) + (a.bias == nullptr ? 0.0F : a.bias[e]);
-      }
-    }
-    for (int round = 0; round < a.k; ++round) {
-      float best = -INFINITY;
-      int at = kMostExperts;
-#pragma unroll
-      for (int i = 0; i < kMostExperts / kWarp; ++i) {
-        if (i * kWarp < a.experts && score[i] > best) {
-          best = score[i];
-          at = i * kWarp + lane;
-        }
-      }
-#pragma unroll
-      for (int step = kWarp / 2; step > 0; step /= 2) {
-        const float other = __shfl_xor_sync(kAllLanes, best, step);
-        const int other_at = __shfl_xor_sync(kAllLanes, at, step);
-        if (other > best || (other == best && other_at < at)) {
-          best = other;
-          at = other_at;
-        }
-      }
-      if (lane == round) mine = min(at, a.experts - 1);
-#pragma unroll
-      for (int i = 0; i < kMostExperts / kWarp; ++i) {
-        if (i * kWarp + lane == at) score[i] = -INFINITY;
-      }
-    }
+    mine = a.experts <= kMostExperts / 4 ? best_of<kMostExperts / 4>(a, logits)
+                                         : best_of<kMostExperts>(a, logits);
   }
   const float own = lane < a.k ? sqrtf(softplus(logits[mine])) : 0.0F;
   float sum = 0;
@@ -117,6 +128,7 @@ __global__ void __launch_bounds__(kRouteThreads, 1) few_kernel(const RouteArgs a
   __shared__ float weights[kFewRows * kMaxPerToken];
   __shared__ unsigned of_warp[kRouteWarps];
   const int n = static_cast<int>(a.step.rows) * a.k, thread = static_cast<int>(threadIdx.x);
+  expect(a.bias, static_cast<std::size_t>(a.experts));
   await_before();
   for (int row = thread / kWarp; row < static_cast<int>(a.step.rows); row += kRouteWarps) {
     route_row(a, static_cast<std::size_t>(row), ids + row * a.k, weights + row * a.k);
@@ -213,16 +225,18 @@ constexpr int kThreads = 512;  // of Flash's 2048 columns, a warp has 128
 
 __global__ void __launch_bounds__(kThreads) swiglu_kernel(const SwigluArgs a) {
   await_before();
-  const std::size_t row = blockIdx.x;
-  const float weight = a.weight == nullptr ? 1.0F : a.weight[row];
-  const float* gate = a.gate + row * a.out.cols;
-  const float* up = a.up + row * a.out.cols;
+  const bool more = blockIdx.x >= a.rows;
+  const std::size_t row = more ? blockIdx.x - a.rows : blockIdx.x;
+  const Activation& out = more ? a.more_out : a.out;
+  const float weight = more || a.weight == nullptr ? 1.0F : a.weight[row];
+  const float* gate = (more ? a.more_gate : a.gate) + row * out.cols;
+  const float* up = (more ? a.more_up : a.up) + row * out.cols;
   const auto one = [&](float g, float u) {
     g = fminf(g, a.limit);
     u = fminf(fmaxf(u, -a.limit), a.limit);
     return g / (1.0F + expf(-g)) * u * weight;
   };
-  store_row(a.out, row, [&](int col) {
+  store_row(out, row, [&](int col) {
     const float4 g = load4(gate + col), u = load4(up + col);
     return make_float4(one(g.x, u.x), one(g.y, u.y), one(g.z, u.z), one(g.w, u.w));
   });
@@ -249,9 +263,11 @@ LaunchError route(const RouteArgs& a, Stream stream) {
 }
 
 LaunchError swiglu(const SwigluArgs& a, Stream stream) {
-  if (a.out.cols % 4 != 0 || a.rows > 0x7FFFFFFFU) return LaunchError::kShape;
-  if (a.rows == 0) return LaunchError::kNone;
-  return launch(swiglu_kernel, static_cast<unsigned>(a.rows), kThreads, 0, stream, a);
+  const std::size_t rows = a.rows + a.more_rows;
+  if (a.out.cols % 4 != 0 || a.more_out.cols % 4 != 0 || rows > 0x7FFFFFFFU)
+    return LaunchError::kShape;
+  if (rows == 0) return LaunchError::kNone;
+  return launch(swiglu_kernel, static_cast<unsigned>(rows), kThreads, 0, stream, a);
 }
 
 }  // namespace ambit::inference::ops::cuda

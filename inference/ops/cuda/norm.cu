@@ -11,6 +11,7 @@ constexpr int kThreads = 512;
 
 template <bool kNormed>
 __global__ void __launch_bounds__(kThreads) norm_kernel(const NormArgs a) {
+  expect(a.weight, a.out.cols);
   await_before();
   __shared__ float partial[kThreads / kWarp];
   const std::size_t row = blockIdx.x;

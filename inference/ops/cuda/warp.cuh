@@ -111,6 +111,21 @@ __device__ inline void await_before() {
 #endif
 }
 
+// Asks for n weights that this kernel reads after its wait: by then they have come from memory, for
+// which a lone reader waits longer than many of these kernels compute. By the whole block; null:
+// none.
+template <class T>
+__device__ inline void expect(const T* weights, std::size_t n) {
+#if __CUDA_ARCH__ >= 900
+  if (weights == nullptr) return;
+  constexpr std::size_t kLine = 128;
+  const auto* from = reinterpret_cast<const char*>(weights);
+  for (std::size_t at = threadIdx.x * kLine; at < n * sizeof(T); at += blockDim.x * kLine) {
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(from + at));
+  }
+#endif
+}
+
 inline bool aligned(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
 }
