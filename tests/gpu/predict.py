@@ -121,9 +121,18 @@ def model_decode(card, depth):
     return us, size
 
 
-# TFLOP/s of useful products on the H200 at 2,048 rows: (before, now, products per useful one before, now).
-RATES = {"fp8": (196, 249, 1, 1), "fp8 as terms": (196, 249, 3, 2), "bf16 as terms": (171, 187, 3, 2), "fp4": (140, 210, 1, 1),
-         "attention": (133, 141, 2, 2), "index": (262, 262, 1, 1)}
+# TFLOP/s of products on the H200 at 2,048 rows: measured before linear_many and with it, and today. Today's attention has rows
+# and queries parked in shared memory and was not measured: a multiprocessor's cycles for a token are counted,
+# none of them beside another: products (20,480 matrix instructions each for scores and values, 1 / 0.62 cycles each on Hopper),
+# bytes to and from shared memory at 128 a cycle, and logic for unpacking, two warp instructions a cycle.
+ATTENTION_CYCLES = sum(chunks * (products / 0.62 + shared / 128 + logic / 2) for chunks, products, shared, logic in
+                       ((5 * 16, 256, 89e3, 512),    # scores: chunks of 32 columns of 64 heads by 128 rows
+                        (2 * 20, 512, 105e3, 500)))  # values: chunks of 32 rows by 256 columns
+PARKED = 2 * 4 * H * HD * 640 / (ATTENTION_CYCLES / (132 * 1.755e9)) * 1e-12
+RATES = {"fp8": (196, 249, 249), "fp8 as terms": (196, 249, 249), "bf16 as terms": (171, 187, 187), "fp4": (140, 210, 210),
+         "attention": (133, 141, PARKED), "index": (262, 262, 262)}
+TERMS = {"fp8 as terms": (3, 2, 2), "bf16 as terms": (3, 2, 2), "attention": (2, 2, 2)}  # products for a useful one
+BEFORE, MEASURED, TODAY = range(3)
 
 
 def scaled(card, flops, rate):
@@ -133,13 +142,12 @@ def scaled(card, flops, rate):
     return (flops / (card.bf16 * card.sync) + rest / card.logic) * 1e-6
 
 
-def prefill(card, ratio, depth, old):
+def prefill(card, ratio, depth, when):
     """[(kernel, useful FLOP, µs)] a token of a step of 2,048."""
     k = []
 
     def add(name, kind, flops):
-        before, now, many, few = RATES[kind]
-        k.append((name, flops, scaled(card, flops * (many if old else few), before if old else now)))
+        k.append((name, flops, scaled(card, flops * TERMS.get(kind, (1, 1, 1))[when], RATES[kind][when])))
 
     def small(name, size, share=0.6):  # bytes at a share of what a copy moves
         k.append((name, 0, size / (share * card.gbs * card.copy) * 1e-3))
@@ -160,13 +168,13 @@ def prefill(card, ratio, depth, old):
     add("wo_b", "fp8", 2 * LOW * D)
     add("gate", "bf16 as terms", 2 * E * D)
     add("shared expert", "fp8", 6 * F * D)
-    k.append(("route", 0, (0.036 if old else 0.032) / card.logic))
+    k.append(("route", 0, 0.034 / card.logic))
     add("experts", "fp4", 6 * K * F * D)
     return k
 
 
-def prefill_us(card, ratio, depth, old=False):
-    return sum(us for _, _, us in prefill(card, ratio, depth, old))
+def prefill_us(card, ratio, depth, when=TODAY):
+    return sum(us for _, _, us in prefill(card, ratio, depth, when))
 
 
 def row(*cells):
@@ -179,6 +187,7 @@ def table(*heads):
 
 
 def main():
+    print(f"Attention over 640 rows: {ATTENTION_CYCLES:.0f} cycles a token, {PARKED:.0f} TFLOP/s of products.\n")
     print("## The model beside what the H200 showed\n")
     table("what", "model", "measured", "off")
 
@@ -193,11 +202,11 @@ def main():
     pair = (layer_us(H200, 4, 4096, True)[0] + layer_us(H200, 128, 4096, True)[0]) / 2
     check("decode before, a layer of ratio 4 or 128 behind 4,096", pair, 213, "µs")
     check("decode before, a layer with a window alone", layer_us(H200, 0, 4096, True)[0], 178, "µs")
-    pair = (prefill_us(H200, 4, 2048, True) + prefill_us(H200, 128, 2048, True)) / 2
+    pair = (prefill_us(H200, 4, 2048, BEFORE) + prefill_us(H200, 128, 2048, BEFORE)) / 2
     check("prefill before, a token and layer of ratio 4 or 128", pair, 5.6, "µs")
-    check("prefill before, a layer with a window alone", prefill_us(H200, 0, 2048, True), 5.0, "µs")
-    now = prefill_us(H200, 4, 2048) + prefill_us(H200, 128, 2048) + 2 * prefill_us(H200, 0, 2048)
-    check("prefill with linear_many, four layers", now, 17.1, "µs")
+    check("prefill before, a layer with a window alone", prefill_us(H200, 0, 2048, BEFORE), 5.0, "µs")
+    now = sum(prefill_us(H200, r, 2048, MEASURED) for r in (0, 0, 4, 128))
+    check("prefill with linear_many, a token of four layers", now, 17.1, "µs")
 
     print("\n## A layer of ratio 4, one token behind 4,096, on the H200 (predicted)\n")
     table("kernel", "MB", "bytes alone, µs", "µs")
@@ -209,7 +218,7 @@ def main():
 
     print("\n## A token of a step of 2,048 at the start of a context, layer of ratio 4, on the H200 (predicted)\n")
     table("kernels", "MFLOP", "µs")
-    tokens = prefill(H200, 4, 2048, False)
+    tokens = prefill(H200, 4, 2048, TODAY)
     for name, flops, us in tokens:
         row(name, f"{flops / 1e6:.0f}", f"{us:.2f}")
     row("all", f"{sum(t[1] for t in tokens) / 1e6:.0f}", f"{sum(t[2] for t in tokens):.2f}")
@@ -220,7 +229,7 @@ def main():
         us, size = model_decode(card, 131072)
         bound = size / card.gbs * 1e-3
         read = sum(n * prefill_us(card, r, 2048) for r, n in LAYERS.items())
-        flops = sum(n * sum(k[1] for k in prefill(card, r, 2048, False)) for r, n in LAYERS.items())
+        flops = sum(n * sum(k[1] for k in prefill(card, r, 2048, TODAY)) for r, n in LAYERS.items())
         rate = flops / read * 1e-6
         row(card.name, f"{1e6 / us:.0f} tokens/s", f"{100 * bound / us:.0f} %", f"{1e6 / read:.0f} tokens/s",
             f"{100 * rate / card.fp8:.0f} %", f"{100 * rate / card.bf16:.0f} %")

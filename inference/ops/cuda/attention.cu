@@ -16,8 +16,9 @@
 // (32 × 64), so that 16 bytes of shared memory a lane serve 5 (8) matrix instructions; at most 128
 // registers, two blocks a multiprocessor; a row of the list is read from memory once, and 1 + 2
 // times from the cache. Few rows: 16 heads by 32 entries, or by 64 columns; a lone token is 80 and
-// 32 blocks; the next chunk is on its way while one is multiplied. A score and an output are summed
-// in the same order by both: a row's bits do not depend on them. Shared memory: 34 to 47 KiB.
+// 32 blocks. The next chunk is on its way while one is multiplied, in registers (few rows) or,
+// packed as it is, in shared memory (many). A score and an output are summed in the same order by
+// both: a row's bits do not depend on them. Shared memory: 34 to 47 KiB.
 #include "inference/ops/cuda/attention_tile.cuh"
 
 namespace ambit::inference::ops::cuda {
@@ -29,13 +30,21 @@ template <int kTerms>
 constexpr int kLeft = kTerms == 1 ? 2 : kTermsOfFloat;
 
 template <int kTerms>
-using ManyScores = Tile<2, 4, 2, 4, 8, kTerms == 1 ? 64 : 32, false>;
+using ManyScores = Tile<2, 4, 2, 4, 8, 32, kTerms == 1, kTerms == 1>;
 template <int kTerms>
 using FewScores = Tile<1, 2, 1, 2, 4, kTerms == 1 ? 256 : 128, true>;
 template <int kTerms>
-using ManyValues = Tile<2, kTerms == 1 ? 8 : 2, 2, 4, 8, 32, false>;
+using ManyValues = Tile<2, kTerms == 1 ? 8 : 2, 2, 4, 8, 32, kTerms == 1, kTerms == 1>;
 template <int kTerms>
 using FewValues = Tile<1, 2, 1, 4, 8, kTerms == 1 ? 128 : 32, true>;
+
+// Where a tile's operands are while they are on their way.
+template <class T, int kRows, int kCols>
+using Queries = std::conditional_t<T::kParked, ParkedQueries<kRows, kCols, T::kThreads>,
+                                   QueryStage<kRows, kCols, T::kThreads>>;
+template <class T, int kRows, int kCols, bool kPacked>
+using Rows = std::conditional_t<T::kParked, ParkedRows<kRows, kCols, T::kThreads>,
+                                RowStage<kRows, kCols, T::kThreads, kPacked>>;
 
 __device__ float power_of_two(float x) {
   float y;
@@ -63,8 +72,11 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
   const int head = static_cast<int>(blockIdx.y) * T::kHeads;
   const float* queries = a.q + row * static_cast<std::size_t>(a.heads) * a.dim;
   const Scratch scratch(a, blockIdx.z);
-  QueryStage<T::kHeads, T::kChunk, T::kThreads> left;
-  RowStage<T::kColumns, T::kChunk, T::kThreads, kTerms == 1> right;
+  using Left = Queries<T, T::kHeads, T::kChunk>;
+  using Right = Rows<T, T::kColumns, T::kChunk, kTerms == 1>;
+  __shared__ uint4 slots[T::kParked ? (Left::kSlots + Right::kSlots) * T::kThreads : 1];
+  Left left(slots);
+  Right right(slots + Left::kSlots * T::kThreads);
   const auto load_left = [&](int c) {
     left.load(c, a.dim, [&](int h) {
       return head + h < a.heads
@@ -87,11 +99,13 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
   float total[T::kM][T::kN][4] = {};
   __syncthreads();
   if (T::kAhead) load_right(0);
+  if (T::kParked) end_copies();
   for (int c = 0; c < a.dim; c += T::kChunk) {
     if (!T::kAhead) {
       load_left(c);
       load_right(c);
     }
+    if (T::kParked) await_copies<0>();
     __syncthreads();
     left.template store<kLeft<kTerms>>(&q[0][0][0], kStride, T::kHeads * kStride);
     right.template store<kTerms>(&k[0][0][0], kStride, T::kColumns * kStride, &places[c / 4]);
@@ -99,6 +113,7 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
     if (T::kAhead && c + T::kChunk < a.dim) {
       load_left(c + T::kChunk);
       load_right(c + T::kChunk);
+      if (T::kParked) end_copies();
     }
     if (warp >= T::kWarpsM * T::kWarpsN) continue;
 #pragma unroll(T::kAhead ? 4 : 1)
@@ -142,9 +157,10 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   constexpr int kStride = T::kChunk + kPad, kRowStride = T::kColumns + kPad;
   constexpr int kOwn = T::kHeads / T::kWarps, kRuns = T::kChunk / kWarp;
   __shared__ alignas(16) std::uint16_t p[kLeft<kTerms>][T::kHeads][kStride];
-  // Two buffers of rows: they come while other warps still multiply.
-  __shared__ alignas(16) std::uint16_t v[2][kTerms][T::kChunk][kRowStride];
-  __shared__ RowAddress address[2][T::kChunk];
+  // Two buffers of rows: they come while other warps still multiply. Parked rows need but one.
+  constexpr int kBuffers = T::kParked ? 1 : 2;
+  __shared__ alignas(16) std::uint16_t v[kBuffers][kTerms][T::kChunk][kRowStride];
+  __shared__ alignas(16) RowAddress address[2][T::kChunk];
   __shared__ Place places[T::kColumns / 4];
   __shared__ float largest[T::kHeads], sums[T::kHeads];
   expect(a.sink, static_cast<std::size_t>(a.heads));
@@ -166,7 +182,12 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   if (thread < T::kColumns / 4)
     places[thread] = place_of(from + 4 * thread, a.dim, 2 * a.rope.half);
   if (thread < T::kChunk) address[0][thread] = find(0);
-  RowAddress following = T::kAhead ? find(T::kChunk) : nullptr;  // of the next chunk
+  RowAddress following = nullptr;  // of the next chunk
+  if (T::kParked) {
+    if (thread < T::kChunk) address[1][thread] = find(T::kChunk);
+  } else if (T::kAhead) {
+    following = find(T::kChunk);
+  }
   // A warp makes the weights of heads [own, own + kOwn), half of it those of every other head.
   const int own = warp * kOwn;
 #pragma unroll
@@ -185,7 +206,9 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   const int m = warp % T::kWarpsM * 16 * T::kM, col = warp / T::kWarpsM * 8 * T::kN;
   float acc[T::kM][T::kN][4] = {};
   // Halves of a chunk's rows.
-  RowStage<T::kChunk / 2, T::kColumns, T::kThreads, kTerms == 1> upper, lower;
+  using Half = Rows<T, T::kChunk / 2, T::kColumns, kTerms == 1>;
+  __shared__ uint4 slots[T::kParked ? 2 * Half::kSlots * T::kThreads : 1];
+  Half upper(slots), lower(slots + Half::kSlots * T::kThreads);
   float2 score[kRuns][kOwn / 2];
   const auto load_scores = [&](int c) {
 #pragma unroll
@@ -200,13 +223,15 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
     half.load(from, a.dim, places, [&](int i) { return address[turn][first + i]; });
   };
   const auto store_half = [&](const auto& half, int first, int turn) {
-    half.template store<kTerms>(&v[turn][0][first][0], kRowStride, T::kChunk * kRowStride, places);
+    half.template store<kTerms>(&v[turn % kBuffers][0][first][0], kRowStride,
+                                T::kChunk * kRowStride, places);
   };
   __syncthreads();
   if (T::kAhead) {
     load_scores(0);
     load_half(upper, 0, 0);
     load_half(lower, T::kChunk / 2, 0);
+    if (T::kParked) end_copies();
   }
   for (int c = 0; c < n; c += T::kChunk) {
     const int turn = c / T::kChunk & 1;
@@ -215,10 +240,10 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
       load_scores(c);
     }
     // Read last before both barriers of the chunk before.
-    if (thread < T::kChunk) {
+    if (!T::kParked && thread < T::kChunk) {
       address[turn ^ 1][thread] = T::kAhead ? following : find(c + T::kChunk);
     }
-    store_half(upper, 0, turn);
+    if (!T::kParked) store_half(upper, 0, turn);
     if (!T::kAhead) load_half(lower, T::kChunk / 2, turn);
     unsigned weights[kRuns][kOwn / 2][kLeft<kTerms>];
 #pragma unroll
@@ -238,7 +263,11 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
         }
       }
     }
-    store_half(lower, T::kChunk / 2, turn);
+    if (T::kParked) {
+      await_copies<0>();
+    } else {
+      store_half(lower, T::kChunk / 2, turn);
+    }
     __syncthreads();
 #pragma unroll
     for (int r = 0; r < kRuns; ++r) {
@@ -251,18 +280,27 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
         }
       }
     }
+    if (T::kParked) {
+      store_half(upper, 0, turn);
+      store_half(lower, T::kChunk / 2, turn);
+    }
     __syncthreads();
     if (T::kAhead && c + T::kChunk < n) {
       load_scores(c + T::kChunk);
-      following = find(c + 2 * T::kChunk);
+      if (!T::kParked) {
+        following = find(c + 2 * T::kChunk);
+      } else if (thread < T::kChunk / 2 && c + 2 * T::kChunk < n) {
+        copy16(&address[turn][2 * thread], scratch.addresses + c + 2 * T::kChunk + 2 * thread);
+      }
       load_half(upper, 0, turn ^ 1);
       load_half(lower, T::kChunk / 2, turn ^ 1);
+      if (T::kParked) end_copies();
     }
     if (warp >= T::kWarpsM * T::kWarpsN) continue;
-#pragma unroll(T::kAhead ? 2 : 1)
+#pragma unroll(T::kAhead && !T::kParked ? 2 : 1)
     for (int s = 0; s < min(T::kChunk, n - c); s += 16) {
       multiply_tiles<true, kLeft<kTerms>, kTerms>(&p[0][m][s], kStride, T::kHeads * kStride,
-                                                  &v[turn][0][s][col], kRowStride,
+                                                  &v[turn % kBuffers][0][s][col], kRowStride,
                                                   T::kChunk * kRowStride, acc);
     }
   }

@@ -2,21 +2,26 @@
 // tiles on their way to shared memory.
 #pragma once
 
+#include <type_traits>
+
 #include "inference/ops/cuda/mma.cuh"
 #include "inference/ops/cuda/packed.cuh"
 
 namespace ambit::inference::ops::cuda {
 
 // kM · 16 heads by kN · 8 entries or columns a warp, kWarpsM × kWarpsN warps that multiply.
-template <int kM_, int kN_, int kWarpsM_, int kWarpsN_, int kWarps_, int kChunk_, bool kAhead_>
+template <int kM_, int kN_, int kWarpsM_, int kWarpsN_, int kWarps_, int kChunk_, bool kAhead_,
+          bool kParked_ = false>
 struct Tile {
   static constexpr int kM = kM_, kN = kN_, kWarpsM = kWarpsM_, kWarpsN = kWarpsN_;
   static constexpr int kWarps = kWarps_, kThreads = kWarps * kWarp;  // all of them load
   static constexpr int kHeads = 16 * kM * kWarpsM, kColumns = 8 * kN * kWarpsN;
   static constexpr int kChunk = kChunk_;  // of what is summed over
-  // Few rows: registers are there for the next chunk while this one is multiplied. Many: another
-  // block of the multiprocessor multiplies while this one waits.
-  static constexpr bool kAhead = kAhead_;
+  // The next chunk is on its way while this one is multiplied: in registers, which few rows leave
+  // free, or parked in shared memory, where rows are packed. Else another block of the
+  // multiprocessor multiplies while this one waits.
+  static constexpr bool kAhead = kAhead_, kParked = kParked_;
+  static_assert(kAhead || !kParked);
   static constexpr int kBlocks = kWarpsM * kWarpsN == 8 ? 2 : 1;  // a multiprocessor, at the least
   static_assert(kWarpsM * kWarpsN <= kWarps && kChunk % 32 == 0);
 };
@@ -99,7 +104,10 @@ struct Pieces {
 template <int kRows, int kCols, int kThreads>
 struct QueryStage {
   using P = Pieces<kRows, kCols, kThreads>;
+  static constexpr int kSlots = 0;
   float4 x[P::kEach];
+
+  __device__ explicit QueryStage(uint4*) {}
 
   template <class Row>
   __device__ void load(int from, int end, const Row& row) {
@@ -137,7 +145,9 @@ struct RowStage {
   using P = Pieces<kRows, kCols, kThreads, kPacked ? 8 : 4>;
   // Four floats; eight BF16, or eight codes of FP8 and that of their scale.
   uint4 x[P::kEach];
+  static constexpr int kSlots = 0;
 
+  __device__ explicit RowStage(uint4*) {}
   template <class Row>
   __device__ void load(int from, int end, const Place* places, const Row& row) {
     P::each([&](int j, int r, int col) {
@@ -180,6 +190,83 @@ struct RowStage {
         store_terms<kTerms>(to, static_cast<std::size_t>(plane),
                             make_float4(__uint_as_float(x[j].x), __uint_as_float(x[j].y),
                                         __uint_as_float(x[j].z), __uint_as_float(x[j].w)));
+      }
+    });
+  }
+};
+
+// The same two with what is on its way parked in shared memory: a slot is written by copies of one
+// thread, which alone reads it, after await_copies(). slots: kSlots · kThreads.
+template <int kRows, int kCols, int kThreads>
+struct ParkedQueries {
+  using P = Pieces<kRows, kCols, kThreads>;
+  static constexpr int kSlots = P::kEach;
+  uint4* own;
+
+  __device__ explicit ParkedQueries(uint4* slots) : own(slots + threadIdx.x) {}
+  template <class Row>
+  __device__ void load(int from, int end, const Row& row) {
+    P::each([&](int j, int r, int col) {
+      const float* p = row(r);
+      if (p != nullptr && from + col < end) {
+        copy16(own + j * kThreads, p + from + col);
+      } else {
+        own[j * kThreads] = {};
+      }
+    });
+  }
+  template <int kTerms>
+  __device__ void store(std::uint16_t* tile, int stride, int plane) const {
+    P::each([&](int j, int r, int col) {
+      store_terms<kTerms>(tile + r * stride + col, static_cast<std::size_t>(plane),
+                          load4(reinterpret_cast<const float*>(own + j * kThreads)));
+    });
+  }
+};
+
+// Packed rows, sixteen columns at a time: codes in one slot, BF16 in two.
+template <int kRows, int kCols, int kThreads>
+struct ParkedRows {
+  using P = Pieces<kRows, kCols, kThreads, 16>;
+  static constexpr int kSlots = 2 * P::kEach;
+  uint4* own;
+  unsigned scale[P::kEach];
+
+  __device__ explicit ParkedRows(uint4* slots) : own(slots + threadIdx.x) {}
+  template <class Row>
+  __device__ void load(int, int, const Place* places, const Row& row) {
+    P::each([&](int j, int r, int col) {
+      const Place place = places[col / 4];
+      if (place.scale == kNone) return;
+      copy16(own + 2 * j * kThreads, row(r) + place.at);
+      if (place.scale >= 0) {
+        scale[j] = __ldg(row(r) + place.scale);
+      } else if (places[col / 4 + 2].scale == kBf16) {
+        copy16(own + (2 * j + 1) * kThreads, row(r) + place.at + 16);
+      }
+    });
+  }
+  template <int kTerms>
+  __device__ void store(std::uint16_t* tile, int stride, int, const Place* places) const {
+    static_assert(kTerms == 1);
+    P::each([&](int j, int r, int col) {
+      auto* to = reinterpret_cast<uint4*>(tile + r * stride + col);
+      uint4 x = own[2 * j * kThreads];
+      if (places[col / 4].scale >= 0) {
+        const unsigned by = scale_of(scale[j]);
+        const uint2 a = unpack_fp8(x.x, by), b = unpack_fp8(x.y, by), c = unpack_fp8(x.z, by),
+                    d = unpack_fp8(x.w, by);
+        to[0] = make_uint4(a.x, a.y, b.x, b.y);
+        to[1] = make_uint4(c.x, c.y, d.x, d.y);
+        return;
+      }
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {  // four columns that are there, or zeros
+        const Place* at = places + col / 4 + 2 * half;
+        if (half != 0) x = own[(2 * j + 1) * kThreads];
+        if (at[0].scale != kBf16) x = {};
+        if (at[1].scale != kBf16) x.z = x.w = 0;
+        to[half] = x;
       }
     });
   }

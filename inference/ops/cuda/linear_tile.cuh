@@ -212,26 +212,6 @@ struct Tokens {
   }
 };
 
-__device__ inline void copy16(void* shared, const void* from) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
-               :
-               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
-               : "memory");
-}
-__device__ inline void copy4(void* shared, const void* from) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;"
-               :
-               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
-               : "memory");
-}
-__device__ inline void end_copies() {
-  asm volatile("cp.async.commit_group;" ::: "memory");
-}
-template <int kLeft>
-__device__ inline void await_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
-}
-
 // fp32 matrices: 16 rows and 8 tokens by a block, two rows a warp, on the ordinary units.
 __device__ inline void f32_tile(const Operand& w, int row, const float* x, std::size_t x_stride,
                                 const Tokens& tokens, int first, float* y, std::size_t y_stride) {

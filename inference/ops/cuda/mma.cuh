@@ -58,6 +58,27 @@ __device__ inline void load_b(const std::uint16_t* tile, int stride, uint2 (&b)[
   b[1] = make_uint2(r[2], r[3]);
 }
 
+// Copies to shared memory that go on while a thread computes; each waits for its own.
+__device__ inline void copy16(void* shared, const void* from) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+               :
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
+               : "memory");
+}
+__device__ inline void copy4(void* shared, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;"
+               :
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))), "l"(from)
+               : "memory");
+}
+__device__ inline void end_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+template <int kLeft>
+__device__ inline void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+}
+
 // acc[m][n] += rows [16 m, 16 m + 16) of a · columns [8 n, 8 n + 8) of b over k in [0, 16). Both
 // have their terms `plane` elements apart.
 template <bool kTurned, int kTermsA, int kTermsB, int kM, int kN>
