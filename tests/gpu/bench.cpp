@@ -90,7 +90,8 @@ class Bench {
       linear("wq_b, FP8", MatrixType::kFp8Block128, s_.heads * s_.head_dim, s_.q_lora, n, true);
       linear("wo_b, FP8", MatrixType::kFp8Block128, s_.dim, 2 * s_.dim, n, true);
       linear("compressor, BF16 x fp32", MatrixType::kBf16, 2 * s_.head_dim, s_.dim, n, false);
-      linear("wo_a, FP8 x fp32", MatrixType::kFp8Block128, 2 * s_.dim, 8 * s_.head_dim, n, false, 8);
+      linear("wo_a, FP8 x fp32", MatrixType::kFp8Block128, 2 * s_.dim, 8 * s_.head_dim, n, false,
+             8);
       experts(n);
       streams(n);
       attention(n);
