@@ -75,6 +75,8 @@ target_sources(ambit_inference PRIVATE
   engine/speculative.cpp
   engine/token_chooser.cpp
   engine/warm_state.cpp
+  engine/batcher.cpp
+  engine/decoder.cpp
   engine/local_backend.cpp
   engine/prefill_pace.cpp
   engine/commands.cpp

@@ -1,4 +1,4 @@
-# Plans, and models on other servers. Asio, Beast and OpenSSL stay inside http.cpp.
+# Plans, and models on other servers. Asio, Beast and OpenSSL stay inside http, connection and resolver.
 find_package(OpenSSL REQUIRED)
 target_sources(ambit_inference PRIVATE
   plan.cpp
@@ -6,6 +6,8 @@ target_sources(ambit_inference PRIVATE
   remote/url.cpp
   remote/event_stream.cpp
   remote/retry.cpp
+  remote/resolver.cpp
+  remote/connection.cpp
   remote/http.cpp
   remote/profile.cpp
   remote/prompt_parts.cpp

@@ -1,5 +1,5 @@
 // HTTP/1.1 requests to one server, over TLS or plain TCP, with the answer handed over as it
-// arrives. Boost.Beast and OpenSSL live in http.cpp alone.
+// arrives. Boost.Beast and OpenSSL stay behind it (connection.h).
 //
 // TLS 1.2 or newer; the certificate chain and the host name are checked, and there is no way to
 // switch that off: a private authority is named with `ca_file`. Redirects are not followed (they

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -15,6 +14,7 @@
 #include "daemon/support/clock.h"
 #include "daemon/support/file.h"
 #include "daemon/support/trace.h"
+#include "inference/scripted/playback.h"
 #include "inference/tokenizer/tokenizer.h"
 
 namespace ambit::inference {
@@ -96,19 +96,8 @@ class ScriptedBackend::Impl {
   void submit(GenerateRequest request, GenerateEvents events, std::stop_token stop);
 
  private:
-  struct Live {
+  struct Live : Playback {
     std::uint64_t number = 0;
-    GenerateRequest request;
-    GenerateEvents events;
-    ScriptRule rule;  // without its texts
-    std::vector<TokenId> answer;
-    std::size_t sent = 0;
-    Time submitted;
-    Time first;
-    Time next;
-    std::optional<Time> deadline;
-    Usage usage;
-    std::stop_token stop;
     // Takes the backend's mutex to wake the worker, so it must be destroyed without it.
     std::optional<std::stop_callback<std::function<void()>>> on_stop;
   };
@@ -118,7 +107,6 @@ class ScriptedBackend::Impl {
   void remember(Live& live);
   void append_record(const nlohmann::json& json);
   void run();
-  std::optional<GenerateResult> step(Live& live);
   void finish(std::list<Live>& ended, GenerateResult result);
 
   const Script script_;
@@ -260,77 +248,6 @@ void ScriptedBackend::Impl::submit(GenerateRequest request, GenerateEvents event
   changed_.notify_all();
 }
 
-// Sends what is due; a result when the request ends. Without the mutex.
-std::optional<GenerateResult> ScriptedBackend::Impl::step(Live& live) {
-  using Fault = ScriptRule::Fault;
-  GenerateResult result;
-  const Time now = std::chrono::steady_clock::now();
-  if (live.stop.stop_requested()) {
-    result.finish = Finish::kCancelled;
-    return result;
-  }
-  if (live.deadline && now >= *live.deadline) {
-    result.finish = Finish::kDeadline;
-    return result;
-  }
-  if (now < live.next) return std::nullopt;
-  if (live.sent == 0 && live.events.on_prefill) {
-    live.events.on_prefill(live.usage.computed_tokens, live.usage.computed_tokens);
-  }
-  const bool faulty = live.rule.fault != Fault::kNone && live.rule.fault != Fault::kGarbage;
-  std::size_t end = live.answer.size();
-  if (faulty) end = std::min<std::size_t>(end, live.rule.fault_after);
-  const auto limit = static_cast<std::size_t>(std::max(live.request.max_new_tokens, 0));
-  end = std::min(end, limit);
-
-  std::vector<GeneratedToken> tokens;
-  bool stopped = false;
-  while (live.sent < end && tokens.size() < live.rule.tokens_per_step) {
-    const TokenId id = live.answer[live.sent];
-    if (std::find(live.request.stop_ids.begin(), live.request.stop_ids.end(), id) !=
-        live.request.stop_ids.end()) {
-      stopped = true;
-      break;
-    }
-    GeneratedToken token;
-    token.id = id;
-    token.logprob = live.rule.logprob;
-    for (std::int32_t k = 0; k < std::min(live.request.logprobs, 64); ++k) {
-      // Besides the answer's token, made-up rivals of falling probability.
-      const TokenId rival = k == 0 ? id : (id + k) % tokenizer_->vocab_size();
-      token.top.push_back({rival, k == 0 ? token.logprob : token.logprob - 3.0F - float(k)});
-    }
-    tokens.push_back(std::move(token));
-    ++live.sent;
-  }
-  if (!tokens.empty() && live.events.on_tokens) live.events.on_tokens(tokens);
-  live.next = std::max(live.next, now) + Milliseconds(live.rule.token_delay_ms);
-  if (stopped) {
-    result.finish = Finish::kStop;
-    return result;
-  }
-  if (live.sent < end) return std::nullopt;
-  if (live.sent == limit) {
-    result.finish = Finish::kLength;
-    return result;
-  }
-  if (!faulty) {
-    result.finish = live.rule.finish;
-    return result;
-  }
-  if (live.rule.fault == Fault::kHang) {
-    live.next = Time::max();
-    return std::nullopt;
-  }
-  // The process goes as it would when it is killed: nothing is flushed, nobody is told.
-  if (live.rule.fault == Fault::kExit) std::_Exit(70);
-  result.error = live.rule.error;
-  if (live.rule.fault == Fault::kCrash) {
-    result.error = make_error(Code::kUnavailable, "the model process ended unexpectedly");
-  }
-  return result;
-}
-
 // Tells the requests in `ended` how they ended. Without the mutex.
 void ScriptedBackend::Impl::finish(std::list<Live>& ended, GenerateResult result) {
   for (Live& live : ended) {
@@ -366,7 +283,7 @@ void ScriptedBackend::Impl::run() {
                        (current->deadline && now >= *current->deadline);
       if (due) {
         lock.unlock();
-        std::optional<GenerateResult> result = step(*current);
+        std::optional<GenerateResult> result = current->step(tokenizer_->vocab_size());
         lock.lock();
         it = std::next(current);
         if (result) {
