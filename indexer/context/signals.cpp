@@ -1,6 +1,7 @@
 #include "indexer/context/signals.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "indexer/context/at_rest.h"
 #include "indexer/context/features.h"
@@ -10,6 +11,9 @@ namespace {
 
 #include "indexer/context/weights.inc"
 
+// Another definition of a name says little that the first does not: mostly it is the prototype, the
+// same function for another system, or something else that is only called so.
+constexpr float kAgain = 4.0F;
 constexpr float kRounding = 1e-3F;  // a bound is another sum of the same numbers than a score
 
 struct Place {
@@ -111,10 +115,21 @@ void offer_others(const SymbolGraph& graph, Features& features, Best& best) {
   }
 }
 
+std::vector<Place> names_first(const SymbolGraph& graph, std::vector<Place> places) {
+  std::unordered_map<NameId, float> before;
+  for (Place& p : places) {
+    float& times = before[graph.facts(p.file).definitions[p.definition].name];
+    p.score -= kAgain * times;
+    times += 1.0F;
+  }
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
 std::vector<ScoredDefinition> with_reasons(const SymbolGraph& graph, const Features& features,
                                            Best& best) {
   std::vector<ScoredDefinition> out;
-  for (const Place& p : best.take()) {
+  for (const Place& p : names_first(graph, best.take())) {
     out.push_back({p.file, p.definition, p.score,
                    features.reason(p.file, graph.facts(p.file).definitions[p.definition].name)});
   }

@@ -13,10 +13,11 @@ namespace {
 constexpr std::size_t kLeastCandidates = 600;
 constexpr std::size_t kMostCandidates = 60000;
 constexpr std::int64_t kLeastTokensOfLine = 8;
-constexpr std::size_t kRich = 40;        // definitions that may come with doc and body
-constexpr std::int64_t kRichShare = 15;  // percent of the budget that these may take
-constexpr std::size_t kRepeated = 12;    // that are shown at the cursor although S2 or S3 has them
-constexpr int kMisses = 48;              // definitions that do not fit before the rest is dropped
+constexpr std::size_t kRich = 40;       // definitions that may come with doc and body
+constexpr std::int64_t kRichShare = 8;  // percent of the budget that these may take
+constexpr std::size_t kRepeated = 12;   // that are shown at the cursor although S2 or S3 has them
+constexpr std::int64_t kWorthFilling = 24;  // tokens that are left
+constexpr int kMisses = 48;  // definitions that do not fit before the rest is dropped
 // The best of a ranking: the last part is kept while it shows most of these. What is missing is
 // added when it is among the very first or so many are.
 constexpr std::size_t kHead = 16, kFirst = 4, kWorthwhile = 4;
@@ -225,9 +226,9 @@ Result<TaskPart::Update> TaskPart::update(const Ranker& ranker, const StablePart
   spans_.clear();
   files_.clear();
   shown_.clear();
-  // An eighth is kept free for what later cursors need, so that the prefix can stay.
+  // A sixteenth is kept free for what later cursors need, so that the prefix can stay.
   choose(graph, stable, snapshot, views, ranked, {0, ranked.size(), kRepeated},
-         request.stream == 0 ? budget : budget * 7 / 8, count);
+         request.stream == 0 ? budget : budget * 15 / 16, count);
   return Update{true};
 }
 
@@ -239,64 +240,76 @@ void TaskPart::choose(const SymbolGraph& graph, const StablePart& stable, const 
   std::map<FileNumber, std::size_t> group_of;
   std::vector<Chosen> groups;
   std::vector<std::size_t> order;  // group of each definition taken
-  std::int64_t left = budget;
-  int misses = 0;
-  for (std::size_t i = part.begin; i < part.end && misses < kMisses; ++i) {
-    const ScoredDefinition& d = ranked[i];
-    const std::string& path = graph.path(d.file);
-    const std::string& name = name_of(graph, d);
-    if (shown_.contains({path, name})) continue;
-    if (i >= part.repeated && stable.shows(path, name)) continue;
-    const auto [it, fresh] = group_of.try_emplace(d.file, groups.size());
-    if (fresh) {
-      Chosen& g = groups.emplace_back(snapshot, views, path);
-      g.best = d.score;
-      g.reason = d.reason;
+  std::vector<char> taken(part.end);
+  const auto fill = [&](std::int64_t left) {
+    int misses = 0;
+    for (std::size_t i = part.begin; i < part.end && misses < kMisses; ++i) {
+      const ScoredDefinition& d = ranked[i];
+      const std::string& path = graph.path(d.file);
+      const std::string& name = name_of(graph, d);
+      if (taken[i] != 0 || shown_.contains({path, name})) continue;
+      if (i >= part.repeated && stable.shows(path, name)) continue;
+      const auto [it, fresh] = group_of.try_emplace(d.file, groups.size());
+      if (fresh) {
+        Chosen& g = groups.emplace_back(snapshot, views, path);
+        g.best = d.score;
+        g.reason = d.reason;
+      }
+      Chosen& g = groups[it->second];
+      const std::uint32_t symbol =
+          symbol_in(g.all(), graph.facts(d.file).definitions[d.definition], name);
+      if (symbol >= g.all().size()) continue;
+      const bool rich = i < kRich && left > budget * (100 - kRichShare) / 100;
+      std::int64_t cost = g.symbols.empty() ? count("### " + path + "\n\n") : 0;
+      std::vector<std::uint32_t> lines;
+      for (const std::uint32_t p : enclosing(g.all(), symbol)) {
+        if (!g.lines.contains(p)) lines.push_back(p);
+      }
+      for (const std::uint32_t p : lines) cost += count("  " + g.all()[p].signature + "\n");
+      if (rich) {
+        cost += g.render({symbol}, {symbol}, count).tokens;
+      } else if (!g.lines.contains(symbol)) {
+        cost += count("    " + g.all()[symbol].signature + "\n");
+      }
+      if (cost > left) {
+        ++misses;
+        continue;
+      }
+      left -= cost;
+      taken[i] = 1;
+      g.symbols.push_back(symbol);
+      if (rich) g.rich.insert(symbol);
+      g.lines.insert(symbol);
+      g.lines.insert(lines.begin(), lines.end());
+      order.push_back(it->second);
     }
-    Chosen& g = groups[it->second];
-    const std::uint32_t symbol =
-        symbol_in(g.all(), graph.facts(d.file).definitions[d.definition], name);
-    if (symbol >= g.all().size()) continue;
-    const bool rich = i < kRich && left > budget * (100 - kRichShare) / 100;
-    std::int64_t cost = g.symbols.empty() ? count("### " + path + "\n\n") : 0;
-    std::vector<std::uint32_t> lines;
-    for (const std::uint32_t p : enclosing(g.all(), symbol)) {
-      if (!g.lines.contains(p)) lines.push_back(p);
-    }
-    for (const std::uint32_t p : lines) cost += count("  " + g.all()[p].signature + "\n");
-    if (rich) {
-      cost += g.render({symbol}, {symbol}, count).tokens;
-    } else if (!g.lines.contains(symbol)) {
-      cost += count("    " + g.all()[symbol].signature + "\n");
-    }
-    if (cost > left) {
-      ++misses;
-      continue;
-    }
-    left -= cost;
-    g.symbols.push_back(symbol);
-    if (rich) g.rich.insert(symbol);
-    g.lines.insert(symbol);
-    g.lines.insert(lines.begin(), lines.end());
-    order.push_back(it->second);
-  }
-  // The sum above is of lines counted alone. Should their files cost more, the last ones go.
-  std::vector<PackSpan> spans(groups.size());
+  };
+  std::vector<PackSpan> spans;
   std::int64_t used = 0;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    if (groups[i].symbols.empty()) continue;
-    spans[i] = groups[i].render(count);
+  const auto render = [&](std::size_t i) {
+    Chosen& g = groups[i];
+    used -= spans[i].tokens;
+    spans[i] = g.symbols.empty() ? PackSpan{} : g.render(count);
     used += spans[i].tokens;
+  };
+  // The sums are of lines counted alone. Together they mostly take less: what is left is filled
+  // too. Should they take more, the last ones go.
+  for (std::size_t done = 0; done == 0 || budget - used >= kWorthFilling;) {
+    fill(budget - used);
+    if (order.size() == done) break;
+    spans.resize(groups.size());
+    const std::set<std::size_t> changed(order.begin() + static_cast<std::ptrdiff_t>(done),
+                                        order.end());
+    for (const std::size_t i : changed) render(i);
+    done = order.size();
   }
+  spans.resize(groups.size());
   while (used > budget && !order.empty()) {
     Chosen& g = groups[order.back()];
-    PackSpan& span = spans[order.back()];
-    order.pop_back();
     g.rich.erase(g.symbols.back());
     g.symbols.pop_back();
-    used -= span.tokens;
-    span = g.symbols.empty() ? PackSpan{} : g.render(count);
-    used += span.tokens;
+    render(order.back());
+    order.pop_back();
   }
   std::vector<std::size_t> by_score(groups.size());
   for (std::size_t i = 0; i < groups.size(); ++i) by_score[i] = i;

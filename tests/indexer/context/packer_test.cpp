@@ -133,6 +133,20 @@ TEST(Packer, NeverOverBudgetAndTheSameBytesInTwentyRunsOnAnyNumberOfThreads) {
   }
 }
 
+TEST(Packer, AWindowIsFullButForWhatLaterCursorsMayAdd) {
+  const auto snapshot = std::make_shared<FakeSnapshot>(large_repository(3));
+  const auto packer = make_packer();
+  packer->prepare(snapshot);
+  PackRequest request;
+  request.path = "dir1/file1.x";
+  request.cursor = 50;
+  EXPECT_GE(pack(*packer, *snapshot, request).tokens, 2048 - 40);
+  request.stream = 1;
+  const auto first = pack(*packer, *snapshot, request).tokens;
+  EXPECT_GE(first, 2048 * 15 / 16 - 40);
+  EXPECT_LE(first, 2048 * 15 / 16);
+}
+
 TEST(Packer, TheStablePartOutlivesEditsWhichGoToTheDeltaLog) {
   auto texts = large_repository(2, 60);
   const auto before = std::make_shared<FakeSnapshot>(texts);

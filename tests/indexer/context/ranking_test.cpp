@@ -129,5 +129,25 @@ TEST(Ranking, IsThatOfEveryDefinitionOnRealSources) {
   EXPECT_GT(compare(*snapshot, ranker, random, 25), 50000U);
 }
 
+TEST(Ranking, MoreDefinitionsOfANameComeBehindWhatIsNotShownYet) {
+  const FakeSnapshot snapshot({{"a/use.x", "def main_loop(s)\n  open_port(s)\n"},
+                               {"a/one.x", "def open_port(s)\n"},
+                               {"a/two.x", "def open_port(s)\n"},
+                               {"a/three.x", "def open_port(s)\n"},
+                               {"a/four.x", "def draw_box(s)\n"}});
+  context::SymbolGraph graph;
+  ASSERT_TRUE(graph.update(snapshot, {}));
+  const Ranker ranker(graph);
+  const std::string path = "a/use.x", text = *snapshot.text(path);
+  const CursorView view{path, text, 0, snapshot.references_in(path), snapshot.symbols_in(path), {}};
+  const auto ranked = ranker.rank(view, 100);
+  ASSERT_EQ(ranked.size(), 4U);
+  const auto name = [&](std::size_t i) {
+    return graph.name(graph.facts(ranked[i].file).definitions[ranked[i].definition].name);
+  };
+  EXPECT_EQ(name(0), "open_port");
+  EXPECT_EQ(name(3), "open_port");
+}
+
 }  // namespace
 }  // namespace ambit::indexer
