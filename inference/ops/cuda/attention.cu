@@ -60,15 +60,19 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
   __shared__ alignas(16) std::uint16_t k[kTerms][T::kColumns][kStride];
   __shared__ RowAddress address[T::kColumns];
   __shared__ Place places[kMaxHeadDim / 4];
-  await_before();
   const std::size_t row = a.first + blockIdx.z;
   const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
   const PageRef* pages = segment.pages;
   const List list = list_of(a, a.step.positions[row], segment);
   const int from = static_cast<int>(blockIdx.x) * T::kColumns;
   const int n = min(T::kColumns, list.window + list.rows - from);
-  if (n <= 0) return;
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
+  // The entry of this thread, and its row where that is not chosen by the kernel before.
+  const int own = from + min(thread, n - 1);
+  RowAddress found = nullptr;
+  if (n > 0 && thread < T::kColumns && own < list.window) found = entry(a, list, pages, row, own);
+  await_before();
+  if (n <= 0) return;
   const int head = static_cast<int>(blockIdx.y) * T::kHeads;
   const float* queries = a.q + row * static_cast<std::size_t>(a.heads) * a.dim;
   const Scratch scratch(a, blockIdx.z);
@@ -91,9 +95,9 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) scores_kernel(const A
     places[i] = place_of(4 * i, a.dim, 2 * a.rope.half);
   }
   if (thread < T::kColumns) {
-    const RowAddress p = entry(a, list, pages, row, from + min(thread, n - 1));
-    address[thread] = p;
-    if (head == 0) scratch.addresses[from + thread] = p;
+    if (own >= list.window) found = entry(a, list, pages, row, own);
+    address[thread] = found;
+    if (head == 0) scratch.addresses[from + thread] = found;
   }
   const int m = warp % T::kWarpsM * 16 * T::kM, e = warp / T::kWarpsM * 8 * T::kN;
   float total[T::kM][T::kN][4] = {};
@@ -164,7 +168,6 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
   __shared__ Place places[T::kColumns / 4];
   __shared__ float largest[T::kHeads], sums[T::kHeads];
   expect(a.sink, static_cast<std::size_t>(a.heads));
-  await_before();
   const std::size_t row = a.first + blockIdx.z;
   int n;  // entries
   {
@@ -172,6 +175,7 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) values_kernel(const A
     const List list = list_of(a, a.step.positions[row], segment);
     n = list.window + list.rows;
   }
+  await_before();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   const int head = static_cast<int>(blockIdx.y) * T::kHeads;
   const int from = static_cast<int>(blockIdx.x) * T::kColumns;

@@ -36,17 +36,14 @@ __device__ void query_latent(const LatentsArgs& a, std::size_t row, float* parti
   });
 }
 
-__device__ void kv_row(const LatentsArgs& a, std::size_t row) {
+__device__ void kv_row(const LatentsArgs& a, std::size_t row, const PageRef& page, int slot) {
   if (threadIdx.x >= kWarp) return;
   WarpRow<kChunks> r;
   r.load(a.kv + row * static_cast<std::size_t>(a.head_dim), a.head_dim);
-  // On its way while the row is normed.
-  const std::int64_t position = a.step.positions[row];
-  const PageRef* pages = a.step.segments[a.step.segment_of[row]].pages;
   r.norm(a.kv_norm, a.eps);
   r.rope(a.rope, row);
-  float* to = pages[position / kPageRows].window + a.window_at +
-              static_cast<std::size_t>(position % kPageRows) * static_cast<std::size_t>(a.head_dim);
+  float* to = page.window + a.window_at +
+              static_cast<std::size_t>(slot) * static_cast<std::size_t>(a.head_dim);
   if (a.round) {
     r.store_packed(reinterpret_cast<std::uint8_t*>(to), 2 * a.rope.half);
   } else {
@@ -187,21 +184,17 @@ __global__ void __launch_bounds__(kThreads, 4) latents_kernel(const LatentsArgs 
   } else if (blockIdx.y == 1) {
     expect(a.kv_norm, static_cast<std::size_t>(a.head_dim));
   }
-  await_before();
   const std::size_t row = blockIdx.x;
-  if (blockIdx.y == 0) {
-    if (a.q != nullptr) query_latent(a, row, partial);
-    return;
-  }
-  if (blockIdx.y == 1) {
-    kv_row(a, row);
-    return;
-  }
   const std::int64_t position = a.step.positions[row];
   const SegmentRef& segment = a.step.segments[a.step.segment_of[row]];
-  const PageRef& page = segment.pages[position / kPageRows];
+  const PageRef page = segment.pages[position / kPageRows];
   const int slot = static_cast<int>(position % kPageRows);
-  if (blockIdx.y == 2) {
+  await_before();
+  if (blockIdx.y == 0) {
+    if (a.q != nullptr) query_latent(a, row, partial);
+  } else if (blockIdx.y == 1) {
+    kv_row(a, row, page, slot);
+  } else if (blockIdx.y == 2) {
     compressor<false>(a, a.attention, row, position, segment, page, slot, pooled);
   } else {
     compressor<true>(a, a.index, row, position, segment, page, slot, pooled);

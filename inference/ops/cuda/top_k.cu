@@ -176,9 +176,9 @@ __device__ void choose(int k, unsigned low, unsigned high, int n, std::int32_t* 
 
 __global__ void __launch_bounds__(kThreads, 1) top_k_kernel(const IndexArgs a) {
   __shared__ Shared shared;
-  await_before();
   const std::size_t row = a.first + blockIdx.x;
   const auto n = static_cast<int>((a.step.positions[row] + 1) / a.ratio);
+  await_before();
   std::int32_t* out = a.selected + row * static_cast<std::size_t>(a.top);
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   if (n <= a.top) {

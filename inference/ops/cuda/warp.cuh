@@ -103,7 +103,8 @@ LaunchError launch(void (*kernel)(Args), dim3 grid, int threads, std::size_t sha
 }
 
 // Lets the next kernel's blocks come, and waits for all that the kernels before have written. What
-// stands ahead of it may read only what no kernel writes: weights.
+// stands ahead of it may read only what no kernel of a step writes: weights, and the step's
+// positions, segments and page addresses, which are there before its first kernel.
 __device__ inline void await_before() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
