@@ -3,6 +3,8 @@
 native: formats as released, FP8 with 128x128 scales, FP4 experts, BF16 for what stays BF16.
 SHAPE flash:N is Flash to the number, but N of its 43 layers: 3.6 GB a layer. Folders FOLDER-M beside it, for M = 4 … N - 2 in steps of 4,
 are the first M layers of the same file: the difference of two is what a pair of layers costs.
+slice is Flash to the number too, but 8 of its layers, 8 of its experts and as much of its vocabulary as 8 layers' share of the head: 2.5 GB
+in the released formats, of which a token reads what 8 layers of Flash would.
 dspark: with three draft blocks, as later releases have them."""
 import array, json, math, os, random, struct, sys
 
@@ -28,7 +30,9 @@ SHAPES = {
     "flash": dict(num_hidden_layers=43, hidden_size=4096, num_attention_heads=64, head_dim=512, qk_rope_head_dim=64, q_lora_rank=1024, o_groups=8,
                   o_lora_rank=1024, index_n_heads=64, index_head_dim=128, n_routed_experts=256, moe_intermediate_size=2048, vocab_size=129280),
 }
-PIECE = 1 << 22  # large tensors are this many bytes again and again
+SHAPES["slice"] = dict(SHAPES["flash"], num_hidden_layers=8, n_routed_experts=8, vocab_size=24064)
+# Large tensors are so many bytes again and again. Odd, so that no two rows of a matrix are the same: heads that are would all score alike.
+PIECE = (1 << 22) + 8191
 
 
 def with_dspark(c):
@@ -112,7 +116,7 @@ def main():
         c = with_dspark(c)
     os.makedirs(folder, exist_ok=True)
     rng = random.Random(1)
-    pool = array.array("f", [rng.gauss(0, 1) for _ in range(1 << 18)])
+    pool = array.array("f", [rng.gauss(0, 1) for _ in range((1 << 18) - 5)])
     known = {}  # pieces by what is in them
 
     def floats(scale, offset, upper):
@@ -124,7 +128,7 @@ def main():
         return known[scale, offset, upper]
 
     # Bytes that are FP8 codes of ordinary size, or pairs of FP4 codes.
-    codes = bytes(rng.randrange(0x28, 0x48) | rng.choice((0, 0x80)) for _ in range(1 << 16)) * (PIECE >> 16)
+    codes = rng.randbytes(PIECE).translate(bytes((0x28 + x % 0x20) | (x & 0x80) for x in range(256)))
     header, parts, at = {}, [], 0
 
     def put(name, code, dims, piece):
