@@ -29,6 +29,7 @@ target_sources(ambit_inference PRIVATE
   ops/index_scores_cpu.cpp
   ops/packed_rows_cpu.cpp
   ops/packed_scores_cpu.cpp
+  ops/packed_scores_vnni.cpp
   ops/sample_cpu.cpp
   ops/top_k_cpu.cpp
   ops/sparse_attention_cpu.cpp
@@ -86,5 +87,5 @@ target_link_libraries(ambit_inference
   PRIVATE nlohmann_json::nlohmann_json PkgConfig::HWY PkgConfig::XXHASH ${CMAKE_DL_LIBS})
 # Tiles live in registers only when their small loops are unrolled, which -O2 does not do.
 set_source_files_properties(ops/block_formats.cpp ops/gemm_simd.cpp ops/rows_simd.cpp ops/attention_simd.cpp
-  ops/packed_scores_cpu.cpp ops/sparse_attention_cpu.cpp ops/top_k_cpu.cpp
+  ops/packed_scores_cpu.cpp ops/packed_scores_vnni.cpp ops/sparse_attention_cpu.cpp ops/top_k_cpu.cpp
   PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O3>")

@@ -45,6 +45,12 @@ class RowLists {
   [[nodiscard]] std::size_t size(std::size_t i) const {
     return window_size(i) + compressed_size(i);
   }
+  [[nodiscard]] std::size_t part_rows(std::size_t i) const {
+    return ops::attention_part_rows(size(i));
+  }
+  [[nodiscard]] std::size_t parts(std::size_t i) const {
+    return (size(i) + part_rows(i) - 1) / part_rows(i);
+  }
   // Rows [from, to) of the list, at most kAttentionRows.
   void rows(std::size_t i, std::size_t from, std::size_t to, std::size_t worker,
             const float** out) const {
@@ -149,10 +155,9 @@ class Attend {
     float* parts = step_.scratch->take(workers * part_floats());
     parallel_workers(step_, s.count, [&](std::size_t i, std::size_t worker) {
       float* part = parts + worker * part_floats();
-      const std::size_t n = lists.size(i);
       std::vector<ops::AttentionFold> folds = start(s.row + i);
-      for (std::size_t from = 0; from < n; from += ops::kAttentionRows) {
-        compute(lists, s, i, from, worker, part);
+      for (std::size_t at = 0; at < lists.parts(i); ++at) {
+        compute(lists, s, {i, at, 0, heads_}, worker, part);
         for (std::size_t h = 0; h < heads_; ++h) fold(folds[h], part, h);
       }
       for (std::size_t h = 0; h < heads_; ++h) folds[h].finish();
@@ -166,21 +171,26 @@ class Attend {
     for (std::size_t first = 0, count = 0; first < s.count; first += count) {
       const ScratchScope scope(*step_.scratch);
       const RowLists lists(step_, s, layer_, selection_, /*shared=*/false);
-      const std::size_t most =
-          (lists.size(s.count - 1) + ops::kAttentionRows - 1) / ops::kAttentionRows;
+      std::size_t most = 0;
+      for (std::size_t i = first; i < s.count; ++i) most = std::max(most, lists.parts(i));
       // So many tokens that there is work for all, and no more, for the parts' sake.
       count = std::min(s.count - first, (4 * workers + most - 1) / most);
       float* parts = step_.scratch->take(count * most * part_floats());
-      // A worker takes neighbouring parts, so that it has sent for the next one's rows.
+      // A worker takes neighbouring parts, so that it has sent for the next one's rows. Where there
+      // are fewer parts than threads, some of the heads: each has the rows unpacked again.
       const std::size_t run = std::max<std::size_t>(1, most / (4 * workers));
       const std::size_t runs = (most + run - 1) / run;
-      parallel_workers(step_, count * runs, [&](std::size_t task, std::size_t worker) {
-        const std::size_t i = task / runs;
-        const std::size_t end = std::min(most, (task % runs + 1) * run);
-        for (std::size_t part = task % runs * run; part < end; ++part) {
-          const std::size_t from = part * ops::kAttentionRows;
-          if (from >= lists.size(first + i)) break;
-          compute(lists, s, first + i, from, worker, parts + (i * most + part) * part_floats());
+      const std::size_t groups =
+          std::clamp<std::size_t>(2 * workers / (count * most), 1, (heads_ + 15) / 16);
+      const std::size_t some = (heads_ + groups - 1) / groups;
+      parallel_workers(step_, count * runs * groups, [&](std::size_t task, std::size_t worker) {
+        const std::size_t head = task % groups * some;
+        const std::size_t i = task / groups / runs;
+        const std::size_t from = task / groups % runs * run;
+        const std::size_t end = std::min(lists.parts(first + i), from + run);
+        for (std::size_t at = from; at < end && head < heads_; ++at) {
+          compute(lists, s, {first + i, at, head, std::min(heads_, head + some)}, worker,
+                  parts + (i * most + at) * part_floats());
         }
       });
       // Folding is little work: as many tasks as are worth a thread.
@@ -193,7 +203,7 @@ class Attend {
         for (std::size_t h = from; h < to; ++h) {
           ops::AttentionFold f = start(s.row + i, h);
           const float* part = parts + (i - first) * most * part_floats();
-          for (std::size_t at = 0; at < lists.size(i); at += ops::kAttentionRows) {
+          for (std::size_t at = 0; at < lists.parts(i); ++at) {
             fold(f, part, h);
             part += part_floats();
           }
@@ -217,26 +227,36 @@ class Attend {
     for (std::size_t h = 0; h < heads_; ++h) folds.push_back(start(r, h));
     return folds;
   }
-  void compute(const RowLists& lists, const Segment& s, std::size_t i, std::size_t from,
-               std::size_t worker, float* part) const {
-    const float* rows[ops::kAttentionRows];
-    const std::size_t to = std::min(lists.size(i), from + ops::kAttentionRows);
-    lists.rows(i, from, to, worker, rows);
-    // A few heads at a time, and meanwhile the rows of the next part come from memory.
+  // Some heads of a part of a token's rows.
+  struct Share {
+    std::size_t token, part, head, end;
+  };
+  void compute(const RowLists& lists, const Segment& s, Share share, std::size_t worker,
+               float* part) const {
+    const std::size_t first = share.part * lists.part_rows(share.token);
+    const std::size_t end = std::min(lists.size(share.token), first + lists.part_rows(share.token));
+    // A few heads at a time, and meanwhile the rows of the next piece come from memory.
     constexpr std::size_t kHeads = 4;
-    const std::size_t share = (ops::kAttentionRows * kHeads + heads_ - 1) / heads_;
-    std::size_t ahead = to;
-    for (std::size_t h = 0; h < heads_; h += kHeads, ahead += share) {
-      lists.fetch(i, ahead, ahead + share);
-      step_.ops.attention_part({.q = q_ + ((s.row + i) * heads_ + h) * dim_,
-                                .heads = std::min(kHeads, heads_ - h),
-                                .dim = dim_,
-                                .rows = rows,
-                                .n_rows = to - from,
-                                .scale = scale_,
-                                .out = part + h * dim_,
-                                .largest = part + heads_ * dim_ + h,
-                                .sum = part + heads_ * (dim_ + 1) + h});
+    const std::size_t fetched =
+        (ops::kAttentionRows * kHeads + share.end - share.head - 1) / (share.end - share.head);
+    for (std::size_t from = first; from < end; from += ops::kAttentionRows) {
+      const float* rows[ops::kAttentionRows];
+      const std::size_t to = std::min(end, from + ops::kAttentionRows);
+      lists.rows(share.token, from, to, worker, rows);
+      std::size_t ahead = to;
+      for (std::size_t h = share.head; h < share.end; h += kHeads, ahead += fetched) {
+        lists.fetch(share.token, ahead, ahead + fetched);
+        step_.ops.attention_piece({.q = q_ + ((s.row + share.token) * heads_ + h) * dim_,
+                                   .heads = std::min(kHeads, share.end - h),
+                                   .dim = dim_,
+                                   .rows = rows,
+                                   .n_rows = to - from,
+                                   .scale = scale_,
+                                   .first = from == first,
+                                   .out = part + h * dim_,
+                                   .largest = part + heads_ * dim_ + h,
+                                   .sum = part + heads_ * (dim_ + 1) + h});
+      }
     }
   }
   void fold(ops::AttentionFold& f, const float* part, std::size_t h) const {

@@ -36,14 +36,8 @@ Queries prepare(const StepContext& step, const IndexerWeights& w, const float* x
   if (step.rounds_cache()) {
     out.packed = step.scratch->take<ops::PackedQuery>(step.rows);
     for (std::size_t r = 0; r < step.rows; ++r) {
-      ops::PackedQuery p;
-      p.heads = heads;
-      p.dim = dim;
-      p.codes = step.scratch->take<std::int8_t>(heads * p.wide());
-      p.offsets = step.scratch->take<std::int32_t>(heads * p.groups());
-      p.scales = step.scratch->take(heads * p.groups());
-      p.weights = step.scratch->take(heads);
-      out.packed[r] = p;
+      auto* room = step.scratch->take<std::uint8_t>(ops::PackedQuery::room_for(heads, dim));
+      out.packed[r] = ops::PackedQuery(heads, dim, room);
     }
   }
   const float scale =
@@ -75,6 +69,16 @@ struct Keys {
 // Every stride-th of the blocks [from, to).
 struct Blocks {
   std::int64_t from, to, stride = 1;
+};
+
+// One of so many like parts of a range.
+struct Part {
+  std::size_t i = 0, of = 1;
+  [[nodiscard]] std::int64_t from(std::int64_t n) const { return cut(n, i); }
+  [[nodiscard]] std::int64_t to(std::int64_t n) const { return cut(n, i + 1); }
+  [[nodiscard]] std::int64_t cut(std::int64_t n, std::size_t at) const {
+    return n * static_cast<std::int64_t>(at) / static_cast<std::int64_t>(of);
+  }
 };
 
 // Every page lies elsewhere, which the processor cannot guess.
@@ -122,23 +126,32 @@ void scan(const Keys& k, Blocks blocks, std::uint8_t* scratch, ops::TopK& best) 
   }
 }
 
-// A score that some 3 · top of the keys are above, by a sample of them; -∞ where a sample is not
-// worth it. With it few scores are worth keeping from the start, and few blocks all their heads.
-// Keys that are no sample of the others can make it too high: then fewer than `top` are found, and
-// whoever asked scans again without it.
-float guess_threshold(const Keys& k, std::size_t top, std::uint8_t* scratch, std::uint64_t* room) {
-  constexpr std::size_t kRank = 24;  // in the sample; of some 8 that are among the top
-  constexpr std::int64_t kWorthIt = 16;
-  const auto stride = static_cast<std::int64_t>(3 * top / kRank);
-  const bool traced = k.step.trace != nullptr;
-  if (stride < 8 || k.visible < kWorthIt * static_cast<std::int64_t>(top) || traced) {
-    return -std::numeric_limits<float>::infinity();
+// A score that some 3 · top of the keys reach, by a sample of them, shared among the threads; -∞
+// where a sample is not worth it. With it few scores are worth keeping from the start, and few
+// blocks all their heads. Keys that are no sample of the others can make it too high: then fewer
+// than `top` are found, and whoever asked scans again without it.
+struct Sample {
+  static constexpr std::size_t kRank = 24;  // of some 8 that are among the top
+  std::int64_t stride = 0;                  // blocks
+  std::int64_t blocks = 0;                  // of the sample
+
+  Sample(const Keys& k, std::size_t top) {
+    constexpr std::int64_t kWorthIt = 16;
+    stride = static_cast<std::int64_t>(3 * top / kRank);
+    const bool traced = k.step.trace != nullptr;
+    if (stride < 8 || k.visible < kWorthIt * static_cast<std::int64_t>(top) || traced) return;
+    blocks = (k.visible / kBlock - stride / 2 + stride - 1) / stride;
   }
-  ops::TopK sample(kRank, room);
-  scan(k, {stride / 2, k.visible / kBlock, stride}, scratch, sample);
-  sample.settle();
-  return sample.threshold();
-}
+  // Blocks [from, to) of the sample.
+  [[nodiscard]] Blocks some(std::int64_t from, std::int64_t to) const {
+    return {stride / 2 + from * stride, stride / 2 + to * stride - stride + 1, stride};
+  }
+  // Just below the least of the best: scores that are all the same are above it.
+  static float bound(ops::TopK& best) {
+    best.settle();
+    return std::nextafter(best.threshold(), -std::numeric_limits<float>::infinity());
+  }
+};
 
 }  // namespace
 
@@ -187,40 +200,59 @@ Selection select_rows(const StepContext& step, const IndexerWeights& w, std::siz
     return Keys{step,  queries,   *s.cache,
                 layer, s.row + i, (s.start + static_cast<std::int64_t>(i) + 1) / ratio};
   };
-  const auto start = [&](std::size_t worker, float guess) {
-    best[worker] = ops::TopK(c.index_topk, rooms + worker * room, guess);
-  };
-  const auto guess = [&](const Keys& k, std::size_t worker) {
-    return guess_threshold(k, c.index_topk, unpacked + worker * wide, rooms + worker * room);
+  const auto start = [&](std::size_t worker, std::size_t k, float bound) {
+    best[worker] = ops::TopK(k, rooms + worker * room, bound);
   };
   const auto scan_share = [&](const Keys& k, Blocks blocks, std::size_t worker) {
     scan(k, blocks, unpacked + worker * wide, best[worker]);
   };
-  const float none = -std::numeric_limits<float>::infinity();
+  const auto scan_sample = [&](const Keys& k, const Sample& sample, Part part, std::size_t worker) {
+    constexpr std::int64_t kSome = 8;  // blocks, and then there is a bound for the others
+    for (std::int64_t at = part.from(sample.blocks); at < part.to(sample.blocks); at += kSome) {
+      scan_share(k, sample.some(at, std::min(at + kSome, part.to(sample.blocks))), worker);
+      best[worker].settle();
+    }
+  };
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
   for (const Segment& s : step.segments) {
     if (shares == 1) {
       parallel_workers(step, s.count, [&](std::size_t i, std::size_t worker) {
         const Keys k = keys_of(s, i);
         if (k.visible <= top) return;
-        for (const float bound : {guess(k, worker), none}) {
-          start(worker, bound);
+        start(worker, Sample::kRank, kNone);
+        scan_sample(k, Sample(k, c.index_topk), {}, worker);
+        for (const float bound : {Sample::bound(best[worker]), kNone}) {
+          start(worker, c.index_topk, bound);
           scan_share(k, {0, k.blocks()}, worker);
           if (best[worker].finish(ids + k.row * out.stride) == c.index_topk) break;
         }
       });
       continue;
     }
+    const auto start_all = [&](std::size_t k, float bound) {
+      for (std::size_t worker = 0; worker < workers; ++worker) start(worker, k, bound);
+    };
+    const auto join_all = [&] {
+      for (std::size_t worker = 1; worker < workers; ++worker) best[0].add(best[worker]);
+    };
     for (std::size_t i = 0; i < s.count; ++i) {
       const Keys k = keys_of(s, i);
       if (k.visible <= top) continue;
-      for (const float bound : {guess(k, 0), none}) {
-        for (std::size_t worker = 0; worker < workers; ++worker) start(worker, bound);
-        parallel_workers(step, shares, [&](std::size_t share, std::size_t worker) {
-          const auto n = static_cast<std::int64_t>(shares);
-          const auto at = static_cast<std::int64_t>(share);
-          scan_share(k, {k.blocks() * at / n, k.blocks() * (at + 1) / n}, worker);
+      start_all(Sample::kRank, kNone);
+      const Sample sample(k, c.index_topk);
+      if (sample.blocks > 0) {
+        parallel_workers(step, workers, [&](std::size_t share, std::size_t worker) {
+          scan_sample(k, sample, {share, workers}, worker);
         });
-        for (std::size_t worker = 1; worker < workers; ++worker) best[0].add(best[worker]);
+        join_all();
+      }
+      for (const float bound : {Sample::bound(best[0]), kNone}) {
+        start_all(c.index_topk, bound);
+        parallel_workers(step, shares, [&](std::size_t share, std::size_t worker) {
+          const Part part{share, shares};
+          scan_share(k, {part.from(k.blocks()), part.to(k.blocks())}, worker);
+        });
+        join_all();
         if (best[0].finish(ids + k.row * out.stride) == c.index_topk) break;
       }
     }

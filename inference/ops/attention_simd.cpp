@@ -1,4 +1,4 @@
-// The fast paths of attention_part and index_scores: one source for SSE, AVX2, AVX-512 and NEON,
+// The fast paths of attention_piece and index_scores: one source for SSE, AVX2, AVX-512 and NEON,
 // chosen at run time by Highway. A dot product is always one vector accumulator over the dimension
 // in order, so that its bits do not depend on the tile in which it was computed.
 #include <algorithm>
@@ -61,7 +61,7 @@ constexpr std::size_t kAttentionHeads = 32;
 constexpr std::size_t kHeads = HWY_MAX_BYTES >= 64 ? 4 : 2;
 
 template <std::size_t kR>
-HWY_INLINE void dot_heads(const AttentionPart& a, std::size_t r, float* p) {
+HWY_INLINE void dot_heads(const AttentionPiece& a, std::size_t r, float* p) {
   std::size_t h = 0;
   for (; h + kHeads <= a.heads; h += kHeads) {
     dot_tile<kHeads, kR>(a.q + h * a.dim, a.dim, a.rows + r, a.dim, p + h * kAttentionRows + r,
@@ -73,14 +73,15 @@ HWY_INLINE void dot_heads(const AttentionPart& a, std::size_t r, float* p) {
   }
 }
 
-// In place: p ← e^(p·scale - largest).
-void weights_of(const AttentionPart& a, std::size_t h, float* p) {
+// In place: p ← e^(p·scale - largest). Returns what the rows before these now weigh.
+float weights_of(const AttentionPiece& a, std::size_t h, float* p) {
   const D d;
   const std::size_t lanes = hn::Lanes(d);
   const V scale = hn::Set(d, a.scale);
   std::size_t padded = a.n_rows;
   for (; padded % lanes != 0; ++padded) p[padded] = -1e30F;  // weighs nothing
-  V largest = hn::Set(d, -1e30F);
+  const float before = a.first ? -1e30F : a.largest[h];
+  V largest = hn::Set(d, before);
   for (std::size_t i = 0; i < padded; i += lanes) {
     const V x = hn::Mul(hn::LoadU(d, p + i), scale);
     hn::StoreU(x, d, p + i);
@@ -94,17 +95,32 @@ void weights_of(const AttentionPart& a, std::size_t h, float* p) {
     hn::StoreU(e, d, p + i);
     sum = hn::Add(sum, e);
   }
-  sum_lanes<1>(&sum, a.sum + h);
+  float more = 0;
+  sum_lanes<1>(&sum, &more);
+  const float old = a.first ? 0.0F : std::exp(before - a.largest[h]);
+  a.sum[h] = a.first ? more : std::fma(a.sum[h], old, more);
+  return old;
 }
 
-// out_h[at…] = Σ_r p[h, r] row_r[at…] for kH heads and kV vectors of the dimension.
+// out_h[at…] ← out_h[at…] old_h + Σ_r p[h, r] row_r[at…] for kH heads and kV vectors of the
+// dimension.
 template <std::size_t kH, std::size_t kV>
-HWY_INLINE void weigh_tile(const AttentionPart& a, std::size_t h, const float* p, std::size_t at) {
+HWY_INLINE void weigh_tile(const AttentionPiece& a, std::size_t h, const float* p, const float* old,
+                           std::size_t at) {
   const D d;
   const std::size_t n = hn::Lanes(d);
   V acc[kH][kV];
   for (std::size_t j = 0; j < kH; ++j) {
     for (std::size_t v = 0; v < kV; ++v) acc[j][v] = hn::Zero(d);
+  }
+  if (!a.first) {
+    for (std::size_t j = 0; j < kH; ++j) {
+      const float* out = a.out + (h + j) * a.dim + at;
+      const V weight = hn::Set(d, old[h + j]);
+      for (std::size_t v = 0; v < kV; ++v) {
+        acc[j][v] = hn::Mul(weight, hn::LoadU(d, out + v * n));
+      }
+    }
   }
   for (std::size_t r = 0; r < a.n_rows; ++r) {
     V row[kV];
@@ -122,14 +138,15 @@ HWY_INLINE void weigh_tile(const AttentionPart& a, std::size_t h, const float* p
 }
 
 template <std::size_t kH>
-HWY_INLINE void weigh_heads(const AttentionPart& a, std::size_t h, const float* p) {
+HWY_INLINE void weigh_heads(const AttentionPiece& a, std::size_t h, const float* p,
+                            const float* old) {
   const std::size_t n = hn::Lanes(D());
   std::size_t at = 0;
-  for (; at + 4 * n <= a.dim; at += 4 * n) weigh_tile<kH, 4>(a, h, p, at);
-  for (; at + n <= a.dim; at += n) weigh_tile<kH, 1>(a, h, p, at);
+  for (; at + 4 * n <= a.dim; at += 4 * n) weigh_tile<kH, 4>(a, h, p, old, at);
+  for (; at + n <= a.dim; at += n) weigh_tile<kH, 1>(a, h, p, old, at);
   for (; at < a.dim; ++at) {
     for (std::size_t j = 0; j < kH; ++j) {
-      float sum = 0;
+      float sum = a.first ? 0.0F : a.out[(h + j) * a.dim + at] * old[h + j];
       for (std::size_t r = 0; r < a.n_rows; ++r) {
         sum += p[(h + j) * kAttentionRows + r] * a.rows[r][at];
       }
@@ -138,10 +155,10 @@ HWY_INLINE void weigh_heads(const AttentionPart& a, std::size_t h, const float* 
   }
 }
 
-void attention_part(const AttentionPart& a) {
+void attention_piece(const AttentionPiece& a) {
   HWY_ALIGN float p[kAttentionHeads * kAttentionRows];
   for (std::size_t first = 0; first < a.heads; first += kAttentionHeads) {
-    AttentionPart some = a;
+    AttentionPiece some = a;
     some.heads = std::min(kAttentionHeads, a.heads - first);
     some.q += first * a.dim;
     some.out += first * a.dim;
@@ -150,10 +167,13 @@ void attention_part(const AttentionPart& a) {
     std::size_t r = 0;
     for (; r + 4 <= a.n_rows; r += 4) dot_heads<4>(some, r, p);
     for (; r < a.n_rows; ++r) dot_heads<1>(some, r, p);
-    for (std::size_t h = 0; h < some.heads; ++h) weights_of(some, h, p + h * kAttentionRows);
+    float old[kAttentionHeads];
+    for (std::size_t h = 0; h < some.heads; ++h) {
+      old[h] = weights_of(some, h, p + h * kAttentionRows);
+    }
     std::size_t h = 0;
-    for (; h + kHeads <= some.heads; h += kHeads) weigh_heads<kHeads>(some, h, p);
-    for (; h < some.heads; ++h) weigh_heads<1>(some, h, p);
+    for (; h + kHeads <= some.heads; h += kHeads) weigh_heads<kHeads>(some, h, p, old);
+    for (; h < some.heads; ++h) weigh_heads<1>(some, h, p, old);
   }
 }
 
@@ -250,12 +270,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ambit::inference::ops {
 
-HWY_EXPORT(attention_part);
+HWY_EXPORT(attention_piece);
 HWY_EXPORT(scores);
 HWY_EXPORT(weighted);
 
-void attention_part_cpu(const AttentionPart& args) {
-  HWY_DYNAMIC_DISPATCH(attention_part)(args);
+void attention_piece_cpu(const AttentionPiece& args) {
+  HWY_DYNAMIC_DISPATCH(attention_piece)(args);
 }
 void add_weighted(float* out, float old, const float* part, float more, std::size_t dim) {
   HWY_DYNAMIC_DISPATCH(weighted)(out, old, part, more, dim);

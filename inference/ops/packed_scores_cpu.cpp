@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <numeric>
 
 #include "inference/ops/quantize.h"
@@ -23,7 +22,6 @@
 namespace ambit::inference::ops {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::array<std::int8_t, 16> kTwice = {0, 1,  2,  3,  4,  6,  8,  12,
                                                 0, -1, -2, -3, -4, -6, -8, -12};
 // What the kernels look up: 12 more, so that keys are unsigned.
@@ -44,145 +42,6 @@ const std::uint8_t* scales_of(const PackedQuery& q, const std::uint8_t* block) {
 }
 
 #if defined(__x86_64__)
-
-#define AMBIT_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-
-// One head's sums over a group, of the block's two vectors of keys.
-struct VnniSums {
-  __m512i low, high;
-};
-
-AMBIT_VNNI inline void add_quad(VnniSums& sums, __m512i low, __m512i high,
-                                const std::int8_t* codes) {
-  std::int32_t four = 0;
-  std::memcpy(&four, codes, 4);
-  const __m512i q = _mm512_set1_epi32(four);
-  // As the intrinsic, but GCC 12 copies and spills around that one, at half the speed.
-  asm("vpdpbusd %2, %1, %0" : "+v"(sums.low) : "v"(low), "v"(q));
-  asm("vpdpbusd %2, %1, %0" : "+v"(sums.high) : "v"(high), "v"(q));
-}
-
-struct VnniDots {
-  __m512 low, high;
-};
-
-AMBIT_VNNI inline void add_group(VnniDots& dots, const VnniSums& sums, float scale, __m512 low,
-                                 __m512 high) {
-  const __m512 s = _mm512_set1_ps(scale);
-  dots.low = _mm512_fmadd_ps(s, _mm512_mul_ps(low, _mm512_cvtepi32_ps(sums.low)), dots.low);
-  dots.high = _mm512_fmadd_ps(s, _mm512_mul_ps(high, _mm512_cvtepi32_ps(sums.high)), dots.high);
-}
-
-AMBIT_VNNI inline __m512 key_scales(const std::uint8_t* codes) {
-  const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu8_epi32(sixteen), 23));
-}
-
-AMBIT_VNNI inline void add_head(VnniDots& sum, const VnniDots& dots, float weight) {
-  const __m512 w = _mm512_set1_ps(weight);
-  sum.low = _mm512_fmadd_ps(w, _mm512_max_ps(dots.low, _mm512_setzero_ps()), sum.low);
-  sum.high = _mm512_fmadd_ps(w, _mm512_max_ps(dots.high, _mm512_setzero_ps()), sum.high);
-}
-
-// Heads [head, head + 4) with all keys of the block; keys: [wide/4][kKeyBlock][4]. Written out, so
-// that all sums stay in registers.
-AMBIT_VNNI inline void four_heads(const PackedQuery& q, std::size_t head, const std::uint8_t* keys,
-                                  const std::uint8_t* scales, VnniDots& sum) {
-  const std::size_t wide = q.wide();
-  const std::size_t groups = q.groups();
-  const VnniDots zero{_mm512_setzero_ps(), _mm512_setzero_ps()};
-  VnniDots dot0 = zero;
-  VnniDots dot1 = zero;
-  VnniDots dot2 = zero;
-  VnniDots dot3 = zero;
-  const std::int8_t* codes = q.codes + head * wide;
-  const std::int32_t* offset = q.offsets + head * groups;
-  const float* scale = q.scales + head * groups;
-  for (std::size_t g = 0; g < groups; ++g) {
-    const auto start = [&](std::size_t h) AMBIT_VNNI {
-      const __m512i o = _mm512_set1_epi32(offset[h * groups + g]);
-      return VnniSums{o, o};
-    };
-    VnniSums s0 = start(0);
-    VnniSums s1 = start(1);
-    VnniSums s2 = start(2);
-    VnniSums s3 = start(3);
-    const std::size_t last = std::min(8 * g + 8, wide / 4);
-    for (std::size_t quad = 8 * g; quad < last; ++quad) {
-      const __m512i low = _mm512_load_si512(keys + quad * 4 * kKeyBlock);
-      const __m512i high = _mm512_load_si512(keys + quad * 4 * kKeyBlock + 64);
-      add_quad(s0, low, high, codes + quad * 4);
-      add_quad(s1, low, high, codes + wide + quad * 4);
-      add_quad(s2, low, high, codes + 2 * wide + quad * 4);
-      add_quad(s3, low, high, codes + 3 * wide + quad * 4);
-    }
-    const __m512 low = key_scales(scales + g * kKeyBlock);
-    const __m512 high = key_scales(scales + g * kKeyBlock + 16);
-    add_group(dot0, s0, scale[g], low, high);
-    add_group(dot1, s1, scale[groups + g], low, high);
-    add_group(dot2, s2, scale[2 * groups + g], low, high);
-    add_group(dot3, s3, scale[3 * groups + g], low, high);
-  }
-  add_head(sum, dot0, q.weights[head]);
-  add_head(sum, dot1, q.weights[head + 1]);
-  add_head(sum, dot2, q.weights[head + 2]);
-  add_head(sum, dot3, q.weights[head + 3]);
-}
-
-AMBIT_VNNI inline void one_head(const PackedQuery& q, std::size_t head, const std::uint8_t* keys,
-                                const std::uint8_t* scales, VnniDots& sum) {
-  VnniDots dot{_mm512_setzero_ps(), _mm512_setzero_ps()};
-  for (std::size_t g = 0; g < q.groups(); ++g) {
-    const __m512i o = _mm512_set1_epi32(q.offsets[head * q.groups() + g]);
-    VnniSums s{o, o};
-    for (std::size_t quad = 8 * g; quad < std::min(8 * g + 8, q.wide() / 4); ++quad) {
-      add_quad(s, _mm512_load_si512(keys + quad * 4 * kKeyBlock),
-               _mm512_load_si512(keys + quad * 4 * kKeyBlock + 64),
-               q.codes + head * q.wide() + quad * 4);
-    }
-    add_group(dot, s, q.scales[head * q.groups() + g], key_scales(scales + g * kKeyBlock),
-              key_scales(scales + g * kKeyBlock + 16));
-  }
-  add_head(sum, dot, q.weights[head]);
-}
-
-AMBIT_VNNI std::uint32_t scores_vnni(const PackedQuery& q, const std::uint8_t* block,
-                                     float threshold, float* out, std::uint8_t* keys) {
-  const __m512i table =
-      _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kShifted.data())));
-  const __m512i nibble = _mm512_set1_epi8(15);
-  const std::size_t octets = q.wide() / 8;
-  for (std::size_t i = 0; i < octets; ++i) {
-    for (std::size_t v = 0; v < 2; ++v) {
-      const __m512i pairs = _mm512_loadu_si512(block + i * 4 * kKeyBlock + v * 64);
-      const __m512i low = _mm512_and_si512(pairs, nibble);
-      const __m512i high = _mm512_and_si512(_mm512_srli_epi16(pairs, 4), nibble);
-      _mm512_store_si512(keys + 2 * i * 4 * kKeyBlock + v * 64, _mm512_shuffle_epi8(table, low));
-      _mm512_store_si512(keys + (2 * i + 1) * 4 * kKeyBlock + v * 64,
-                         _mm512_shuffle_epi8(table, high));
-    }
-  }
-  VnniDots sum{_mm512_setzero_ps(), _mm512_setzero_ps()};
-  const std::uint8_t* scales = scales_of(q, block);
-  const __m512 t = _mm512_set1_ps(threshold);
-  const auto above = [&]() AMBIT_VNNI {
-    const std::uint32_t low = _mm512_cmp_ps_mask(sum.low, t, _CMP_GT_OQ);
-    const std::uint32_t high = _mm512_cmp_ps_mask(sum.high, t, _CMP_GT_OQ);
-    return low | high << 16U;
-  };
-  const std::size_t may_end = threshold > -kInfinity ? q.rising : q.heads;
-  std::size_t h = 0;
-  for (; h + 4 <= q.heads; h += 4) {
-    if (h >= may_end && above() == 0) return 0;
-    four_heads(q, h, keys, scales, sum);
-  }
-  for (; h < q.heads; ++h) one_head(q, h, keys, scales, sum);
-  _mm512_storeu_ps(out, sum.low);
-  _mm512_storeu_ps(out + 16, sum.high);
-  return above();
-}
-
-#undef AMBIT_VNNI
 
 __attribute__((target("avx2,fma"))) std::uint32_t scores_avx2(const PackedQuery& q,
                                                               const std::uint8_t* block,
@@ -240,9 +99,58 @@ __attribute__((target("avx2,fma"))) std::uint32_t scores_avx2(const PackedQuery&
   return above;
 }
 
+std::uint32_t scores_vnni(const PackedQuery& q, const std::uint8_t* block, float threshold,
+                          float* out, std::uint8_t* scratch) {
+  const auto above = packed_scores_vnni(q, block, threshold, out, scratch);
+  return above ? *above : scores_avx2(q, block, threshold, out, scratch);
+}
+
 #endif
 
+// Head h as whole numbers of one unit, if it can be.
+bool pack_whole(std::size_t h, PackedQuery& out) {
+  const float* scales = out.scales + h * out.groups();
+  const auto [least, most] = std::minmax_element(scales, scales + out.groups());
+  const float unit = out.weights[h] * *least;
+  const auto is_ordinary = [](float x) {
+    return std::fabs(x) >= 0x1p-40F && std::fabs(x) <= 0x1p40F;
+  };
+  if (*most > *least * static_cast<float>(1 << PackedQuery::kQuerySpread) || !is_ordinary(*least) ||
+      !(out.weights[h] == 0 || is_ordinary(unit))) {
+    return false;
+  }
+  constexpr std::size_t kTile = PackedQuery::kTile;
+  std::uint8_t* tile = out.tiles + h / kTile * kTile * out.wide() + h % kTile * 4;
+  for (std::size_t i = 0; i < out.wide(); ++i) {
+    const int up = static_cast<int>(scales[i / 32] / *least);
+    tile[i / 4 * 4 * kTile + i % 4] =
+        static_cast<std::uint8_t>(PackedQuery::kShift + out.codes[h * out.wide() + i] * up);
+  }
+  out.units[h] = unit;
+  return true;
+}
+
 }  // namespace
+
+// Behind one another: units, weights, scales, offsets, tiles, codes.
+PackedQuery::PackedQuery(std::size_t n_heads, std::size_t n, std::uint8_t* room)
+    : heads(n_heads), dim(n) {
+  units = reinterpret_cast<float*>(room);
+  weights = units + tile_count() * kTile;
+  scales = weights + heads;
+  offsets = reinterpret_cast<std::int32_t*>(scales + heads * groups());
+  tiles = reinterpret_cast<std::uint8_t*>(offsets + heads * groups());
+  codes = reinterpret_cast<std::int8_t*>(tiles + tile_count() * kTile * wide());
+}
+
+std::size_t PackedQuery::room_for(std::size_t heads, std::size_t dim) {
+  PackedQuery q;
+  q.heads = heads;
+  q.dim = dim;
+  const std::size_t tiled = q.tile_count() * kTile;
+  const std::size_t numbers = tiled + heads + 2 * heads * q.groups();
+  return numbers * sizeof(float) + (tiled + heads) * q.wide();
+}
 
 void pack_query(float* q, const float* weights, PackedQuery& out) {
   const std::size_t wide = out.wide();
@@ -278,6 +186,11 @@ void pack_query(float* q, const float* weights, PackedQuery& out) {
       out.scales[h * groups + g] = 0.25F * scale;
     }
   }
+  const std::size_t tiled = out.tile_count() * PackedQuery::kTile;
+  std::fill_n(out.units, tiled, 0.0F);
+  std::fill_n(out.tiles, tiled * wide, std::uint8_t{0});
+  out.whole = out.dim <= 1024;
+  for (std::size_t h = 0; h < out.heads && out.whole; ++h) out.whole = pack_whole(h, out);
 }
 
 std::uint32_t packed_scores_reference(const PackedQuery& q, const std::uint8_t* block,
@@ -311,7 +224,8 @@ std::vector<decltype(&packed_scores_reference)> packed_scores_kernels() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) out.push_back(scores_avx2);
   if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl")) {
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("bmi2")) {
     out.push_back(scores_vnni);
   }
 #endif

@@ -24,24 +24,32 @@ struct SparseAttentionArgs {
 // The formula, all rows at once.
 void sparse_attention_reference(const SparseAttentionArgs& args);
 
-// The same in parts of at most kAttentionRows rows, which threads may take in any order; cut at
-// multiples of kAttentionRows of the token's list, and folded in the list's order, so that the bits
-// are those of the list. Of a part: the largest a_i, Σ e^{a_i - largest}, Σ e^{a_i - largest} k_i.
+// The same in parts, which threads may take in any order; cut at multiples of attention_part_rows
+// of the token's list, and folded in the list's order, so that the bits are those of the list. Of a
+// part: the largest a_i, Σ e^{a_i - largest}, Σ e^{a_i - largest} k_i. It is computed in pieces of
+// kAttentionRows rows, ascending.
 inline constexpr std::size_t kAttentionRows = 64;
 
-struct AttentionPart {
+// Of a list of n rows: every part is to be folded, which for long lists would be work of its own,
+// and short ones are to be shared by many threads.
+[[nodiscard]] constexpr std::size_t attention_part_rows(std::size_t n) {
+  return n > 32 * kAttentionRows ? 4 * kAttentionRows : kAttentionRows;
+}
+
+struct AttentionPiece {
   const float* q = nullptr;  // [heads, dim]
   std::size_t heads = 0;
   std::size_t dim = 0;
   const float* const* rows = nullptr;  // [n_rows] pointers to `dim` floats
   std::size_t n_rows = 0;              // 1 … kAttentionRows
   float scale = 1;
+  bool first = true;         // of the part; otherwise what follows holds what the part has come to
   float* out = nullptr;      // [heads, dim]
   float* largest = nullptr;  // [heads]
   float* sum = nullptr;      // [heads]
 };
-void attention_part_reference(const AttentionPart& args);
-void attention_part_cpu(const AttentionPart& args);
+void attention_piece_reference(const AttentionPiece& args);
+void attention_piece_cpu(const AttentionPiece& args);
 
 // out ← out · old + part · more
 void add_weighted(float* out, float old, const float* part, float more, std::size_t dim);

@@ -30,11 +30,11 @@ void sparse_attention_reference(const SparseAttentionArgs& a) {
   }
 }
 
-void attention_part_reference(const AttentionPart& a) {
+void attention_piece_reference(const AttentionPiece& a) {
   for (std::size_t h = 0; h < a.heads; ++h) {
     const float* q = a.q + h * a.dim;
     float p[kAttentionRows];
-    float largest = -INFINITY;
+    float largest = a.first ? -INFINITY : a.largest[h];
     for (std::size_t r = 0; r < a.n_rows; ++r) {
       float dot = 0;
       for (std::size_t i = 0; i < a.dim; ++i) dot += q[i] * a.rows[r][i];
@@ -42,8 +42,9 @@ void attention_part_reference(const AttentionPart& a) {
       largest = std::max(largest, p[r]);
     }
     float* out = a.out + h * a.dim;
-    std::fill_n(out, a.dim, 0.0F);
-    float sum = 0;
+    const float old = a.first ? 0.0F : std::exp(a.largest[h] - largest);
+    for (std::size_t i = 0; i < a.dim; ++i) out[i] = a.first ? 0.0F : out[i] * old;
+    float sum = a.first ? 0.0F : a.sum[h] * old;
     for (std::size_t r = 0; r < a.n_rows; ++r) {
       const float e = std::exp(p[r] - largest);
       sum += e;

@@ -18,7 +18,7 @@ struct OpTable {
   decltype(&inverse_rms_reference) inverse_rms;
   decltype(&compress_reference) compress;
   decltype(&index_scores_reference) index_scores;
-  decltype(&attention_part_reference) attention_part;
+  decltype(&attention_piece_reference) attention_piece;
   decltype(&swiglu_reference) swiglu;
   decltype(&hc_collapse_reference) hc_collapse;
   decltype(&hc_expand_reference) hc_expand;
@@ -27,15 +27,16 @@ struct OpTable {
 };
 
 [[nodiscard]] constexpr OpTable reference_ops() {
-  return {&rms_norm_reference,     &inverse_rms_reference,    &compress_reference,
-          &index_scores_reference, &attention_part_reference, &swiglu_reference,
-          &hc_collapse_reference,  &hc_expand_reference,      &unpack_kv_rows_reference,
+  return {&rms_norm_reference,     &inverse_rms_reference,     &compress_reference,
+          &index_scores_reference, &attention_piece_reference, &swiglu_reference,
+          &hc_collapse_reference,  &hc_expand_reference,       &unpack_kv_rows_reference,
           &packed_scores_reference};
 }
 
 [[nodiscard]] constexpr OpTable cpu_ops() {
-  return {&rms_norm_cpu, &inverse_rms_cpu, &compress_cpu,  &index_scores_cpu,   &attention_part_cpu,
-          &swiglu_cpu,   &hc_collapse_cpu, &hc_expand_cpu, &unpack_kv_rows_cpu, &packed_scores_cpu};
+  return {&rms_norm_cpu,        &inverse_rms_cpu,  &compress_cpu,    &index_scores_cpu,
+          &attention_piece_cpu, &swiglu_cpu,       &hc_collapse_cpu, &hc_expand_cpu,
+          &unpack_kv_rows_cpu,  &packed_scores_cpu};
 }
 
 }  // namespace ambit::inference::ops

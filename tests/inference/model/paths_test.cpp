@@ -5,9 +5,11 @@
 #include <random>
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "inference/kv/prefix_tree.h"
 #include "inference/model/model.h"
+#include "inference/ops/sparse_attention.h"
 #include "inference/weights/binding.h"
 #include "inference/weights/checkpoint.h"
 #include "tests/inference/model/golden.h"
@@ -34,6 +36,15 @@ class Paths : public testing::TestWithParam<Setup> {
     model_ = std::move(*model);
     vocab_ = model_->config().vocab_size;
     return true;
+  }
+
+  // Opens f32-a again, with another number of rows that the indexer chooses.
+  void choose_rows(std::size_t n) {
+    ModelConfig config = model_->config();
+    config.index_topk = n;
+    auto weights = bind_weights(open_checkpoint(*golden::folder("f32-a")).value()).value();
+    model_ = std::make_unique<Model>(config, std::move(weights),
+                                     ModelOptions{.numerics = GetParam().numerics, .threads = 3});
   }
 
   std::vector<TokenId> random_ids(std::size_t n) {
@@ -278,11 +289,7 @@ TEST_P(Paths, AGuessAtTheScoresChangesNoRow) {
     GTEST_SKIP() << "one shape is enough; the others take long";
   }
   OPEN_OR_SKIP(3);
-  const auto folder = golden::folder("f32-a");
-  ModelConfig config = model_->config();
-  config.index_topk = 64;
-  model_ = std::make_unique<Model>(config, bind_weights(open_checkpoint(*folder).value()).value(),
-                                   ModelOptions{.numerics = Numerics::kFast, .threads = 3});
+  choose_rows(64);
   constexpr std::size_t kLong = 4 * 64 * 18;
   std::vector<TokenId> ids = random_ids(kLong + 20);
   // Where the best rows are neighbours, a sample says little: the scan is done again.
@@ -300,6 +307,71 @@ TEST_P(Paths, AGuessAtTheScoresChangesNoRow) {
     EXPECT_TRUE(got == step(traced, tail)) << n;
     model_->set_trace({});
   }
+}
+
+// Lists of more than 2,048 rows are cut into longer parts; among the tokens are the first such.
+TEST_P(Paths, LongListsOfRowsDoNotDependOnTheStep) {
+  if (GetParam().name != "f32-a" || GetParam().numerics != Numerics::kFast) {
+    GTEST_SKIP() << "one shape is enough; the others take long";
+  }
+  OPEN_OR_SKIP(3);
+  choose_rows(4096);
+  constexpr std::size_t kLong = 4 * (2048 - 128) - 8;
+  const std::vector<TokenId> ids = random_ids(kLong + 20);
+  KvCache cache(model_->pages());
+  for (std::size_t at = 0; at < kLong; at += 200) {
+    step(cache, std::span(ids).subspan(at, std::min<std::size_t>(200, kLong - at)));
+  }
+  KvCache at_once = cache;
+  const auto want = step(at_once, std::span(ids).subspan(kLong));
+  for (std::size_t i = 0, n = 1; i < 20; i += n, n = n % 3 + 1) {  // 1, 2, 3, 1 … tokens
+    n = std::min(n, 20 - i);
+    expect_rows(step(cache, std::span(ids).subspan(kLong + i, n)), want, i);
+  }
+}
+
+// What such lists come to, beside the formula.
+TEST_P(Paths, LongListsOfRowsAreAttendedWhole) {
+  if (GetParam().name != "f32-a" || GetParam().numerics != Numerics::kPlain) {
+    GTEST_SKIP() << "one shape is enough, and rows that are not packed";
+  }
+  OPEN_OR_SKIP(3);
+  choose_rows(4096);
+  const ModelConfig& c = model_->config();
+  constexpr std::size_t kLayer = 2;  // of ratio 4
+  constexpr std::size_t kTokens = 4 * (2048 - 128) + 400;
+  const std::vector<TokenId> ids = random_ids(kTokens);
+  KvCache cache(model_->pages());
+  for (std::size_t at = 0; at + 1 < kTokens; at += 200) {
+    step(cache, std::span(ids).subspan(at, std::min<std::size_t>(200, kTokens - 1 - at)));
+  }
+  std::vector<float> q, got;
+  model_->set_trace([&](std::string_view name, std::size_t layer, const float* x, std::size_t n,
+                        std::size_t columns) {
+    if (layer != kLayer) return;
+    if (name == "q") q.assign(x, x + n * columns);
+    if (name == "attn_raw") got.insert(got.end(), x, x + n * columns);
+  });
+  step(cache, std::span(ids).subspan(kTokens - 1));
+  std::vector<const float*> rows;
+  const auto end = static_cast<std::int64_t>(kTokens);
+  for (std::int64_t p = end - 128; p < end; ++p) rows.push_back(cache.window_row(kLayer, p));
+  for (std::int64_t r = 0; r < end / 4; ++r) {
+    rows.push_back(reinterpret_cast<const float*>(cache.row(kLayer, r)));
+  }
+  const auto weights = bind_weights(open_checkpoint(*golden::folder("f32-a")).value()).value();
+  std::vector<float> want(q.size());
+  std::vector<float> scratch(c.num_attention_heads * rows.size());
+  ops::sparse_attention_reference({.q = q.data(),
+                                   .heads = c.num_attention_heads,
+                                   .dim = c.head_dim,
+                                   .rows = rows.data(),
+                                   .n_rows = rows.size(),
+                                   .sink = weights.layers[kLayer].attn.sink,
+                                   .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)),
+                                   .out = want.data(),
+                                   .scratch = scratch.data()});
+  EXPECT_THAT(got, testing::Pointwise(testing::FloatNear(1e-5F), want));
 }
 
 INSTANTIATE_TEST_SUITE_P(
