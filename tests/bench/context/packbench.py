@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PackBench: does the pack hold what the next edit needs?
 
-packbench.py PROBE REPOSITORY... [--cases N] [--stride S] [--budgets 2048,8192,32768] [--methods a,b] [--tokenizer F] [--out F] [--rows F]
+packbench.py PROBE REPOSITORY... [--cases N] [--stride S] [--budgets 2048,8192,32768] [--methods a,b] [--tokenizer F] [--out F] [--rows F] [--cache DIR]
 packbench.py PROBE REPOSITORY... --places N [--cache DIR]      the time of packs only, at N places of the tree as it stands
 packbench.py --read F... [--budgets ...] [--methods ...]      the report of what --out kept
 
@@ -84,13 +84,19 @@ def cases(repo, wanted, stride):
             made += yield commit, parents[0], batch
 
 
+def repo_name(repo):
+    return os.path.basename(repo.rstrip("/").removesuffix("/repo"))
+
+
 def measure(args, repo):
     work = tempfile.mkdtemp(prefix="packbench.")
     results = []
     try:
         subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", repo, work + "/tree"], check=True)
         tree = work + "/tree"
-        probe = subprocess.Popen([args.probe, tree, work + "/cache", args.tokenizer] + ([args.rows] if args.rows else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        cache = os.path.join(args.cache, repo_name(repo)) if args.cache else work + "/cache"
+        os.makedirs(cache, exist_ok=True)
+        probe = subprocess.Popen([args.probe, tree, cache, args.tokenizer] + ([args.rows] if args.rows else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         walk = cases(tree, args.cases, args.stride)
         step = next(walk, None)
         while step:
@@ -106,7 +112,7 @@ def measure(args, repo):
                     sys.exit("packbench: pack_probe ended")
                 r = json.loads(answer)
                 if r.get("needed"):
-                    kept.append({"repo": os.path.basename(repo.rstrip("/").removesuffix("/repo")), "commit": commit, "path": case["path"], "at": case["at"], **r})
+                    kept.append({"repo": repo_name(repo), "commit": commit, "path": case["path"], "at": case["at"], **r})
             kept.sort(key=lambda r: -r["novel"])
             results += kept[:3]
             print(f"\r{len(results)} cases", end="", file=sys.stderr)
@@ -161,6 +167,15 @@ def recall(cases_by_repo, method, budget, key):
         if n:
             parts.append(sum(c["results"][method][budget][key] for c in all_cases) / n)
     return 100 * sum(parts) / len(parts) if parts else float("nan")
+
+
+def interval(values, form):
+    """The middle 95 % of the samples; one without such symbols says nothing."""
+    spread = sorted(v for v in values if v == v)
+    if not spread:
+        return "[none]"
+    cut = int(0.025 * len(spread))
+    return f"[{spread[cut]:{form}} {spread[-1 - cut]:{form}}]"
 
 
 def resampled(by_repo, rng):
@@ -223,8 +238,7 @@ def report(results, args):
         for method in args.methods:
             row = f"  {method:10}"
             for budget in map(str, args.budgets):
-                spread = sorted(recall(s, method, budget, key) for s in samples)
-                row += f"  {recall(by_repo, method, budget, key):5.1f} [{spread[7]:5.1f} {spread[-8]:5.1f}]"
+                row += f"  {recall(by_repo, method, budget, key):5.1f} {interval((recall(s, method, budget, key) for s in samples), '5.1f')}"
             print(row)
         if "aider" not in args.methods:
             continue
@@ -235,8 +249,7 @@ def report(results, args):
                 return (100 - recall(sample, method, budget, key)) / misses if misses else float("inf")
             row = f"  {method:10}"
             for budget in map(str, args.budgets):
-                spread = sorted(ratio(s, budget) for s in samples)
-                row += f"  {ratio(by_repo, budget):5.2f} [{spread[7]:5.2f} {spread[-8]:5.2f}]"
+                row += f"  {ratio(by_repo, budget):5.2f} {interval((ratio(s, budget) for s in samples), '5.2f')}"
             if method != "aider":
                 print(row)
 
@@ -255,7 +268,7 @@ def main():
     released = os.path.join(top, "../shared/golden/tokenizer/tokenizer.json")
     p.add_argument("--tokenizer", default=released if os.path.exists(released) else os.path.join(top, "inference/nano/model/tokenizer.json"))
     p.add_argument("--places", type=int, default=0)
-    p.add_argument("--cache", help="a folder that keeps the index, for --places")
+    p.add_argument("--cache", help="a folder that keeps the indices: the next run reads no blob again")
     p.add_argument("--out")
     p.add_argument("--rows", help="what the ranking sees, of one repository, for train_ranker.py")
     args = p.parse_args()
