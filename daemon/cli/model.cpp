@@ -36,12 +36,18 @@ Result<fs::path> checkpoint(const std::string& option) {
     AMBIT_TRY(config, Config::load());
     setting = config.text("model");
   }
-  AMBIT_TRY(spec, resolve_model(setting));
-  if (spec.kind != ModelSpec::Kind::kLocal) {
-    return make_error(Code::kInvalidArgument,
-                      "the model " + spec.text() + " is no checkpoint: give --model PATH");
+  const auto spec = resolve_model(setting);
+  if (!spec && !option.empty() && spec.error().code == Code::kUnavailable) {
+    return make_error(Code::kUnavailable, "there is no model at " + option +
+                                              "; --model takes a folder with config.json and "
+                                              "weights, or a .gguf file");
   }
-  return spec.path;
+  if (!spec) return spec.error();
+  if (spec->kind != ModelSpec::Kind::kLocal) {
+    return make_error(Code::kInvalidArgument,
+                      "the model " + spec->text() + " is no checkpoint: give --model PATH");
+  }
+  return spec->path;
 }
 
 // A folder with tokenizer.json is enough; the weights need not be there.

@@ -3,8 +3,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cmath>
 #include <condition_variable>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <istream>
 #include <mutex>
@@ -102,30 +105,50 @@ Result<GenerateRequest> parse_request(const std::string& line, std::size_t vocab
   GenerateRequest r;
   AMBIT_TRY(ids, ids_of(json["ids"], vocab));
   r.prompt = std::move(ids);
-  const auto number = [&](const char* key, double fallback) {
+  std::optional<Error> wrong;  // the first
+  const auto refuse = [&](const char* key, const std::string& what) {
+    if (!wrong) wrong = make_error(Code::kInvalidArgument, std::string(key) + " is not " + what);
+  };
+  const auto number = [&](const char* key, double fallback, double least, double most) {
     const auto it = json.find(key);
-    return it != json.end() && it->is_number() ? it->get<double>() : fallback;
+    if (it == json.end() || it->is_null()) return fallback;
+    const double value = it->is_number() ? it->get<double>() : std::nan("");
+    if (value >= least && value <= most) return value;
+    refuse(key, "a number from " + Json(least).dump() + " to " + Json(most).dump());
+    return fallback;
   };
-  const auto whole = [&](const char* key, double least, double most) {
-    return std::clamp(number(key, 0), least, most);
+  const auto whole = [&](const char* key, std::int64_t most) {
+    const auto it = json.find(key);
+    if (it == json.end() || it->is_null()) return std::int64_t{0};
+    // JSON's 3.0 is a whole number too.
+    const double value = it->is_number() ? it->get<double>() : -1;
+    if (value >= 0 && value <= static_cast<double>(most) && value == std::floor(value)) {
+      return static_cast<std::int64_t>(value);
+    }
+    refuse(key, "a whole number from 0 to " + std::to_string(most));
+    return std::int64_t{0};
   };
-  r.max_new_tokens = static_cast<std::int32_t>(whole("predict", 0, 1 << 24));
+  r.max_new_tokens = static_cast<std::int32_t>(whole("predict", 1 << 24));
   if (json.contains("answer")) {
     AMBIT_TRY(answer, ids_of(json["answer"], vocab));
     r.answer = std::move(answer);
     r.max_new_tokens = static_cast<std::int32_t>(r.answer.size());
   }
-  r.logprobs = static_cast<std::int32_t>(whole("logprobs", 0, 64));
-  r.sampling.seed = static_cast<std::uint64_t>(whole("seed", 0, 9e15));
-  r.sampling.temperature = static_cast<float>(number("temperature", 0));
-  r.sampling.top_p = static_cast<float>(number("top_p", 1));
-  r.sampling.top_k = static_cast<std::int32_t>(whole("top_k", 0, 1 << 24));
-  r.sampling.min_p = static_cast<float>(number("min_p", 0));
-  if (const auto grammar = json.find("grammar"); grammar != json.end() && grammar->is_string()) {
-    r.grammar = grammar->get<std::string>();
+  r.logprobs = static_cast<std::int32_t>(whole("logprobs", 64));
+  r.sampling.seed = static_cast<std::uint64_t>(whole("seed", std::int64_t{1} << 53));
+  r.sampling.temperature = static_cast<float>(number("temperature", 0, 0, 1e6));
+  r.sampling.top_p = static_cast<float>(number("top_p", 1, 0, 1));
+  r.sampling.top_k = static_cast<std::int32_t>(whole("top_k", 1 << 24));
+  r.sampling.min_p = static_cast<float>(number("min_p", 0, 0, 1));
+  if (const auto grammar = json.find("grammar"); grammar != json.end() && !grammar->is_null()) {
+    if (!grammar->is_string()) refuse("grammar", "text");
+    if (grammar->is_string()) r.grammar = grammar->get<std::string>();
   }
-  const auto drop = json.find("drop");
-  r.keep = !(drop != json.end() && drop->is_boolean() && drop->get<bool>());
+  if (const auto drop = json.find("drop"); drop != json.end() && !drop->is_null()) {
+    if (!drop->is_boolean()) refuse("drop", "true or false");
+    if (drop->is_boolean()) r.keep = !drop->get<bool>();
+  }
+  if (wrong) return *wrong;
   return r;
 }
 
@@ -210,7 +233,9 @@ Result<void> run_logits(const LogitsCommand& c) {
                           std::to_string(model->config().max_position_embeddings) + " tokens");
   }
   std::ofstream out(c.out, std::ios::binary | std::ios::trunc);
-  if (!out) return make_error(Code::kIo, "cannot write " + c.out.string());
+  if (!out) {
+    return make_error(Code::kIo, "cannot write " + c.out.string() + ": " + std::strerror(errno));
+  }
   // A step of the whole prompt needs scratch for all its rows, so very long ones go in pieces; the
   // pieces do not change a bit.
   constexpr std::int64_t kMostRows = 4096;

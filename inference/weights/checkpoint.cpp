@@ -26,9 +26,17 @@ bool is_gguf(const fs::path& path) {
   return path.extension() == ".gguf";
 }
 
+fs::path folder_of(const fs::path& path) {
+  std::error_code ec;
+  return fs::is_directory(path, ec) ? path : path.parent_path();
+}
+
 // The GGUF file that `path` means; nothing when it means safetensors.
 Result<std::optional<fs::path>> gguf_of(const fs::path& path) {
   std::error_code ec;
+  if (!fs::exists(path, ec)) {
+    return make_error(Code::kNotFound, "there is no checkpoint at " + path.string());
+  }
   if (!fs::is_directory(path, ec)) {
     return is_gguf(path) ? std::optional<fs::path>(path) : std::nullopt;
   }
@@ -52,9 +60,17 @@ Result<std::optional<fs::path>> gguf_of(const fs::path& path) {
   return std::optional<fs::path>(found.front());
 }
 
-fs::path folder_of(const fs::path& path) {
+// config.json of a safetensors checkpoint.
+Result<std::string> released_config(const fs::path& path) {
+  const fs::path file = folder_of(path) / "config.json";
   std::error_code ec;
-  return fs::is_directory(path, ec) ? path : path.parent_path();
+  if (!fs::exists(file, ec)) {
+    return make_error(Code::kNotFound,
+                      path.string() +
+                          " is no checkpoint: that is a .gguf file, or a folder with config.json "
+                          "and safetensors");
+  }
+  return read_file(file, kLongestConfig);
 }
 
 using Keeper = std::shared_ptr<const void>;
@@ -104,7 +120,7 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     c.files = together(std::move(c.files), std::move(projections));
   } else {
     c.format = "safetensors";
-    AMBIT_TRY(text, read_file(folder_of(path) / "config.json", kLongestConfig));
+    AMBIT_TRY(text, released_config(path));
     c.config_json = std::move(text);
     AMBIT_TRY(opened, Safetensors::open(path));
     auto file = std::make_shared<Safetensors>(std::move(opened));
@@ -120,7 +136,7 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
 
 Result<std::string> checkpoint_config(const fs::path& path) {
   AMBIT_TRY(gguf, gguf_of(path));
-  if (!gguf) return read_file(folder_of(path) / "config.json", kLongestConfig);
+  if (!gguf) return released_config(path);
   AMBIT_TRY(file, Gguf::open(*gguf));
   AMBIT_TRY(config, gguf_config(file));
   TensorMap unused;

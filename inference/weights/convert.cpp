@@ -363,20 +363,34 @@ Result<Conversion> to_safetensors(const Checkpoint& c, const fs::path& in, const
   return done;
 }
 
+// What a conversion writes.
+std::vector<fs::path> outputs(const fs::path& out, Container to) {
+  if (to == Container::kSafetensors) {
+    return {out / "model.safetensors", out / "config.json", out / "tokenizer.json"};
+  }
+  return {out, sidecar_file(out, Sidecar::kMtp), sidecar_file(out, Sidecar::kDspark)};
+}
+
 }  // namespace
 
 Result<Conversion> convert_checkpoint(const fs::path& in, const fs::path& out, Container to) {
   std::error_code ec;
-  const fs::path target = to == Container::kGguf ? out : out / "model.safetensors";
-  if (fs::exists(target, ec)) {
-    return make_error(Code::kInvalidArgument, target.string() + " exists; name another output");
+  for (const fs::path& file : outputs(out, to)) {
+    if (fs::exists(file, ec)) {
+      return make_error(Code::kInvalidArgument, file.string() + " exists; name another output");
+    }
   }
   AMBIT_TRY(checkpoint, open_checkpoint(in));
-  if (to == Container::kSafetensors) return to_safetensors(checkpoint, in, out);
-  if (checkpoint.format == "gguf") {
+  if (to == Container::kGguf && checkpoint.format == "gguf") {
     return make_error(Code::kUnsupported, in.string() + " is a GGUF file already");
   }
-  return to_gguf(checkpoint, in, out);
+  auto done =
+      to == Container::kGguf ? to_gguf(checkpoint, in, out) : to_safetensors(checkpoint, in, out);
+  if (!done) {
+    // Half a checkpoint helps nobody, and would be in the way of the next try.
+    for (const fs::path& file : outputs(out, to)) fs::remove(file, ec);
+  }
+  return done;
 }
 
 }  // namespace ambit::inference

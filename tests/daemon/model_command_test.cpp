@@ -114,6 +114,12 @@ TEST_F(ModelCommand, SaysInOneLineWhatIsWrong) {
     EXPECT_NE(errors(), "");
   }
   EXPECT_EQ(run("info --model /nonexistent").code, 3);
+  EXPECT_NE(errors().find("there is no model at /nonexistent; --model takes a folder"),
+            std::string::npos);
+  EXPECT_EQ(run("convert /nonexistent /tmp/nothing.gguf").code, 2);
+  EXPECT_NE(errors().find("there is no checkpoint at /nonexistent"), std::string::npos);
+  EXPECT_EQ(run("info --model /usr/bin").code, 2);
+  EXPECT_NE(errors().find("/usr/bin is no checkpoint"), std::string::npos);
 }
 
 }  // namespace

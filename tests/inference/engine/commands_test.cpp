@@ -91,6 +91,27 @@ TEST_F(Commands, ASessionReportsWhatItReused) {
   EXPECT_EQ(nlohmann::json::parse(line)["computed_tokens"], 5);
 }
 
+TEST_F(Commands, ARequestThatIsWrongIsSaid) {
+  for (const auto& [rest, why] : std::initializer_list<std::pair<std::string, std::string>>{
+           {R"("predict":-1)", "predict is not a whole number from 0 to 16777216"},
+           {R"("predict":"two")", "predict is not a whole number from 0 to 16777216"},
+           {R"("predict":1.5)", "predict is not a whole number from 0 to 16777216"},
+           {R"("logprobs":65)", "logprobs is not a whole number from 0 to 64"},
+           {R"("temperature":-0.5)", "temperature is not a number from 0.0 to 1000000.0"},
+           {R"("top_p":2)", "top_p is not a number from 0.0 to 1.0"},
+           {R"("drop":1)", "drop is not true or false"},
+           {R"("grammar":3)", "grammar is not text"}}) {
+    std::stringstream in("{\"ids\":[1]," + rest + "}\n");
+    std::stringstream out;
+    ASSERT_TRUE(run_session({.model = model_}, in, out));
+    EXPECT_EQ(nlohmann::json::parse(out.str()), (nlohmann::json{{"error", why}}));
+  }
+  std::stringstream in(R"({"ids":[1],"predict":1.0,"seed":null,"drop":false})");
+  std::stringstream out;
+  ASSERT_TRUE(run_session({.model = model_}, in, out));
+  EXPECT_EQ(nlohmann::json::parse(out.str())["ids"].size(), 1U);
+}
+
 TEST_F(Commands, ABenchMeasures) {
   const auto r = run_bench({.model = model_, .prompt = 40, .generate = 5, .depth = 20});
   ASSERT_TRUE(r);

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <fstream>
+
 #include "gtest/gtest.h"
 #include "inference/model/model.h"
 #include "inference/weights/gguf_sidecar.h"
@@ -61,6 +63,23 @@ TEST_P(Convert, NothingIsOverwritten) {
   EXPECT_FALSE(convert_checkpoint(AMBIT_SOURCE_DIR "/tests/golden/gguf/small.gguf",
                                   dir_ / "again.gguf", Container::kGguf))
       << "a GGUF file is one already";
+}
+
+TEST_P(Convert, NothingIsLeftOfAFailure) {
+  const fs::path from = std::string(AMBIT_SOURCE_DIR "/tests/golden/") + GetParam();
+  // A file of draft blocks that is another model's is in the way too.
+  std::ofstream(dir_ / "m-mtp.gguf") << "x";
+  const auto refused = convert_checkpoint(from, dir_ / "m.gguf", Container::kGguf);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("m-mtp.gguf exists"), std::string::npos);
+  EXPECT_FALSE(fs::exists(dir_ / "m.gguf"));
+  // The model's file can be written, that of its block has a name too long for any file.
+  const fs::path half = dir_ / (std::string(248, 'n') + ".gguf");
+  EXPECT_FALSE(convert_checkpoint(from, half, Container::kGguf));
+  EXPECT_FALSE(fs::exists(half));
+  EXPECT_FALSE(convert_checkpoint("/nowhere", dir_ / "n.gguf", Container::kGguf));
+  const auto none = convert_checkpoint(dir_, dir_ / "n.gguf", Container::kGguf);
+  ASSERT_FALSE(none);
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, Convert, testing::Values("f32-a", "q-c", "gguf/small"),
