@@ -168,9 +168,10 @@ __global__ void __launch_bounds__(kRouteThreads, 1) few_kernel(const RouteArgs a
 }
 
 __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a) {
-  __shared__ unsigned char met[kMostExperts];
+  __shared__ unsigned met[kWarp];  // a bit an expert
+  static_assert(kMostExperts == kWarp * 32);
   const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  for (int i = static_cast<int>(threadIdx.x); i < kMostExperts; i += kRouteThreads) met[i] = 0;
+  if (threadIdx.x < kWarp) met[threadIdx.x] = 0;
   __syncthreads();
   await_before();
   const int n = static_cast<int>(a.step.rows) * a.k;
@@ -184,7 +185,9 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
     before += id < e ? 1 : 0;
     own += id == e ? 1 : 0;
   }
-  for (int i = static_cast<int>(threadIdx.x); i < n; i += kRouteThreads) met[a.ids[i]] = 1;
+  for (int i = static_cast<int>(threadIdx.x); i < n; i += kRouteThreads) {
+    atomicOr(&met[a.ids[i] / 32], 1U << a.ids[i] % 32);
+  }
 #pragma unroll
   for (int step = kWarp / 2; step > 0; step /= 2) {
     before += __shfl_xor_sync(kAllLanes, before, step);
@@ -192,8 +195,8 @@ __global__ void __launch_bounds__(kRouteThreads) assign_kernel(const RouteArgs a
   }
   __syncthreads();
   if (e >= a.experts) return;
-  int place = 0;  // experts met below e
-  for (int i = lane; i < e; i += kWarp) place += met[i];
+  const unsigned below = lane < e / 32 ? kAllLanes : lane == e / 32 ? (1U << e % 32) - 1U : 0U;
+  int place = __popc(met[lane] & below);  // experts met below e
 #pragma unroll
   for (int step = kWarp / 2; step > 0; step /= 2) place += __shfl_xor_sync(kAllLanes, place, step);
   if (lane == 0) {
