@@ -232,8 +232,11 @@ void read_ahead(Session& session, const Asked& asked, const std::string& item,
   const auto& context = *prepared.context;
   const auto model = context.scheduler->backend()->describe();
   if (memory_role(context.config, model) == MemoryRole::kLead) {
-    return session.server.runtime().work([prepared = std::move(prepared), item, keep] {
-      complete_ahead(*prepared.context, prepared.request, item, keep);
+    const auto work = [&runtime = session.server.runtime()](std::function<void()> job) {
+      runtime.work(std::move(job));
+    };
+    return work([prepared = std::move(prepared), item, keep, work] {
+      complete_ahead(prepared.context, prepared.request, item, {keep, work});
     });
   }
   if (!context.warm || source != "model") return;

@@ -63,17 +63,6 @@ struct Batch {
   }
 };
 
-// A grammar of any text that begins with these bytes.
-std::string beginning_with(std::string_view bytes) {
-  std::string out = "root ::= \"";
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += {'\\', 'x', kDigits[byte >> 4U], kDigits[byte & 15U]};
-  }
-  return out + "\" [\\x00-\\xff]*";
-}
-
 void start_item(const std::shared_ptr<Batch>& batch, std::int64_t number, bool again);
 
 // One running generation. Touched on the backend's thread only, one event at a time.
@@ -157,7 +146,7 @@ void start_item(const std::shared_ptr<Batch>& batch, std::int64_t number, bool a
   job.stop = stream->enough.get_token();
   job.request.prompt = batch->prompt;
   job.request.repository = context.root.string();
-  if (!batch->healed.empty()) job.request.grammar = beginning_with(batch->healed);
+  if (!batch->healed.empty()) job.request.grammar = answer_beginning_with(batch->healed);
   job.request.priority =
       batch->request.ahead ? inference::Priority::kBackground : inference::Priority::kKeystroke;
   job.request.max_new_tokens =
@@ -170,10 +159,7 @@ void start_item(const std::shared_ptr<Batch>& batch, std::int64_t number, bool a
       static_cast<float>(number == 0 && !again ? temperature : std::max(0.6, temperature));
   job.request.sampling.top_p = 0.95F;
   job.request.sampling.seed = static_cast<std::uint64_t>(number + (again ? 1000 : 0));
-  const auto& special = tokenizer->special();
-  for (const auto id : {special.eos, special.fim_begin, special.fim_hole, special.fim_end}) {
-    if (id >= 0) job.request.stop_ids.push_back(id);
-  }
+  job.request.stop_ids = answer_ends(*tokenizer);
   job.events.on_tokens = [stream](auto tokens) { stream->on_tokens(tokens); };
   job.events.on_done = [stream](const auto& result) { stream->on_done(result); };
   context.scheduler->submit(std::move(job));
@@ -212,15 +198,15 @@ void complete(std::shared_ptr<const AssistContext> context, CompletionRequest re
   const bool memory_leads = memory_role(context->config, info) == MemoryRole::kLead;
   if (request.read_only && memory_leads) return done({});
   if (memory_leads) {
-    auto outcome =
-        complete_from_memory(*context, request, before_lf, after_lf, *cleaner, options.max_lines);
-    if (outcome.items.empty() && info.state == inference::BackendState::kUnavailable) {
-      outcome.reason = info.problem;
-      outcome.error = make_error(Code::kUnavailable, info.problem);
-    }
-    outcome.total_ms = ms_since(start);
-    done(std::move(outcome));
-    return;
+    return complete_leading(
+        context, request, [info, start, done = std::move(done)](CompletionOutcome outcome) {
+          if (outcome.items.empty() && info.state == inference::BackendState::kUnavailable) {
+            outcome.reason = info.problem;
+            outcome.error = make_error(Code::kUnavailable, info.problem);
+          }
+          outcome.total_ms = ms_since(start);
+          done(std::move(outcome));
+        });
   }
   auto prompt =
       make_completion_prompt(*context, {request.path, before, after}, request.form, info.context,

@@ -10,16 +10,10 @@ namespace ambit::daemon {
 
 namespace {
 
-// Weights below this are a model for a laptop; V4-Flash has 160 GB.
-constexpr std::uint64_t kSmallModelBytes = std::uint64_t{2} << 30U;
 constexpr std::size_t kBeam = 4, kMostOpenFiles = 4;
 
-// Where a part may end: behind a word or behind what closes something.
-bool ends_well(char c) {
-  return word_byte(c) || std::string_view(")]};\"'`").find(c) != std::string_view::npos;
-}
+}  // namespace
 
-// Accepted as it is, it leaves no string or block open.
 bool stands_alone(std::string_view text) {
   return std::count(text.begin(), text.end(), '"') % 2 == 0 &&
          std::count(text.begin(), text.end(), '\'') % 2 == 0 &&
@@ -27,8 +21,11 @@ bool stands_alone(std::string_view text) {
          std::count(text.begin(), text.end(), '{') <= std::count(text.begin(), text.end(), '}');
 }
 
-// Likely beginnings of the guesses, longest first.
-std::vector<MemoryAnswer::Item> sure_parts(const std::vector<inference::MemoryGuess>& guesses,
+bool ends_part(char c) {
+  return word_byte(c) || std::string_view(")]};\"'`").find(c) != std::string_view::npos;
+}
+
+std::vector<MemoryAnswer::Item> sure_parts(std::span<const inference::MemoryGuess> guesses,
                                            const PartLimits& limits) {
   std::vector<MemoryAnswer::Item> out;
   for (const auto& guess : guesses) {
@@ -37,7 +34,7 @@ std::vector<MemoryAnswer::Item> sure_parts(const std::vector<inference::MemoryGu
       likely *= static_cast<double>(piece.probability);
       const auto text = std::string_view(guess.text).substr(0, piece.end);
       if (likely < limits.part || text.find('\n') != std::string_view::npos) break;
-      if (text.size() >= limits.bytes && ends_well(text.back()) && stands_alone(text)) {
+      if (text.size() >= limits.bytes && ends_part(text.back()) && stands_alone(text)) {
         out.push_back({std::string(text), likely});
       }
     }
@@ -46,8 +43,6 @@ std::vector<MemoryAnswer::Item> sure_parts(const std::vector<inference::MemoryGu
                    [](const auto& a, const auto& b) { return a.text.size() > b.text.size(); });
   return out;
 }
-
-}  // namespace
 
 MemoryRole memory_role(const Config& config, const inference::BackendInfo& model) {
   const auto setting = config.text("completion.memory");
@@ -85,9 +80,24 @@ inference::MemoryQuery query_at(const AssistContext& context, const std::string&
 
 }  // namespace
 
-std::vector<inference::MemoryKey> memory_keys(const AssistContext& context, const std::string& path,
-                                              std::string_view before, std::string_view after) {
-  return query_at(context, path, before, after).likely_keys();
+std::vector<inference::MemoryKey> likely_keys(const AssistContext& context, const std::string& path,
+                                              std::string_view before, std::string_view after,
+                                              std::span<const inference::MemoryKey> model) {
+  auto out = query_at(context, path, before, after).likely_keys();
+  if (model.empty()) return out;
+  for (auto& key : out) key.probability /= 2;
+  for (const auto& key : model) {
+    const auto known = std::find_if(out.begin(), out.end(),
+                                    [&](const auto& other) { return other.text == key.text; });
+    if (known == out.end()) {
+      out.push_back({key.text, key.probability / 2});
+    } else {
+      known->probability += key.probability / 2;
+    }
+  }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const auto& a, const auto& b) { return a.probability > b.probability; });
+  return out;
 }
 
 MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
@@ -97,10 +107,11 @@ MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
   const auto query = query_at(context, path, before, after);
   if (query.inside_word()) {
     out.reason = "the cursor stands inside a word";
+    out.inside_word = true;
     return out;
   }
-  const auto guesses = query.guess(kBeam, cleaner.single_line() ? 1 : max_lines);
-  for (const auto& guess : guesses) {
+  out.guesses = query.guess(kBeam, cleaner.single_line() ? 1 : max_lines);
+  for (const auto& guess : out.guesses) {
     const auto cleaned = cleaner.clean(guess.text, true);
     if (cleaned.text.empty()) {
       if (out.reason.empty()) out.reason = cleaned.reason;
@@ -112,11 +123,13 @@ MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
   }
   std::stable_sort(out.items.begin(), out.items.end(),
                    [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
+  auto likely = sure_parts(out.guesses, parts);
+  for (auto& part : likely) part.text = cleaner.clean(part.text, true).text;
+  std::erase_if(likely, [](const auto& part) { return part.text.empty(); });
   if (out.items.empty() || out.items[0].confidence < parts.whole) {
-    auto likely = sure_parts(guesses, parts);
-    for (auto& part : likely) part.text = cleaner.clean(part.text, true).text;
-    std::erase_if(likely, [](const auto& part) { return part.text.empty(); });
     out.items.insert(out.items.begin(), likely.begin(), likely.end());
+  } else {
+    out.instead = std::move(likely);
   }
   if (out.reason.empty()) {
     out.reason = context.memory_building

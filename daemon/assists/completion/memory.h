@@ -2,6 +2,8 @@
 // showing without asking a model.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,9 @@
 #include "inference/memory/predictor.h"
 
 namespace ambit::daemon {
+
+// Weights below this are a model for a laptop; V4-Flash has 160 GB.
+inline constexpr std::uint64_t kSmallModelBytes = std::uint64_t{2} << 30U;
 
 enum class MemoryRole { kOff, kDraft, kLead };
 
@@ -24,7 +29,11 @@ struct MemoryAnswer {
     double confidence = 0;  // that a person would write exactly this, or go on so (a part)
   };
   std::vector<Item> items;  // best first; of likely parts of a line the longest first
-  std::string_view reason;  // why there is none; static text
+  // Parts that are offered when whole lines are sure but none of them may be shown; longest first.
+  std::vector<Item> instead;
+  std::vector<inference::MemoryGuess> guesses;  // as they are, best first
+  std::string_view reason;                      // why there is none; static text
+  bool inside_word = false;  // nobody can tell how a line goes on in the middle of a word
 };
 
 // Shown while typing from here on, and when asked for by hand.
@@ -39,16 +48,24 @@ struct PartLimits {
 inline constexpr PartLimits kPartsWhileTyping{kShowWhileTyping, 0.4, 2};
 inline constexpr PartLimits kPartsWhenAsked{kShowWhileTyping, 0.6, 3};
 
+// Where a part of a line may end: behind a word or behind what closes something.
+[[nodiscard]] bool ends_part(char c);
+// Accepted as it is, it leaves no string or block open.
+[[nodiscard]] bool stands_alone(std::string_view text);
+// Likely beginnings of the guesses, longest first.
+[[nodiscard]] std::vector<MemoryAnswer::Item> sure_parts(
+    std::span<const inference::MemoryGuess> guesses, const PartLimits& limits);
+
 // before, after: with \n line ends. On a cpu thread: milliseconds.
 [[nodiscard]] MemoryAnswer ask_memory(const AssistContext& context, const std::string& path,
                                       std::string_view before, std::string_view after,
                                       const Cleaner& cleaner, std::size_t max_lines,
                                       const PartLimits& parts);
 
-// What is likely typed next, by the same knowledge.
-[[nodiscard]] std::vector<inference::MemoryKey> memory_keys(const AssistContext& context,
-                                                            const std::string& path,
-                                                            std::string_view before,
-                                                            std::string_view after);
+// What is likely typed next, by the same knowledge and, as much as that, by a model's (may be
+// empty).
+[[nodiscard]] std::vector<inference::MemoryKey> likely_keys(
+    const AssistContext& context, const std::string& path, std::string_view before,
+    std::string_view after, std::span<const inference::MemoryKey> model);
 
 }  // namespace ambit::daemon

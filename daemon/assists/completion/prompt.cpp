@@ -126,6 +126,25 @@ std::size_t last_word(std::string_view line) {
   return line.size() - at <= kLongest ? at : line.size();
 }
 
+std::string answer_beginning_with(std::string_view bytes) {
+  std::string out = "root ::= \"";
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'\\', 'x', kDigits[byte >> 4U], kDigits[byte & 15U]};
+  }
+  return out + "\" [\\x00-\\xff]*";
+}
+
+std::vector<inference::TokenId> answer_ends(const inference::Tokenizer& tokenizer) {
+  const auto& special = tokenizer.special();
+  std::vector<inference::TokenId> out;
+  for (const auto id : {special.eos, special.fim_begin, special.fim_hole, special.fim_end}) {
+    if (id >= 0) out.push_back(id);
+  }
+  return out;
+}
+
 Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
                                                 const CurrentFile& file, const PromptForm& form,
                                                 std::int64_t window, bool heal) {

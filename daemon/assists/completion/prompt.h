@@ -66,6 +66,11 @@ struct RedactedFile {
 // end when that word is very long.
 [[nodiscard]] std::size_t last_word(std::string_view line);
 
+// A grammar of any text that begins with these bytes.
+[[nodiscard]] std::string answer_beginning_with(std::string_view bytes);
+// The tokens that end an answer.
+[[nodiscard]] std::vector<inference::TokenId> answer_ends(const inference::Tokenizer& tokenizer);
+
 // kUnsupported when the vocabulary has no fill-in-the-middle tokens. `window`: tokens that the
 // model's window has for prompt and answer; 0: unknown. `heal`: the backend follows grammars.
 [[nodiscard]] Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,

@@ -112,8 +112,10 @@ def surplus_closers(text):
         if c in "([{":
             stack.append(c)
         elif c in ")]}":
-            if stack and stack[-1] + c in ("()", "[]", "{}"):
-                stack.pop()
+            # A line that is being typed has open brackets; what closes a block around it is no surplus.
+            opener = "([{"[")]}".index(c)]
+            if opener in stack:
+                del stack[len(stack) - 1 - stack[::-1].index(opener):]
             else:
                 surplus += 1
     return surplus
@@ -157,7 +159,9 @@ class Session:
         added = item["insertText"][len(before):]
         after = self.text[cursor + replaced:]
         whole = self.text[:cursor] + added + after
-        if surplus_closers(whole) > surplus_closers(self.text):
+        # What the typed line left open may hide a closer that was too many before.
+        without = surplus_closers(self.text[:line_start] + after)
+        if surplus_closers(whole) > max(surplus_closers(self.text), without):
             self.bad.append(("closer", before, added))
         below = next((l.strip() for l in after.split("\n")[1:] if l.strip()), "")
         last = (before + added).split("\n")[-1].strip()
