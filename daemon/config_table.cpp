@@ -69,6 +69,10 @@ const std::array kSettings{
             "Threads of the model on the CPU; 0 takes all cores."},
     Setting{"engine.device", Text("auto"), 0, 0, "auto|cpu|cuda", "", false,
             "Where the model runs; `auto` takes a GPU when one can be used."},
+    Setting{"engine.host_experts", Text("card"), 0, 0, "card|cpu", "", false,
+            "Who computes the experts that do not fit a GPU's memory: the card, reading them over "
+            "the bus, or the CPU beside it; `ambit plan` says whether that pays here. With `cpu` "
+            "answers depend on which experts those are."},
     Setting{"engine.keep_alive_s", 1800_i, 0, 604800, "", "s", false,
             "An engine that nobody asked for this long is stopped and its memory freed; the next "
             "request starts it again. 0 keeps it."},

@@ -61,6 +61,8 @@ target_sources(ambit_inference PRIVATE
   device/memory.cpp
   device/weights.cpp
   device/hot_experts.cpp
+  device/expert_binding.cpp
+  device/cold_experts.cpp
   device/expert_store.cpp
   device/device_step.cpp
   device/card.cpp

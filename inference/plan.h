@@ -59,6 +59,7 @@ struct Machine {
   std::uint64_t memory_bytes = 0;  // that this process may use
   double read_gbs = 0;             // GB/s at which the engine streams weights, all threads
   double multiply_gops = 0;        // 1e9 multiply-adds a second of the engine in prefill
+  double fp4_gbs = 0;              // as read_gbs, of FP4 weights; 0: not measured
 };
 
 // A graphics card: what it was measured at here, or what its vendor says.

@@ -72,6 +72,14 @@ Machine measure_machine(unsigned threads) {
   args.y_stride = kRows;
   const double read = best_seconds([&] { ops::gemm_cpu(args, pool); });
   out.read_gbs = static_cast<double>(weights.size()) / read / 1e9;
+  ops::Matrix packed = matrix;
+  const std::vector<std::uint8_t> packed_scales(kRows * kCols / 32, 127);
+  packed.type = ops::MatrixType::kFp4Group32;
+  packed.scales = packed_scales.data();
+  args.w = &packed;
+  const double unpacked = best_seconds([&] { ops::gemm_cpu(args, pool); });
+  out.fp4_gbs = static_cast<double>(weights.size() / 2 + packed_scales.size()) / unpacked / 1e9;
+  args.w = &matrix;
   args.count = args.y_stride = kPrefillRows;
   args.n = kTokens;
   const double multiply = best_seconds([&] { ops::gemm_cpu(args, pool); });

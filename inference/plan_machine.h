@@ -10,8 +10,8 @@
 namespace ambit::inference {
 
 // Memory: the smaller of the machine's and of the control group's limit. Speed: the engine's FP8
-// kernel over a matrix that no cache holds, one row at a time for reading and many for
-// multiplying; the best of a few rounds, about a second in all. threads 0: one a core.
+// kernel over a matrix that no cache holds, one row at a time for reading (and the FP4 kernel) and
+// many for multiplying; the best of a few rounds, about a second in all. threads 0: one a core.
 [[nodiscard]] Machine measure_machine(unsigned threads);
 [[nodiscard]] std::uint64_t usable_memory();
 

@@ -9,6 +9,7 @@
 #include "daemon/scheduling/model_spec.h"
 #include "inference/device/card.h"
 #include "inference/plan.h"
+#include "inference/plan_cold.h"
 #include "inference/plan_machine.h"
 #include "inference/weights/checkpoint.h"
 
@@ -126,6 +127,9 @@ int plan_command(const Arguments& arguments) {
                                                      planned->weights_bytes, tokens, *card, machine)
                          : inference::make_plan(planned->config, planned->sizes,
                                                 planned->weights_bytes, tokens, machine);
+  const auto cold = card ? inference::plan_cold_experts(planned->config, planned->sizes, plan,
+                                                        tokens, *card, machine)
+                         : inference::ColdPlan{};
   const auto packed = inference::packed_state(planned->config, tokens);
   const auto cards = inference::graphics_cards();
   const std::string& note = chosen->note;
@@ -136,6 +140,11 @@ int plan_command(const Arguments& arguments) {
         {"resident_bytes", plan.resident_bytes},
         {"kv_bytes", plan.kv_bytes},
         {"predicted", {{"prefill_tps", plan.prefill_tps}, {"decode_tps", plan.decode_tps}}},
+        {"predicted_cpu_experts", cold.decode_tps > 0
+                                      ? ordered_json{{"prefill_tps", cold.prefill_tps},
+                                                     {"decode_tps", cold.decode_tps},
+                                                     {"pays", cold.pays}}
+                                      : ordered_json(nullptr)},
         {"refusal", plan.refusal.empty() ? ordered_json(nullptr) : ordered_json(plan.refusal)},
         {"context", tokens},
         {"bytes_per_token", planned->sizes.read_per_token()},
@@ -153,6 +162,7 @@ int plan_command(const Arguments& arguments) {
         {"machine",
          {{"memory_bytes", machine.memory_bytes},
           {"read_gbs", machine.read_gbs},
+          {"fp4_gbs", machine.fp4_gbs},
           {"multiply_gops", machine.multiply_gops},
           {"graphics_cards", cards}}},
         {"note", note}};
@@ -186,6 +196,15 @@ int plan_command(const Arguments& arguments) {
   if (plan.fits || !card) {
     std::printf("at most  %10.1f tokens/s decode, %.0f tokens/s prefill\n", plan.decode_tps,
                 plan.prefill_tps);
+  }
+  if (cold.decode_tps > 0) {
+    std::printf(
+        "         %10.1f tokens/s decode, %.0f tokens/s prefill if the CPU computed the experts "
+        "that "
+        "do not fit, at its %.0f GB/s: engine.host_experts = \"cpu\" %s (it is \"%s\")\n",
+        cold.decode_tps, cold.prefill_tps, machine.fp4_gbs,
+        cold.pays ? "is worth trying" : "does not pay here",
+        config->text("engine.host_experts").c_str());
   }
   if (!note.empty()) std::printf("note     %s\n", note.c_str());
   if (!plan.fits) std::printf("refused  %s\n", plan.refusal.c_str());

@@ -107,6 +107,7 @@ Result<std::shared_ptr<inference::Backend>> open_local(const ModelSpec& spec,
   inference::LocalOptions options;
   AMBIT_TRY(device, inference::parse_device(config.text("engine.device")));
   options.device = device;
+  options.cpu_experts = config.text("engine.host_experts") == "cpu";
   options.model.threads = static_cast<unsigned>(config.integer("engine.threads"));
   options.state_bytes = static_cast<std::uint64_t>(config.integer("engine.state_bytes"));
   options.state_disk_bytes = static_cast<std::uint64_t>(config.integer("engine.state_disk_bytes"));

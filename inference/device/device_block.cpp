@@ -211,6 +211,21 @@ void DeviceStep::moe(const MoeWeights& w, const DeviceExperts& experts, const cu
 
   ops::Matrix routed;
   routed.type = experts.w1.type;
+  ColdExperts::Rows cold;
+  if (experts.cold != nullptr) {
+    cold.block = experts.block;
+    cold.rows = n_;
+    cold.k = k;
+    cold.ids = route.ids;
+    cold.assignment = route.out;
+    cold.x = x;
+    cold.form = routed.type == ops::MatrixType::kF32 ? cuda::LentForm::kF32
+                : rounds(routed)                     ? cuda::LentForm::kRounded
+                                                     : cuda::LentForm::kSplit;
+    cold.out = expert_out_;
+    cold.lent_rows = scratch_.take<std::int32_t>(n_);
+    experts.cold->lend(cold);
+  }
   cuda::ExpertLinearArgs up;
   up.w[0] = experts.w1;
   up.w[1] = experts.w3;
@@ -250,6 +265,7 @@ void DeviceStep::moe(const MoeWeights& w, const DeviceExperts& experts, const cu
   down.beside.round = rounds(w.shared.w2);
   down.beside_x = middle.more_out;
   device_.run(device_.api().expert_linear, down, "expert_linear");
+  if (experts.cold != nullptr) experts.cold->take_back(cold, sublayer_);
 
   owed_.f = expert_out_;
   owed_.entries = entries_;

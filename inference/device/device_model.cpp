@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <new>
 
 #include "inference/device/device_drafts.h"
@@ -11,6 +12,12 @@ namespace ambit::inference {
 namespace {
 
 namespace cuda = ops::cuda;
+
+std::string hex(std::uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
 
 class DeviceModel final : public StepModel {
  public:
@@ -31,7 +38,7 @@ class DeviceModel final : public StepModel {
   Result<void> upload(const ModelWeights& weights, bool drafts) {
     const std::uint64_t room = library_.info.free_bytes - state_limit();
     // Long steps are worth their scratch where experts come from the host once a step.
-    for (const std::size_t rows : {kRows, kRowsFromHost}) {
+    for (const std::size_t rows : {kRows, options_.cpu_experts ? kRowsWithCpu : kRowsFromHost}) {
       most_rows_ = rows;
       while (most_rows_ > 128 && step_scratch_bytes(config_, most_rows_) > room / 3)
         most_rows_ /= 2;
@@ -43,7 +50,17 @@ class DeviceModel final : public StepModel {
     const std::uint64_t rest = room - std::min(room, step_scratch_bytes(config_, most_rows_));
     const std::uint64_t budget =
         options_.weights_bytes != 0 ? std::min(options_.weights_bytes, rest) : rest;
-    AMBIT_TRY(up, upload_weights(device_, config_, weights, drafts, budget));
+    ExpertSetup setup;
+    setup.config = &config_;
+    setup.numerics = options_.numerics;
+    setup.cpu = options_.cpu_experts;
+    setup.threads = options_.threads;
+    setup.files = weights.files;
+    setup.fingerprint = fingerprint_;
+    if (!options_.state_directory.empty()) {
+      setup.use_file = options_.state_directory / ("experts-" + hex(fingerprint_));
+    }
+    AMBIT_TRY(up, upload_weights(device_, config_, weights, drafts, budget, setup));
     weights_ = std::move(up);
     if (weights_.slots.dspark) {
       const float* from = weights.dspark->confidence;
@@ -60,7 +77,7 @@ class DeviceModel final : public StepModel {
   std::size_t draft_length() const override {
     return weights_.slots.dspark ? config_.dspark_block_size : StepModel::draft_length();
   }
-  std::uint64_t fingerprint() const override { return fingerprint_; }
+  std::uint64_t fingerprint() const override { return weights_.experts->fingerprint(); }
   std::uint64_t weights_bytes() const override { return weights_.slots.bytes; }
   std::uint64_t state_limit() const override {
     return std::min(options_.state_bytes, library_.info.free_bytes / 4);
@@ -73,9 +90,17 @@ class DeviceModel final : public StepModel {
     std::string text = std::string(i.name) + ", compute capability " + std::to_string(i.major) +
                        "." + std::to_string(i.minor) + ", " +
                        std::to_string(i.memory_bytes >> 30U) + " GiB";
-    const std::uint64_t host = weights_.experts->host_bytes();
-    if (host == 0) return text;
-    text += ", " + std::to_string(host >> 20U) + " MiB of experts in host memory";
+    const ExpertStore& experts = *weights_.experts;
+    if (experts.cold() != nullptr) {
+      const std::size_t threads = experts.cold()->threads();
+      text += ", " + std::to_string(experts.cpu_bytes() >> 20U) +
+              " MiB of experts computed by the CPU on " + std::to_string(threads) +
+              (threads == 1 ? " thread" : " threads");
+    } else if (experts.host_bytes() != 0) {
+      text += ", " + std::to_string(experts.host_bytes() >> 20U) + " MiB of experts in host memory";
+    } else {
+      return text;
+    }
     const int share = on_card_.load(std::memory_order_relaxed);
     if (share >= 0) {
       text += ", " + std::to_string(share) + " % of what tokens choose on the card";
@@ -255,7 +280,7 @@ class DeviceModel final : public StepModel {
   std::atomic<int> on_card_ = -1;  // per cent of what tokens choose; -1: no token yet
   DeviceBuffer logits_, chosen_;   // pinned
   UploadRoom room_;
-  static constexpr std::size_t kRows = 2048, kRowsFromHost = 4096;
+  static constexpr std::size_t kRows = 2048, kRowsFromHost = 4096, kRowsWithCpu = 512;
   std::size_t most_rows_ = kRows;
   DeviceScratch scratch_;
   DevicePages memory_;

@@ -26,6 +26,12 @@ struct DeviceOptions {
   // quarter of what is free; for weights (0: the rest, less what a step of most_rows() needs).
   std::uint64_t state_bytes = std::uint64_t{1} << 30U;
   std::uint64_t weights_bytes = 0;
+  // Routed experts that do not fit the card are computed by the CPU (cold_experts.h), on so many
+  // threads (0: one a core), and not read by the card over the bus.
+  bool cpu_experts = false;
+  unsigned threads = 0;
+  // Where what tokens choose is kept over restarts; empty: nowhere. One process at a time.
+  std::filesystem::path state_directory{};
 };
 
 // The checkpoint at `path` on the card. Errors: the checkpoint reader's; kUnavailable without a

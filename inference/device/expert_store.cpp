@@ -4,6 +4,7 @@
 #include <array>
 #include <new>
 
+#include "daemon/support/trace.h"
 #include "inference/weights/mxfp4.h"
 
 namespace ambit::inference {
@@ -21,6 +22,9 @@ std::size_t aligned(std::size_t bytes) {
 
 // From so many rows on nearly every expert is chosen by one.
 constexpr std::size_t kStagedRows = 128;
+
+// What tokens choose is saved after so many, and in the end.
+constexpr std::size_t kSaveEvery = 65536;
 
 // Of a step of so many tokens: few enough not to be felt, and more where much was learnt.
 std::size_t exchanges_of(std::size_t tokens) {
@@ -62,8 +66,12 @@ std::size_t matrix_scale_bytes(const Matrix& m) {
 
 ExpertStore::ExpertStore(Device& device,
                          const std::vector<const std::vector<ExpertWeights>*>& blocks,
-                         std::uint64_t card_bytes)
-    : device_(device), experts_(blocks[0]->size()) {
+                         std::uint64_t card_bytes, const ExpertSetup& setup)
+    : device_(device),
+      experts_(blocks[0]->size()),
+      use_file_(setup.use_file),
+      model_fingerprint_(setup.fingerprint),
+      fingerprint_(setup.fingerprint) {
   const ops::cuda::Api& api = device_.api();
   for (std::size_t m = 0; m < 3; ++m) {
     const Matrix first = device_form(blocks[0]->front().*kMatrices[m], room_);
@@ -75,22 +83,26 @@ ExpertStore::ExpertStore(Device& device,
     slot_bytes_ = p.scales + aligned(p.scale_bytes);
   }
   const std::size_t all = blocks.size() * experts_;
-  const std::size_t fit = places(card_bytes, blocks.size());
+  const std::size_t fit = setup.cpu ? std::min<std::size_t>(card_bytes / slot_bytes_, all)
+                                    : places(card_bytes, blocks.size());
   counts_ = DeviceBuffer(api, all * sizeof(std::uint32_t));
   device_.clear(counts_.data(), counts_.size());
-  std::vector<bool> on_card(all);
-  for (std::size_t b = 0; b < blocks.size(); ++b) {
-    const std::size_t here = fit * (b + 1) / blocks.size() - fit * b / blocks.size();
-    for (std::size_t e = 0; e < here; ++e) on_card[b * experts_ + e] = true;
-    add_block(*blocks[b], here);
+  const std::vector<bool> on_card = choose(setup, blocks.size(), fit);
+  if (setup.cpu && fit != all) {
+    cpu_bytes_ = (all - use_->binding().on_card()) * slot_bytes_;
+    fingerprint_ = use_->binding().fingerprint(setup.fingerprint, ops::simd_name());
+    cold_ = std::make_unique<ColdExperts>(device_, *setup.config, setup.numerics, blocks,
+                                          setup.files, use_->binding(), setup.threads);
   }
-  if (fit == 0 || fit == all) return;
+  for (const std::vector<ExpertWeights>* block : blocks) add_block(*block, on_card);
+  if (fit == all) return;
   host_counts_ = DeviceBuffer(api, counts_.size(), DeviceBuffer::Place::kHost);
-  exchange_ = DeviceBuffer(api, slot_bytes_);
-  hot_.emplace(blocks.size(), experts_, std::move(on_card));
+  hot_.emplace(blocks.size(), experts_, on_card);
+  if (!cold_) exchange_ = DeviceBuffer(api, slot_bytes_);
 }
 
 ExpertStore::~ExpertStore() {
+  if (unsaved_ != 0) save_use();
   const ops::cuda::Api& api = device_.api();
   if (copies_ != nullptr) {
     (void)api.wait(copies_);
@@ -123,20 +135,58 @@ std::size_t ExpertStore::places(std::uint64_t card_bytes, std::size_t blocks) {
   return n;
 }
 
-void ExpertStore::add_block(const std::vector<ExpertWeights>& experts, std::size_t here) {
+// Which experts get the slots on the card, [blocks, experts].
+std::vector<bool> ExpertStore::choose(const ExpertSetup& setup, std::size_t blocks,
+                                      std::size_t fit) {
+  std::vector<bool> on_card(blocks * experts_, true);
+  if (fit == on_card.size()) return on_card;
+  use_.emplace(blocks, experts_);
+  if (!use_file_.empty()) {
+    auto known = ExpertUse::load(use_file_, setup.fingerprint, blocks, experts_);
+    if (known) {
+      use_ = std::move(*known);
+    } else if (known.error().code != Code::kNotFound) {
+      log(LogLevel::kWarning, "engine", known.error().message);
+    }
+  }
+  if (setup.cpu) {
+    const ExpertBinding& binding = use_->bind(fit);
+    for (std::size_t i = 0; i < on_card.size(); ++i) on_card[i] = binding.cpu[i] == 0;
+    return on_card;
+  }
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const std::size_t here = fit * (b + 1) / blocks - fit * b / blocks;
+    for (std::size_t e = here; e < experts_; ++e) on_card[b * experts_ + e] = false;
+  }
+  return on_card;
+}
+
+void ExpertStore::add_block(const std::vector<ExpertWeights>& experts,
+                            const std::vector<bool>& on_card) {
   const ops::cuda::Api& api = device_.api();
   const std::size_t index = blocks_.size();
   Block& block = blocks_.emplace_back();
-  const std::size_t there = experts_ - here;
+  const auto first = on_card.begin() + static_cast<std::ptrdiff_t>(index * experts_);
+  const auto here = static_cast<std::size_t>(
+      std::count(first, first + static_cast<std::ptrdiff_t>(experts_), true));
+  const std::size_t there = cold_ ? 0 : experts_ - here;
   if (here != 0) block.card = DeviceBuffer(api, here * slot_bytes_);
   if (there != 0) {
     block.host = DeviceBuffer(api, there * slot_bytes_, DeviceBuffer::Place::kHost);
   }
   card_bytes_ += here * slot_bytes_;
   host_bytes_ += there * slot_bytes_;
+  std::byte* next_here = block.card.data();
+  std::byte* next_there = block.host.data();
   for (std::size_t e = 0; e < experts_; ++e) {
-    std::byte* slot = e < here ? block.card.data() + e * slot_bytes_
-                               : block.host.data() + (e - here) * slot_bytes_;
+    const bool is_here = on_card[index * experts_ + e];
+    if (!is_here && cold_) {
+      block.slots.push_back(nullptr);  // no kernel looks there
+      continue;
+    }
+    std::byte*& next = is_here ? next_here : next_there;
+    std::byte* const slot = next;
+    next += slot_bytes_;
     block.slots.push_back(slot);
     for (std::size_t m = 0; m < 3; ++m) {
       const Matrix from = device_form(experts[e].*kMatrices[m], room_);
@@ -162,6 +212,8 @@ void ExpertStore::add_block(const std::vector<ExpertWeights>& experts, std::size
       }
     }
     tables.chosen = reinterpret_cast<std::uint32_t*>(counts_.data()) + index * experts_;
+    tables.cold = cold_.get();
+    tables.block = index;
   }
   write_table(index);
 }
@@ -176,8 +228,9 @@ void ExpertStore::write_table(std::size_t i) {
       return away ? staging_[i % 2].data() + (slot - block.host.data()) : slot;
     };
     for (const Part& p : parts_) {
-      for (const std::byte* slot : block.slots) *to++ = place(slot) + p.data;
-      for (const std::byte* slot : block.slots) *to++ = place(slot) + p.scales;
+      for (const std::size_t at : {p.data, p.scales}) {
+        for (const std::byte* slot : block.slots) *to++ = slot ? place(slot) + at : nullptr;
+      }
     }
   }
   device_.copy(block.table.data(), block.mirror.data(), block.table.size());
@@ -216,11 +269,26 @@ void ExpertStore::queue_counts() {
   if (hot_) device_.copy(host_counts_.data(), counts_.data(), counts_.size());
 }
 
+void ExpertStore::save_use() const {
+  if (use_file_.empty()) return;
+  if (auto saved = use_->save(use_file_, model_fingerprint_, file_system()); !saved) {
+    log(LogLevel::kWarning, "engine",
+        "what tokens choose is not remembered: " + saved.error().message);
+  }
+}
+
 void ExpertStore::learn(std::size_t tokens) {
   if (!hot_) return;
-  hot_->observe(
-      {reinterpret_cast<const std::uint32_t*>(host_counts_.data()), blocks_.size() * experts_},
-      tokens);
+  const std::span<const std::uint32_t> totals(
+      reinterpret_cast<const std::uint32_t*>(host_counts_.data()), blocks_.size() * experts_);
+  hot_->observe(totals, tokens);
+  use_->add(totals, tokens);
+  unsaved_ += tokens;
+  if (unsaved_ >= kSaveEvery) {
+    save_use();
+    unsaved_ = 0;
+  }
+  if (cold_) return cold_->end();
   std::vector<bool> changed(blocks_.size());
   for (const HotExperts::Exchange& x : hot_->take(exchanges_of(tokens))) {
     Block& block = blocks_[x.layer];

@@ -6,12 +6,19 @@
 // card, whole, while a block computes (staging, where two blocks' worth of room is not too much).
 // Where an expert lies changes no bit of a result.
 //
+// Or the CPU computes what does not fit (cold_experts.h): then an expert has a slot on the card or
+// is the CPU's, and stays so. Which is learnt from earlier runs (expert_binding.h).
+//
 // Used from the model's thread; what it queues runs in the order of the device's stream.
 #pragma once
 
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "inference/device/cold_experts.h"
+#include "inference/device/expert_binding.h"
 #include "inference/device/hot_experts.h"
 #include "inference/device/memory.h"
 #include "inference/weights/binding.h"
@@ -21,14 +28,28 @@ namespace ambit::inference {
 struct DeviceExperts {
   ops::cuda::ExpertMatrices w1, w3, w2;
   std::uint32_t* chosen = nullptr;  // [experts], counted up by the routing
+  ColdExperts* cold = nullptr;      // null: the CPU computes none
+  std::size_t block = 0;
+};
+
+struct ExpertSetup {
+  const ModelConfig* config = nullptr;
+  Numerics numerics = Numerics::kFast;
+  bool cpu = false;                     // what does not fit the card is the CPU's
+  unsigned threads = 0;                 // of it; 0: one a core
+  std::shared_ptr<const void> files{};  // what the host's weights look into
+  // Where is kept what tokens choose, with the model's fingerprint. Empty: nowhere.
+  std::filesystem::path use_file{};
+  std::uint64_t fingerprint = 0;
 };
 
 class ExpertStore {
  public:
   // Copies the experts of all `blocks` (one shape and format). card_bytes: of the card's memory, at
   // most; every block gets its share. Throws std::bad_alloc when host memory has no room either.
+  // setup.config must outlive it.
   ExpertStore(Device& device, const std::vector<const std::vector<ExpertWeights>*>& blocks,
-              std::uint64_t card_bytes);
+              std::uint64_t card_bytes, const ExpertSetup& setup);
   ~ExpertStore();
   ExpertStore(const ExpertStore&) = delete;
   ExpertStore& operator=(const ExpertStore&) = delete;
@@ -40,7 +61,11 @@ class ExpertStore {
   void leave(std::size_t i);
 
   [[nodiscard]] std::uint64_t card_bytes() const { return card_bytes_; }
-  [[nodiscard]] std::uint64_t host_bytes() const { return host_bytes_; }
+  [[nodiscard]] std::uint64_t host_bytes() const { return host_bytes_; }  // pinned
+  [[nodiscard]] std::uint64_t cpu_bytes() const { return cpu_bytes_; }    // that the CPU reads
+  [[nodiscard]] const ColdExperts* cold() const { return cold_.get(); }
+  // What state is valid under: the model's, or with experts on the CPU of the binding too.
+  [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
 
   // At the end of a step's launches: brings the counts to the host. May be recorded.
   void queue_counts();
@@ -62,20 +87,28 @@ class ExpertStore {
     std::size_t data = 0, data_bytes = 0, scales = 0, scale_bytes = 0;
   };
   [[nodiscard]] std::size_t places(std::uint64_t card_bytes, std::size_t blocks);
-  void add_block(const std::vector<ExpertWeights>& experts, std::size_t here);
+  [[nodiscard]] std::vector<bool> choose(const ExpertSetup& setup, std::size_t blocks,
+                                         std::size_t fit);
+  void add_block(const std::vector<ExpertWeights>& experts, const std::vector<bool>& on_card);
+  void save_use() const;
   void write_table(std::size_t i);
   void stage(std::size_t i);
 
   Device& device_;
   Part parts_[3];  // w1, w3, w2
   std::size_t slot_bytes_ = 0, experts_ = 0;
-  std::uint64_t card_bytes_ = 0, host_bytes_ = 0;
+  std::uint64_t card_bytes_ = 0, host_bytes_ = 0, cpu_bytes_ = 0;
   std::vector<Block> blocks_;
   std::vector<std::uint8_t> room_;  // of device_form()
   DeviceBuffer counts_, host_counts_, exchange_;
   std::optional<HotExperts> hot_;  // where there is a choice
-  DeviceBuffer staging_[2];        // of blocks in turn; empty: nothing is staged
-  void* staged_[2] = {};           // events: it is full, and it has been read
+  std::optional<ExpertUse> use_;   // likewise
+  std::unique_ptr<ColdExperts> cold_;
+  std::filesystem::path use_file_;
+  std::uint64_t model_fingerprint_ = 0, fingerprint_ = 0;
+  std::size_t unsaved_ = 0;  // tokens
+  DeviceBuffer staging_[2];  // of blocks in turn; empty: nothing is staged
+  void* staged_[2] = {};     // events: it is full, and it has been read
   void* read_[2] = {};
   ops::cuda::Stream copies_ = nullptr;
   bool staging_now_ = false;

@@ -44,6 +44,7 @@ void Device::replay(void* graph) {
 
 bool Device::wait() {
   if (const char* why = api_->wait(stream_); why != nullptr && problem_.empty()) problem_ = why;
+  if (const char* why = later_.load()) fail(why);
   return problem_.empty();
 }
 

@@ -1,6 +1,7 @@
 // Device memory of one model: buffers, a step's scratch, and the pages of its state.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -29,6 +30,9 @@ class Device {
     if (problem_.empty()) problem_ = what;
   }
 
+  // The same from a thread of the driver's (api.h, call_host); wait() finds it. what: static.
+  void fail_later(const char* what) { later_.store(what); }
+
   // Queues an op: device.run(api.embed, args, "embed").
   template <class F, class Args>
   void run(F launch, const Args& args, const char* what) {
@@ -56,6 +60,7 @@ class Device {
   const ops::cuda::Api* api_;
   ops::cuda::Stream stream_;
   std::string problem_;
+  std::atomic<const char*> later_ = nullptr;
 };
 
 // Owned device memory (or pinned host memory). Throws std::bad_alloc.

@@ -223,7 +223,7 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
 
 Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
                                      const ModelWeights& weights, bool drafts,
-                                     std::uint64_t budget_bytes) {
+                                     std::uint64_t budget_bytes, const ExpertSetup& setup) {
   DeviceWeights out;
   out.slots = slots_of(weights);
   try {
@@ -235,7 +235,7 @@ Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
     walk.model(out.slots, drafts);
     if (out.device_bytes > budget_bytes) throw std::bad_alloc();
     out.experts = std::make_unique<ExpertStore>(device, experts_of(out.slots),
-                                                budget_bytes - out.device_bytes);
+                                                budget_bytes - out.device_bytes, setup);
   } catch (const std::bad_alloc&) {
     return make_error(Code::kResourceExhausted,
                       "the model's " + gigabytes(weights.bytes) +

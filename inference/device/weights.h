@@ -24,10 +24,11 @@ struct DeviceWeights {
                                               const ModelWeights& weights, bool drafts);
 
 // Copies everything; drafts: also the draft blocks. budget_bytes: of device memory for weights;
-// routed experts go to pinned host memory as far as they do not fit. kResourceExhausted, with the
-// sizes, when even the rest does not fit.
+// what does not fit of the routed experts goes to pinned host memory, or stays where it is for the
+// CPU (setup). kResourceExhausted, with the sizes, when even the rest does not fit.
 [[nodiscard]] Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
                                                    const ModelWeights& weights, bool drafts,
-                                                   std::uint64_t budget_bytes);
+                                                   std::uint64_t budget_bytes,
+                                                   const ExpertSetup& setup);
 
 }  // namespace ambit::inference

@@ -223,7 +223,7 @@ Result<void> run_logits(const LogitsCommand& c) {
                                      .reference_ops = c.backend == "reference",
                                      .threads = c.threads,
                                      .mtp = false},
-                                    device_of(c.backend), kCommandState));
+                                    device_of(c.backend), {.state_bytes = kCommandState}));
   const auto& model = opened.model;
   AMBIT_TRY(text, read_file(c.ids, kLongestIds));
   AMBIT_TRY(ids, ids_of(Json::parse(text, nullptr, false), model->config().vocab_size));
@@ -291,7 +291,7 @@ Result<BenchReport> run_bench(const BenchCommand& c) {
   }
   AMBIT_TRY(opened,
             open_step_model(c.model, {.numerics = numerics, .threads = c.threads, .mtp = false},
-                            device_of(c.backend), kCommandState));
+                            device_of(c.backend), {.state_bytes = kCommandState}));
   const auto& model = opened.model;
   const std::size_t vocab = model->config().vocab_size;
   const auto total = static_cast<std::size_t>(c.depth + c.prompt + c.generate);

@@ -19,7 +19,7 @@ Result<DeviceChoice> parse_device(std::string_view name) {
 }
 
 Result<OpenedModel> open_step_model(const std::filesystem::path& path, const ModelOptions& options,
-                                    DeviceChoice device, std::uint64_t state_bytes) {
+                                    DeviceChoice device, const CardOptions& card) {
   OpenedModel out;
   const bool wanted = device == DeviceChoice::kCuda ||
                       (device == DeviceChoice::kAuto &&
@@ -29,7 +29,10 @@ Result<OpenedModel> open_step_model(const std::filesystem::path& path, const Mod
     on_card.numerics = options.numerics;
     on_card.mtp = options.mtp;
     on_card.least_confidence = options.least_confidence;
-    on_card.state_bytes = state_bytes;
+    on_card.state_bytes = card.state_bytes;
+    on_card.cpu_experts = card.cpu_experts;
+    on_card.threads = options.threads;
+    on_card.state_directory = card.state_directory;
     auto model = open_device_model(path, on_card);
     if (model) {
       out.model = std::move(*model);

@@ -18,16 +18,22 @@ enum class DeviceChoice : std::uint8_t { kAuto, kCpu, kCuda };
 // "auto", "cpu" or "cuda"; kInvalidArgument for anything else.
 [[nodiscard]] Result<DeviceChoice> parse_device(std::string_view name);
 
+// A graphics card's part of the settings.
+struct CardOptions {
+  std::uint64_t state_bytes = 0;  // of its memory, for the state of all sequences
+  bool cpu_experts = false;       // engine.host_experts = "cpu" (device/device_model.h)
+  std::filesystem::path state_directory{};
+};
+
 struct OpenedModel {
   std::unique_ptr<StepModel> model;
   std::string note{};  // why the CPU computes although a card is there; else empty
 };
 
-// state_bytes: of a card's memory, for the state of all sequences. Errors: the checkpoint reader's;
-// with kCuda also those of open_device_model.
+// Errors: the checkpoint reader's; with kCuda also those of open_device_model.
 [[nodiscard]] Result<OpenedModel> open_step_model(const std::filesystem::path& path,
                                                   const ModelOptions& options, DeviceChoice device,
-                                                  std::uint64_t state_bytes);
+                                                  const CardOptions& card);
 
 // What "name" in ambit.json beside the checkpoint says, in printable ASCII; else the folder's name.
 [[nodiscard]] std::string model_name(const std::filesystem::path& path);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "inference/model/linear.h"
 #include "inference/ops/route.h"
 
 namespace ambit::inference {
@@ -65,9 +64,10 @@ Assignment assign(const StepContext& step, const MoeWeights& w, std::size_t laye
   return a;
 }
 
-// out [n, D] = w2 · swiglu(w1 · x, w3 · x) of one expert; weights: per row, or null for 1.
-void expert(const StepContext& step, const ExpertWeights& w, LinearInput in, const float* weights,
-            float* out) {
+}  // namespace
+
+void run_expert(const StepContext& step, const ExpertWeights& w, LinearInput in,
+                const float* weights, float* out) {
   const ModelConfig& c = *step.config;
   const std::size_t inner = c.moe_intermediate_size;
   const ScratchScope scope(*step.scratch);
@@ -82,8 +82,6 @@ void expert(const StepContext& step, const ExpertWeights& w, LinearInput in, con
   linear(step, w.w2, {gate, inner, in.rows}, {out, c.hidden_size});
 }
 
-}  // namespace
-
 void moe(const StepContext& step, const MoeWeights& w, std::size_t layer, const float* x,
          float* out) {
   const ModelConfig& c = *step.config;
@@ -92,7 +90,7 @@ void moe(const StepContext& step, const MoeWeights& w, std::size_t layer, const 
   const ScratchScope scope(*step.scratch);
   const Assignment a = assign(step, w, layer, x);
   float* shared = step.scratch->take(step.rows * dim);
-  expert(step, w.shared, {x, dim, step.rows}, nullptr, shared);
+  run_expert(step, w.shared, {x, dim, step.rows}, nullptr, shared);
   step.note("shared_out", layer, shared, step.rows, dim);
 
   float* inputs = step.rows == 1 ? nullptr : step.scratch->take(step.rows * k * dim);
@@ -109,7 +107,7 @@ void moe(const StepContext& step, const MoeWeights& w, std::size_t layer, const 
     const float* in = inputs == nullptr ? x : inputs + from * dim;
     // A lone row that a hash table sends to one expert twice is two entries with one input.
     const std::size_t stride = inputs == nullptr ? 0 : dim;
-    expert(step, w.experts[e], {in, stride, n}, a.weight + from, outputs + from * dim);
+    run_expert(step, w.experts[e], {in, stride, n}, a.weight + from, outputs + from * dim);
   }
   parallel_rows(step, step.rows, [&](std::size_t first, std::size_t last) {
     for (std::size_t r = first; r < last; ++r) {

@@ -1,6 +1,6 @@
 // Stand-in CUDA runtime: nvcc's own host code links to it instead of libcudart, and its launches
-// run the translated PTX. Device memory is host memory, so sanitizers see every access; streams run
-// at once, in order.
+// run the translated PTX. Device memory is host memory, so sanitizers see every access. Streams are
+// in streams.cpp.
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/cuda_emulation/ptx_rt.h"
+#include "tests/cuda_emulation/streams.h"
 
 namespace {
 
@@ -34,33 +35,24 @@ struct Configuration {
 };
 thread_local std::vector<Configuration> configurations;
 
-// What is recorded of a stream: see cudaStreamBeginCapture.
-struct Recording {
-  std::vector<std::function<void()>> steps;
-};
-Recording* recording = nullptr;
-
-// A stream that waits for events is one of copies: what it has to do is put off for as long as the
-// order that was asked for allows, until somebody waits for an event behind it. Who forgets to wait
-// reads old bytes.
-struct PutOff {
-  bool waits = false;
-  std::vector<std::function<void()>> work;
-  std::size_t done = 0;
-  void run(std::size_t end) {
-    while (done < end) work[done++]();
-  }
-};
-struct Event {
-  PutOff* stream = nullptr;
-  std::size_t at = 0;  // its work before the event
-};
+// What the runtime has given out, device and pinned memory.
+std::map<const unsigned char*, size_t>& allocations() {
+  static auto& table = *new std::map<const unsigned char*, size_t>;  // used until the very end
+  return table;
+}
 
 }  // namespace
 
 namespace ptx {
 void add(const Registration& registration) {
   kernels()[registration.name] = registration;
+}
+bool is_pinned_or_device(const void* p) {
+  const auto* at = static_cast<const unsigned char*>(p);
+  auto found = allocations().upper_bound(at);
+  if (found == allocations().begin()) return false;
+  --found;
+  return at < found->first + found->second;
 }
 }  // namespace ptx
 
@@ -96,7 +88,7 @@ cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, size_t* shared, 
 }
 
 cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void** args, size_t shared,
-                             cudaStream_t) {
+                             cudaStream_t stream) {
   const auto name = stubs().find(stub);
   if (name == stubs().end()) return cudaErrorInvalidDeviceFunction;
   const auto kernel = kernels().find(name->second);
@@ -105,18 +97,15 @@ cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void** arg
     std::abort();
   }
   const ptx::Registration& found = kernel->second;
-  if (recording == nullptr) {
-    simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(args); });
-    return cudaSuccess;
-  }
-  // Every kernel here has one parameter, a struct.
+  // Every kernel here has one parameter, a struct, whose bytes are kept; how many is in sizes.cpp,
+  // from its PTX.
   const size_t bytes = ptx::parameter_bytes(name->second.c_str());
   const auto* from = static_cast<const unsigned char*>(args[0]);
-  recording->steps.push_back(
-      [found, grid, block, shared, copy = std::vector<unsigned char>(from, from + bytes)] {
-        const void* one = copy.data();
-        simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(&one); });
-      });
+  ptx::enqueue(stream,
+               [found, grid, block, shared, copy = std::vector<unsigned char>(from, from + bytes)] {
+                 const void* one = copy.data();
+                 simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(&one); });
+               });
   return cudaSuccess;
 }
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* c, const void* stub, void** args) {
@@ -182,9 +171,12 @@ static unsigned char* guarded(size_t n, unsigned char fill) {
   std::memset(memory, kGuard, all);
   std::memcpy(memory, &n, sizeof n);
   std::memset(memory + kFront, fill, n);
+  allocations()[memory + kFront] = n;
   return memory + kFront;
 }
+// As on a card, nothing that is queued may still need it.
 static size_t release(void* p) {
+  ptx::drain();
   auto* begin = static_cast<unsigned char*>(p);
   auto* memory = begin - kFront;
   size_t n = 0;
@@ -197,6 +189,7 @@ static size_t release(void* p) {
     std::fflush(nullptr);
     std::_Exit(3);
   }
+  allocations().erase(begin);
   std::free(memory);
   return n;
 }
@@ -219,90 +212,6 @@ cudaError_t cudaHostAlloc(void** p, size_t n, unsigned) {
 }
 cudaError_t cudaFreeHost(void* p) {
   if (p != nullptr) (void)release(p);
-  return cudaSuccess;
-}
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = reinterpret_cast<cudaStream_t>(new PutOff);
-  return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  delete reinterpret_cast<PutOff*>(stream);
-  return cudaSuccess;
-}
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  *event = reinterpret_cast<cudaEvent_t>(new Event);
-  return cudaSuccess;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete reinterpret_cast<Event*>(event);
-  return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;  // nothing here needs it
-  auto* const s = reinterpret_cast<PutOff*>(stream);
-  *reinterpret_cast<Event*>(event) = {s, s->work.size()};
-  return cudaSuccess;
-}
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;
-  const Event e = *reinterpret_cast<Event*>(event);
-  if (e.stream != nullptr && e.stream->waits) {
-    e.stream->run(e.at);
-  } else {
-    reinterpret_cast<PutOff*>(stream)->waits = true;
-  }
-  return cudaSuccess;
-}
-// A recording keeps the arguments' bytes; how many a kernel has is in sizes.cpp, from its PTX.
-cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
-  if (recording != nullptr) return cudaErrorIllegalState;
-  recording = new Recording;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
-  *graph = reinterpret_cast<cudaGraph_t>(recording);
-  recording = nullptr;
-  return cudaSuccess;
-}
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* out, cudaGraph_t graph, unsigned long long) {
-  *out = reinterpret_cast<cudaGraphExec_t>(new Recording(*reinterpret_cast<Recording*>(graph)));
-  return cudaSuccess;
-}
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  delete reinterpret_cast<Recording*>(graph);
-  return cudaSuccess;
-}
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
-  delete reinterpret_cast<Recording*>(graph);
-  return cudaSuccess;
-}
-cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
-  if (recording != nullptr) return cudaErrorIllegalState;
-  for (const auto& step : reinterpret_cast<Recording*>(graph)->steps) step();
-  return cudaSuccess;
-}
-// A card would refuse to wait for a stream that is being recorded.
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;
-  auto* const s = reinterpret_cast<PutOff*>(stream);
-  s->run(s->work.size());
-  return cudaSuccess;
-}
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind,
-                            cudaStream_t stream) {
-  auto* const s = reinterpret_cast<PutOff*>(stream);
-  if (s != nullptr && s->waits) {
-    s->work.emplace_back([=] { std::memcpy(to, from, n); });
-  } else if (recording != nullptr) {
-    recording->steps.push_back([=] { std::memcpy(to, from, n); });
-  } else {
-    std::memcpy(to, from, n);
-  }
-  return cudaSuccess;
-}
-cudaError_t cudaMemsetAsync(void* to, int value, size_t n, cudaStream_t) {
-  if (recording != nullptr) return cudaErrorStreamCaptureUnsupported;  // nothing here needs it
-  std::memset(to, value, n);
   return cudaSuccess;
 }
 

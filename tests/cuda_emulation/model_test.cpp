@@ -16,6 +16,7 @@
 #include "inference/device/device_model.h"
 #include "inference/engine/local_backend.h"
 #include "inference/kv/prefix_tree.h"
+#include "tests/cuda_emulation/half_of_experts.h"
 #include "tests/inference/model/golden.h"
 
 namespace ambit::inference {
@@ -30,6 +31,7 @@ bool all_cases() {
 struct Setup {
   std::string name;
   Numerics numerics;
+  bool cpu_experts = false;  // half of them are the CPU's
 };
 
 class CudaModel : public ::testing::TestWithParam<Setup> {
@@ -37,12 +39,23 @@ class CudaModel : public ::testing::TestWithParam<Setup> {
   void SetUp() override {
     const auto folder = golden::folder(GetParam().name);
     if (!folder) GTEST_SKIP() << "golden checkpoint " << GetParam().name << " is not here";
+    if (GetParam().cpu_experts && !all_cases()) {
+      GTEST_SKIP() << "AMBIT_CUDA_ALL is not set; cold_test.cpp has shorter cases";
+    }
     DeviceOptions options;
     options.numerics = GetParam().numerics;
     options.state_bytes = std::uint64_t{256} << 20U;
+    if (GetParam().cpu_experts) {
+      options.cpu_experts = true;
+      options.threads = 2;
+      options.weights_bytes = bytes_with_half_of_experts(*folder);
+    }
     auto model = open_device_model(*folder, options);
     ASSERT_TRUE(model) << model.error().message;
     model_ = std::move(*model);
+    if (GetParam().cpu_experts) {
+      EXPECT_THAT(model_->device(), ::testing::HasSubstr("experts computed by the CPU on 2"));
+    }
     vocab_ = model_->config().vocab_size;
     auto vectors = Safetensors::open(*folder / "vectors.safetensors");
     ASSERT_TRUE(vectors);
@@ -220,7 +233,9 @@ TEST_P(CudaModel, AnswersOfTheEngineDoNotDependOnDrafts) {
 }
 
 TEST_P(CudaModel, StateThatDoesNotFitIsAnErrorWithAWayOut) {
-  if (GetParam().name != "f32-a") GTEST_SKIP() << "one checkpoint is enough";
+  if (GetParam().name != "f32-a" || GetParam().cpu_experts) {
+    GTEST_SKIP() << "one checkpoint is enough";
+  }
   DeviceOptions options;
   options.state_bytes = 1000;
   auto model = open_device_model(*golden::folder("f32-a"), options);
@@ -336,10 +351,13 @@ TEST(CudaCard, IsMeasuredWithTheEnginesKernels) {
 INSTANTIATE_TEST_SUITE_P(
     Checkpoints, CudaModel,
     ::testing::Values(Setup{"f32-a", Numerics::kPlain}, Setup{"bf16-b", Numerics::kPlain},
-                      Setup{"q-c", Numerics::kPlain}, Setup{"q-c", Numerics::kRelease}),
+                      Setup{"q-c", Numerics::kPlain}, Setup{"q-c", Numerics::kRelease},
+                      Setup{"f32-a", Numerics::kPlain, true}, Setup{"q-c", Numerics::kPlain, true},
+                      Setup{"q-c", Numerics::kRelease, true}),
     [](const auto& param) {
       std::string s =
           param.param.name + (param.param.numerics == Numerics::kPlain ? "plain" : "release");
+      if (param.param.cpu_experts) s += "_half_on_the_cpu";
       s.erase(std::remove(s.begin(), s.end(), '-'), s.end());
       return s;
     });

@@ -10,6 +10,8 @@ ambit_test(inference_graph_tests SOURCES
   ops/thread_pool_test.cpp
   kv/disk_store_test.cpp
   device/hot_experts_test.cpp
+  device/expert_binding_test.cpp
+  device/cold_experts_test.cpp
   engine/grammar_test.cpp
   engine/local_backend_test.cpp
   engine/prefill_pace_test.cpp

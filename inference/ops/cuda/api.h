@@ -14,7 +14,7 @@
 
 namespace ambit::inference::ops::cuda {
 
-inline constexpr std::uint32_t kApiVersion = 7;
+inline constexpr std::uint32_t kApiVersion = 8;
 
 struct DeviceInfo {
   char name[128];
@@ -50,6 +50,9 @@ struct Api {
   bool (*record_event)(void* event, Stream stream);
   bool (*await_event)(void* event, Stream stream);
 
+  // Queues a call of f(context) on a thread of the driver's, which must not call anything here.
+  bool (*call_host)(void (*f)(void*), void* context, Stream stream);
+
   // Records what is queued from here on, without running it, as a graph that can be run again and
   // again; its pointers and sizes are those of the recording. Null when that failed.
   bool (*begin_graph)(Stream stream);
@@ -79,6 +82,8 @@ struct Api {
   decltype(&cuda::index_scores) index_scores;
   decltype(&cuda::top_k) top_k;
   decltype(&cuda::attention) attention;
+  decltype(&cuda::lend) lend;
+  decltype(&cuda::take_back) take_back;
 };
 
 inline constexpr const char* kApiSymbol = "ambit_cuda_api";

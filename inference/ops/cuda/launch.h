@@ -406,4 +406,41 @@ struct AttentionArgs {
 };
 [[nodiscard]] LaunchError attention(const AttentionArgs& args, Stream stream);
 
+// ---- lend.cu: routed experts that the CPU computes (device/cold_experts.h) ----
+
+// In pinned host memory: what the CPU is told of a layer.
+struct LentRows {
+  std::int32_t* begin = nullptr;  // [experts + 1], as in Assignment
+  std::int32_t* row = nullptr;  // [rows · k]: of entries of the CPU's experts; others are not set
+  float* weight = nullptr;      // likewise
+  float* x = nullptr;           // [rows, x.cols]: of rows that chose one of the CPU's experts
+};
+
+// Which of the forms of an Activation.
+enum class LentForm : std::uint8_t { kF32, kSplit, kRounded };
+
+// Takes the CPU's experts out of the active ones, and hands over their entries.
+struct LendArgs {
+  Assignment assignment;
+  const std::int32_t* ids = nullptr;   // [rows, k], of route()
+  const std::uint8_t* lent = nullptr;  // [experts]: 1: the CPU's
+  std::size_t rows = 0;
+  int k = 0, experts = 0;
+  Activation x;
+  LentForm form = LentForm::kF32;
+  LentRows to;
+  float* out = nullptr;               // [rows · k, x.cols]: 0 in the entries of the CPU's experts
+  std::int32_t* rows_lent = nullptr;  // [rows]: 1 where the CPU has an entry
+};
+[[nodiscard]] LaunchError lend(const LendArgs& args, Stream stream);
+
+// y[r, :] += sums[r, :] of rows that lent something.
+struct TakeBackArgs {
+  const std::int32_t* rows_lent = nullptr;
+  const float* sums = nullptr;  // [rows, dim], pinned host memory
+  float* y = nullptr;
+  std::size_t rows = 0, dim = 0;
+};
+[[nodiscard]] LaunchError take_back(const TakeBackArgs& args, Stream stream);
+
 }  // namespace ambit::inference::ops::cuda

@@ -102,6 +102,10 @@ bool await_event(void* event, Stream stream) {
   return cudaStreamWaitEvent(stream, static_cast<cudaEvent_t>(event), 0) == cudaSuccess;
 }
 
+bool call_host(void (*f)(void*), void* context, Stream stream) {
+  return cudaLaunchHostFunc(stream, f, context) == cudaSuccess;
+}
+
 bool begin_graph(Stream stream) {
   return cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed) == cudaSuccess;
 }
@@ -123,14 +127,15 @@ void release_graph(void* graph) {
   (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }
 
-constexpr Api kApi = {
-    kApiVersion,  sizeof(Api),   open_device,  allocate,     release,       allocate_host,
-    release_host, make_stream,   end_stream,   copy,         clear,         wait,
-    make_event,   end_event,     record_event, await_event,  begin_graph,   end_graph,
-    run_graph,    release_graph, embed,        angles,       gather_rows,   save_streams,
-    load_streams, tap,           add_rows,     argmax,       sample,        rms_norm,
-    prepare,      hc_mix,        hc_pre,       linear,       expert_linear, route,
-    swiglu,       latents,       queries,      index_scores, top_k,         attention};
+constexpr Api kApi = {kApiVersion,   sizeof(Api),  open_device, allocate,    release,
+                      allocate_host, release_host, make_stream, end_stream,  copy,
+                      clear,         wait,         make_event,  end_event,   record_event,
+                      await_event,   call_host,    begin_graph, end_graph,   run_graph,
+                      release_graph, embed,        angles,      gather_rows, save_streams,
+                      load_streams,  tap,          add_rows,    argmax,      sample,
+                      rms_norm,      prepare,      hc_mix,      hc_pre,      linear,
+                      expert_linear, route,        swiglu,      latents,     queries,
+                      index_scores,  top_k,        attention,   lend,        take_back};
 
 }  // namespace
 
