@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "indexer/context/at_rest.h"
 
@@ -28,25 +29,36 @@ Features::Features(const SymbolGraph& graph, const AtRest& rest, const CursorVie
     : graph_(graph), rest_(rest), weights_(weights), around_(graph, view) {
   names_.emplace_back();
   for (const NameSignals& n : touched()) {
+    names_.emplace_back();
+    if (graph.definers(n.name).empty()) continue;  // nobody will ask
     const Row r = of_name(n);
-    names_.push_back({dot(r, weights_), r[kNear], r[kWords], r[kKin], 0.0F});
+    names_.back() = {dot(r, weights_), r[kNear], r[kWords], r[kKin], 0.0F};
   }
   constexpr float kLow = -1e9F;
   most_ = {kLow, kLow, kLow, kLow, kLow};
+  // Most files of a large repository differ in nothing but their folder.
+  std::vector<std::array<std::optional<Part>, 2>> plain(graph.folders().size());
+  files_.reserve(graph.file_count());
   for (FileNumber f = 0; f < graph.file_count(); ++f) {
-    const Row r = of_file(f);
-    const auto product = [&](Feature of_imported, Feature of_folder) {
-      return weights_[of_imported] * r[kImported] + weights_[of_folder] * r[kFolder];
-    };
-    const Part part{dot(r, weights_), product(kNearImported, kNearFolder),
-                    product(kWordsImported, kWordsFolder), weights_[kKinFolder] * r[kFolder],
-                    weights_[kUsersFolder] * r[kFolder]};
+    auto& same = plain[graph.folder_of(f)][graph.facts(f).test ? 1 : 0];
+    const bool touched = around_.touches(f);
+    if (!touched && !same) same = part_of(of_file(f));
+    const Part part = touched ? part_of(of_file(f)) : *same;
     files_.push_back(part);
     most_ = {std::max(most_.sum, part.sum), std::max(most_.near, part.near),
              std::max(most_.words, part.words), std::max(most_.kin, part.kin),
              std::max(most_.users, part.users)};
   }
   most_of_definition_ = std::max(0.0F, weights_[kSibling]) * around_.top_near;
+}
+
+Features::Part Features::part_of(const Row& file) const {
+  const auto product = [&](Feature of_imported, Feature of_folder) {
+    return weights_[of_imported] * file[kImported] + weights_[of_folder] * file[kFolder];
+  };
+  return {dot(file, weights_), product(kNearImported, kNearFolder),
+          product(kWordsImported, kWordsFolder), weights_[kKinFolder] * file[kFolder],
+          weights_[kUsersFolder] * file[kFolder]};
 }
 
 Row Features::of_name(const NameSignals& n) const {

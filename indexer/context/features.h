@@ -106,6 +106,7 @@ class Features {
   };
   [[nodiscard]] Row of_name(const NameSignals& n) const;
   [[nodiscard]] Row of_file(FileNumber file) const;
+  [[nodiscard]] Part part_of(const Row& file) const;
   [[nodiscard]] float sibling(FileNumber file, std::uint32_t definition);
   [[nodiscard]] static float products(const Part& name, const Part& file) {
     return name.near * file.near + name.words * file.words + name.kin * file.kin +

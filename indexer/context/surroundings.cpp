@@ -18,9 +18,9 @@ constexpr std::size_t kMaxKinUsers = 400;   // a name that more files use says n
 constexpr float kTogetherSeed = 0.25F;      // how much of a walk starts at files changed together
 constexpr float kLeastRank = 1e-6F;
 // What bounds the work in a large repository; smaller ones are below all of these.
-constexpr std::size_t kMostSharers = 1 << 16;    // names that share a word, of the rarest words
+constexpr std::size_t kMostSharers = 1 << 15;    // names that share a word, of the rarest words
 constexpr std::size_t kMostCompleted = 1 << 16;  // a beginning that more names have tells nothing
-constexpr std::size_t kMostFlowUses = 1 << 19;   // uses that rank flows through, best files first
+constexpr std::size_t kMostFlowUses = 1 << 18;   // uses that rank flows through, best files first
 
 bool identifier_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

@@ -71,6 +71,10 @@ struct Surroundings {
   std::vector<float> affinity;   // how much of what stands near the cursor it defines
   float top_rank = 0;            // of the others
   std::vector<float> closeness;  // [folders]
+  // Whether any of these is of this file itself, not only of its folder.
+  [[nodiscard]] bool touches(FileNumber f) const {
+    return imported[f] != 0 || together[f] > 0.0F || rank[f] > 0.0F || affinity[f] > 0.0F;
+  }
 
  private:
   void near_names();

@@ -199,7 +199,7 @@ def report_typing(results, args):
 
 
 def report_times(results, args):
-    for key, what in (("ms", "the first pack of a tree"), ("warm_ms", "another place of it"), ("key_ms", "the next key")):
+    for key, what in (("ms", "a place for the first time" if args.places else "the first pack of a tree"), ("warm_ms", "another place of the file"), ("key_ms", "the next key")):
         print(f"\npack time of {what}, ms, p50 / p95" + ("; tokens over budget: none" if key == "ms" else ""))
         for method in args.methods:
             row = f"  {method:10}"
