@@ -452,6 +452,7 @@ void on_complete(Session& session, const lsp::RequestId& id, const json& params)
             }
             out["receipt"] = {{"prompt_tokens", outcome.prompt_tokens},
                               {"pack_tokens", outcome.pack.tokens},
+                              {"predicted_tokens", outcome.pack.predicted_recompute},
                               {"reused_tokens", outcome.usage.reused_tokens},
                               {"computed_tokens", outcome.usage.computed_tokens},
                               {"prompt_ms", outcome.prompt_ms},

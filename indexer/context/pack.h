@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,10 @@ struct PackRequest {
   // Requests of one stream (a window's document, say) follow each other: the packer keeps the spans
   // of the previous pack where it can, so that the prompt's prefix stays warm. 0: no history.
   std::uint64_t stream = 0;
+  // How many tokens two rows of texts, each tokenised alone, have in common at their beginning:
+  // with it predicted_recompute is exact, without it a span that differs counts whole.
+  std::function<std::int64_t(std::span<const std::string>, std::span<const std::string>)>
+      shared_tokens;
 };
 
 struct ContextPack {
@@ -54,8 +59,9 @@ struct ContextPack {
       spans;                // in prompt order; the current file around the cursor is not among them
   std::int64_t tokens = 0;  // sum over spans, never above budget_tokens
   std::int64_t budget_tokens = 0;
-  std::int64_t predicted_recompute =
-      0;  // tokens that differ from the previous pack of this cursor's session
+  // What the model computes to have read this pack after the stream's last one: the tokens from the
+  // first difference on.
+  std::int64_t predicted_recompute = 0;
 };
 
 // Tokens of a text under the model's own tokenizer. Called from the thread that packs.

@@ -119,7 +119,7 @@ class PackerImpl final : public Packer {
     AMBIT_TRY(updated, stream.task.update(ranker_, *stable, snapshot, views_, request, count,
                                           task_left, stop));
     if (updated.anew) stream.before_task = stream.delta.spans.size();
-    return assemble(stream, request.budget_tokens);
+    return assemble(stream, request);
   }
 
   Result<std::shared_ptr<const StablePart>> propose(std::int64_t budget_tokens,
@@ -209,9 +209,9 @@ class PackerImpl final : public Packer {
     return part && (*part)->budget == budget ? *part : nullptr;
   }
 
-  static ContextPack assemble(Stream& stream, std::int64_t budget) {
+  static ContextPack assemble(Stream& stream, const PackRequest& request) {
     ContextPack out;
-    out.budget_tokens = budget;
+    out.budget_tokens = request.budget_tokens;
     const auto add = [&](const PackSpan& s) { out.spans.push_back(s); };
     const auto& delta = stream.delta.spans;
     const auto middle = delta.begin() + static_cast<std::ptrdiff_t>(stream.before_task);
@@ -224,12 +224,18 @@ class PackerImpl final : public Packer {
            out.spans[same].text == stream.last_texts[same]) {
       ++same;
     }
+    const std::vector<std::string> before(
+        stream.last_texts.begin() + static_cast<std::ptrdiff_t>(same), stream.last_texts.end());
     stream.last_texts.resize(same);
     for (std::size_t i = 0; i < out.spans.size(); ++i) {
       out.tokens += out.spans[i].tokens;
       if (i < same) continue;
       out.predicted_recompute += out.spans[i].tokens;
       stream.last_texts.push_back(out.spans[i].text);
+    }
+    if (request.shared_tokens && !before.empty()) {
+      out.predicted_recompute -=
+          request.shared_tokens(before, std::span(stream.last_texts).subspan(same));
     }
     return out;
   }

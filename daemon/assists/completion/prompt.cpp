@@ -169,6 +169,7 @@ Result<CompletionPrompt> make_completion_prompt(const AssistContext& context,
     request.budget_tokens = budget.pack;
     request.open_files = context.open_files;
     request.stream = context.stream;
+    request.shared_tokens = shared_tokens_of(*context.tokens, tokenizer);
     auto pack = context.packer->pack(*context.snapshot, request,
                                      counter_of(*context.tokens, tokenizer), context.stop);
     if (!pack && pack.error().code == Code::kCancelled) return pack.error();

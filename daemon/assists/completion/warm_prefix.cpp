@@ -27,6 +27,25 @@ indexer::TokenCounter counter_of(TokenCache& tokens,
   };
 }
 
+std::function<std::int64_t(std::span<const std::string>, std::span<const std::string>)>
+shared_tokens_of(TokenCache& tokens, std::shared_ptr<const inference::Tokenizer> tokenizer) {
+  return [&tokens, tokenizer = std::move(tokenizer)](std::span<const std::string> a,
+                                                     std::span<const std::string> b) {
+    const auto ids_of = [&](std::span<const std::string> texts) {
+      std::vector<inference::TokenId> ids;
+      for (const std::string& text : texts) {
+        const auto more = tokens.encode(tokenizer, text);
+        ids.insert(ids.end(), more->begin(), more->end());
+      }
+      return ids;
+    };
+    const auto before = ids_of(a);
+    const auto now = ids_of(b);
+    return std::mismatch(before.begin(), before.end(), now.begin(), now.end()).first -
+           before.begin();
+  };
+}
+
 std::string_view WarmPrefix::Status::name() const {
   switch (state) {
     case State::kOff:

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -86,5 +87,10 @@ class WarmPrefix : public std::enable_shared_from_this<WarmPrefix> {
 // Counts with the tokenizer, each text once. Both live as long as the counter.
 [[nodiscard]] indexer::TokenCounter counter_of(
     TokenCache& tokens, std::shared_ptr<const inference::Tokenizer> tokenizer);
+
+// For PackRequest::shared_tokens; likewise.
+[[nodiscard]] std::function<std::int64_t(std::span<const std::string>,
+                                         std::span<const std::string>)>
+shared_tokens_of(TokenCache& tokens, std::shared_ptr<const inference::Tokenizer> tokenizer);
 
 }  // namespace ambit::daemon
