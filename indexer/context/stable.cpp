@@ -34,6 +34,13 @@ double skeleton_share(std::int64_t budget) {
   return budget <= 8000 ? 1.0 : budget <= 48000 ? 0.92 : 0.65;
 }
 
+// The rules by which files are kept out name these files, and need not be read by a model either.
+bool holds_ignore_rules(std::string_view path) {
+  const auto slash = path.rfind('/');
+  const auto name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  return name == ".gitignore" || name == ".ambitignore";
+}
+
 class Maker {
  public:
   Maker(const Ranker& ranker, const Snapshot& base, const std::vector<std::string>& around,
@@ -149,6 +156,7 @@ class Maker {
     for (const FileNumber f : order) {
       if (stop_.stop_requested()) return make_error(Code::kCancelled, "packing was cancelled");
       if (left < least) break;
+      if (holds_ignore_rules(graph_.path(f))) continue;
       const auto info = base_.file(graph_.path(f));
       if (!info || info->bytes > kMaxFullTextBytes ||
           static_cast<std::int64_t>(info->bytes) > left * 6) {

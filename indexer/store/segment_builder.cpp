@@ -7,15 +7,18 @@
 #include <cstring>
 #include <deque>
 #include <numeric>
+#include <optional>
 #include <unordered_map>
 
 #include "daemon/support/bytes.h"
+#include "indexer/secrets.h"
 #include "indexer/store/segment.h"
 
 namespace ambit::indexer {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 512;  // longer words are not names
+constexpr std::size_t kLeastSecretBytes = 16;
 
 struct NameHash {
   std::size_t operator()(std::string_view s) const { return XXH3_64bits(s.data(), s.size()); }
@@ -76,6 +79,13 @@ struct SegmentBuilder::State {
     return id;
   }
 
+  // The same of a word that nobody means as a name, maybe: nothing for a secret pasted into code.
+  std::optional<std::uint32_t> intern_word(std::string_view s) {
+    if (const auto it = names.find(s); it != names.end()) return it->second;
+    if (s.size() >= kLeastSecretBytes && !find_secrets(s).empty()) return std::nullopt;
+    return intern(s);
+  }
+
   void add_trigrams(std::string_view text, std::uint32_t record) {
     found.clear();
     if (text.size() >= 3) {
@@ -134,15 +144,18 @@ void SegmentBuilder::add(const Input& in) {
     }
     for (const auto& m : in.facts->mentions) {
       if (m.span.size() > kMaxNameBytes) continue;
-      const auto name = s.intern(slice(m.span));
+      const auto name = s.intern_word(slice(m.span));
+      if (!name) continue;
       ++e.mentions;
-      if (s.last_mention[name] == record + 1) continue;
-      s.last_mention[name] = record + 1;
-      s.mentions.push_back({name, record});
+      if (s.last_mention[*name] == record + 1) continue;
+      s.last_mention[*name] = record + 1;
+      s.mentions.push_back({*name, record});
     }
     for (const auto& i : in.facts->imports) {
       if (i.module.size() > kMaxNameBytes) continue;
-      s.import_names.push_back(s.intern(slice(i.module)));
+      const auto name = s.intern_word(slice(i.module));
+      if (!name) continue;
+      s.import_names.push_back(*name);
       ++e.imports;
     }
     e.errors = static_cast<std::uint8_t>(std::min<std::size_t>(in.facts->errors.size(), 255));
