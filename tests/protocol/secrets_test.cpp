@@ -154,8 +154,8 @@ TEST_F(Secrets, AreInNoPromptLogOrState) {
     const auto prompt = request["prompt"].get<std::string>();
     for (const auto& name : hidden_names_) {
       const auto at = prompt.find(name);
-      EXPECT_EQ(at, std::string::npos) << name << " is named to the model: "
-                                       << prompt.substr(at < 80 ? 0 : at - 80, 160);
+      EXPECT_EQ(at, std::string::npos)
+          << name << " is named to the model: " << prompt.substr(at < 80 ? 0 : at - 80, 160);
     }
   }
   std::set<std::string> kinds;
