@@ -69,10 +69,13 @@ const std::array kSettings{
             "Threads of the model on the CPU; 0 takes all cores."},
     Setting{"engine.device", Text("auto"), 0, 0, "auto|cpu|cuda", "", false,
             "Where the model runs; `auto` takes a GPU when one can be used."},
+    Setting{"engine.cards", Text("auto"), 0, 0, "", "", false,
+            "Which graphics cards the model is split over, by number, such as `0,1`; `auto` takes "
+            "as few as hold it, or all of one kind."},
     Setting{"engine.host_experts", Text("card"), 0, 0, "card|cpu", "", false,
             "Who computes the experts that do not fit a GPU's memory: the card, reading them over "
             "the bus, or the CPU beside it; `ambit plan` says whether that pays here. With `cpu` "
-            "answers depend on which experts those are."},
+            "answers depend on which experts those are, and only one card is used."},
     Setting{"engine.keep_alive_s", 1800_i, 0, 604800, "", "s", false,
             "An engine that nobody asked for this long is stopped and its memory freed; the next "
             "request starts it again. 0 keeps it."},

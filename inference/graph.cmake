@@ -3,6 +3,7 @@ pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 target_sources(ambit_inference PRIVATE
   model_config.cpp
+  layer_split.cpp
   weights/names.cpp
   weights/safetensors.cpp
   weights/safetensors_header.cpp
@@ -59,6 +60,8 @@ target_sources(ambit_inference PRIVATE
   model/model.cpp
   device/library.cpp
   device/memory.cpp
+  device/device_pages.cpp
+  device/layout.cpp
   device/weights.cpp
   device/hot_experts.cpp
   device/expert_binding.cpp
@@ -69,7 +72,9 @@ target_sources(ambit_inference PRIVATE
   device/device_block.cpp
   device/device_dspark.cpp
   device/step_rows.cpp
+  device/step_pieces.cpp
   device/device_pass.cpp
+  device/pipeline.cpp
   device/device_drafts.cpp
   device/device_model.cpp
   engine/grammar.cpp

@@ -50,7 +50,9 @@ class Sizes {
 
   Footprint run() {
     for (std::size_t layer = 0; layer < c_.num_hidden_layers; ++layer) {
+      const std::uint64_t before = out_.total();
       block(c_.ratio(layer), c_.hash_routed(layer), out_);
+      out_.layers.push_back(out_.total() - before);
     }
     out_.one_expert = expert(f_.expert);
     out_.active_routed = c_.num_hidden_layers * c_.num_experts_per_tok * out_.one_expert;
@@ -141,10 +143,11 @@ class Sizes {
   double parameters_ = 0;
 };
 
-StateBytes state(const ModelConfig& c, std::int64_t context, double row, double key) {
+StateBytes state(const ModelConfig& c, std::int64_t context, LayerRange layers, double row,
+                 double key) {
   StateBytes out;
   const auto tokens = static_cast<double>(context);
-  for (std::size_t layer = 0; layer < c.num_hidden_layers; ++layer) {
+  for (std::size_t layer = layers.first; layer < layers.end; ++layer) {
     const std::int32_t ratio = c.ratio(layer);
     const double window = row * std::min(tokens, static_cast<double>(c.sliding_window));
     out.read_per_token += window;
@@ -175,9 +178,13 @@ Footprint footprint(const ModelConfig& config, std::string_view config_json) {
 }
 
 StateBytes packed_state(const ModelConfig& c, std::int64_t context) {
+  return packed_state(c, context, {0, c.num_hidden_layers});
+}
+
+StateBytes packed_state(const ModelConfig& c, std::int64_t context, LayerRange layers) {
   const auto rope = static_cast<double>(c.qk_rope_head_dim);
   const double row = static_cast<double>(c.head_dim) + rope + 8;
-  return state(c, context, row, static_cast<double>(c.index_head_dim) / 2 + 4);
+  return state(c, context, layers, row, static_cast<double>(c.index_head_dim) / 2 + 4);
 }
 
 std::uint64_t default_state_bytes(const ModelConfig& config, std::uint64_t memory_bytes) {
@@ -216,59 +223,6 @@ const std::vector<Card>& known_cards() {
       {"dgx-spark", 128 * kGb, 273, 0, 62'500},
   };
   return cards;
-}
-
-Plan make_card_plan(const ModelConfig& config, const Footprint& sizes, std::uint64_t weights_bytes,
-                    std::int64_t context, const Card& card, const Machine& machine) {
-  Plan plan;
-  const StateBytes kv = packed_state(config, context);
-  plan.weights_bytes = weights_bytes != 0 ? weights_bytes : sizes.total();
-  plan.kv_bytes = static_cast<std::uint64_t>(kv.per_token * static_cast<double>(context));
-  plan.resident_bytes = plan.weights_bytes + plan.kv_bytes + kOverhead;
-  const std::uint64_t dense =
-      plan.weights_bytes - std::min(sizes.routed_experts, plan.weights_bytes);
-  const std::uint64_t fixed = dense + plan.kv_bytes + kOverhead;
-  if (fixed > card.memory_bytes) {
-    plan.refusal = "the card needs " + gigabytes(fixed) + " without any routed expert (" +
-                   gigabytes(dense) + " of weights, " + gigabytes(plan.kv_bytes) +
-                   " of state for " + std::to_string(context) + " tokens) and " + card.name +
-                   " has " + gigabytes(card.memory_bytes) +
-                   "; use a smaller model, a shorter context or a remote server (docs/scaling.md)";
-    return plan;
-  }
-  const auto layers =
-      static_cast<std::uint64_t>(std::max<std::size_t>(config.num_hidden_layers, 1));
-  const std::uint64_t layer = std::max<std::uint64_t>(sizes.routed_experts / layers, 1);
-  const std::uint64_t on_card = std::min(layers, (card.memory_bytes - fixed) / layer);
-  plan.host_bytes = (layers - on_card) * layer;
-  plan.card_bytes = plan.weights_bytes - plan.host_bytes;
-  if (plan.host_bytes != 0 && card.host_gbs == 0) {
-    plan.refusal = gigabytes(plan.host_bytes) + " of experts do not fit into the " +
-                   gigabytes(card.memory_bytes) + " of " + card.name +
-                   ", which has no other memory; use a smaller model or a remote server "
-                   "(docs/scaling.md)";
-    return plan;
-  }
-  if (plan.host_bytes + kOverhead > machine.memory_bytes) {
-    plan.refusal = gigabytes(plan.host_bytes) + " of experts do not fit on " + card.name +
-                   " and must lie in this machine's memory, of which there are " +
-                   gigabytes(machine.memory_bytes) +
-                   "; use a smaller model, a second card or a remote server (docs/scaling.md)";
-    return plan;
-  }
-  plan.fits = true;
-  const double away = static_cast<double>(layers - on_card) / static_cast<double>(layers);
-  const double from_host = away * static_cast<double>(sizes.active_routed);
-  const double from_card =
-      static_cast<double>(sizes.read_per_token()) - from_host + kv.read_per_token;
-  const double read = card.read_gbs * 1e9, host = card.host_gbs * 1e9;
-  plan.decode_tps = 1 / (from_card / read + (plan.host_bytes == 0 ? 0.0 : from_host / host));
-  // A piece of a prompt meets every expert.
-  constexpr double kPiece = 2048;
-  plan.prefill_tps =
-      1 / (sizes.active_parameters / (card.multiply_gops * 1e9) +
-           (plan.host_bytes == 0 ? 0.0 : static_cast<double>(plan.host_bytes) / kPiece / host));
-  return plan;
 }
 
 }  // namespace ambit::inference

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/support/result.h"
+#include "inference/layer_split.h"
 #include "inference/model_config.h"
 
 namespace ambit::inference {
@@ -22,8 +23,9 @@ struct Footprint {
   std::uint64_t embedding = 0, head = 0, hash_tables = 0;
   std::uint64_t draft = 0;  // blocks after the backbone, their experts included
   std::uint64_t one_expert = 0;
-  std::uint64_t active_routed = 0;  // routed experts that one token reads, all layers
-  double active_parameters = 0;     // multiplied for one token, head included
+  std::vector<std::uint64_t> layers{};  // of the backbone, each with its experts and tables
+  std::uint64_t active_routed = 0;      // routed experts that one token reads, all layers
+  double active_parameters = 0;         // multiplied for one token, head included
 
   [[nodiscard]] std::uint64_t total() const {
     return attention + compressor + indexer + streams + router + shared_experts + routed_experts +
@@ -49,6 +51,9 @@ struct StateBytes {
 // BF16 for the rotated ones, and scales; an index key FP4 (584 and 68 bytes in the released
 // models).
 [[nodiscard]] StateBytes packed_state(const ModelConfig& config, std::int64_t context);
+// Of these layers alone.
+[[nodiscard]] StateBytes packed_state(const ModelConfig& config, std::int64_t context,
+                                      LayerRange layers);
 
 // Memory for warm prefixes when nobody set it: half a million tokens, or what the model's window
 // holds, at least 1 GiB and at most a quarter of `memory_bytes`.
@@ -76,13 +81,22 @@ struct Card {
 // host_gbs is 0.
 [[nodiscard]] const std::vector<Card>& known_cards();
 
+// One card's share.
+struct PlannedCard {
+  LayerRange layers;
+  std::uint64_t card_bytes = 0, host_bytes = 0;  // weights on it, experts in host memory
+  std::uint64_t state_bytes = 0;
+  double decode_ms = 0;  // of a token
+};
+
 struct Plan {
   bool fits = false;
   std::uint64_t weights_bytes = 0, kv_bytes = 0, resident_bytes = 0;
   double decode_tps = 0, prefill_tps = 0;  // bounds: nothing but weights and state is counted
   std::string refusal;                     // one sentence when it does not fit
-  // With a card: weights that lie on it, and routed experts that lie in host memory.
+  // With cards: weights that lie on them, and routed experts that lie in host memory.
   std::uint64_t card_bytes = 0, host_bytes = 0;
+  std::vector<PlannedCard> cards{};
 };
 
 // On the CPU. weights_bytes 0: what the footprint says.
@@ -90,10 +104,13 @@ struct Plan {
                              std::uint64_t weights_bytes, std::int64_t context,
                              const Machine& machine);
 
-// On a card, as device_model.h does it: state and all weights but routed experts on the card, then
-// the experts of as many layers as fit, the others in the machine's memory.
-[[nodiscard]] Plan make_card_plan(const ModelConfig& config, const Footprint& sizes,
-                                  std::uint64_t weights_bytes, std::int64_t context,
-                                  const Card& card, const Machine& machine);
+// On cards, as device/layout.h does it: layers split over all of them, each card with its layers'
+// state and all weights but routed experts, then the experts of as many layers as fit, the others
+// in the machine's memory. Decode goes through the cards one after another, kHandOverUs between
+// two; prefill through all at once, in pieces (step_pieces()).
+inline constexpr double kHandOverUs = 10;  // event, copy of some 100 KB, event: assumed
+[[nodiscard]] Plan make_cards_plan(const ModelConfig& config, const Footprint& sizes,
+                                   std::uint64_t weights_bytes, std::int64_t context,
+                                   const std::vector<Card>& cards, const Machine& machine);
 
 }  // namespace ambit::inference

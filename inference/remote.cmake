@@ -2,6 +2,7 @@
 find_package(OpenSSL REQUIRED)
 target_sources(ambit_inference PRIVATE
   plan.cpp
+  plan_cards.cpp
   plan_cold.cpp
   plan_machine.cpp
   remote/url.cpp

@@ -1,4 +1,5 @@
 // `ambit status`, `ambit version`.
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -34,12 +35,24 @@ void print_model(const json& model) {
   auto line = words(model, "name");
   if (line.empty()) line = "none";
   line += ": " + words(model, "state");
-  if (const auto device = words(model, "device"); !device.empty()) line += ", on " + device;
+  // One line for each of several graphics cards (device_model.cpp).
+  auto device = words(model, "device");
+  std::string cards;
+  if (const auto cut = device.find("; "); cut != std::string::npos) {
+    cards = device.substr(cut);
+    device.resize(cut);
+  }
+  if (!device.empty()) line += ", on " + device;
   if (const auto weights = number(model, "weights_bytes")) line += ", weights " + sized(weights);
   line += ", state " + sized(number(model, "kv_bytes"));
   line += ", window " + counted(number(model, "context"), "token");
   if (model.value("leaves_machine", false)) line += ", leaves this machine";
   say("model", line);
+  while (!cards.empty()) {
+    const auto next = std::min(cards.find("; ", 2), cards.size());
+    say("", cards.substr(2, next - 2));
+    cards.erase(0, next);
+  }
   if (const auto problem = words(model, "problem"); !problem.empty()) say("", problem);
 }
 

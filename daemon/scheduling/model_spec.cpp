@@ -106,7 +106,9 @@ Result<std::shared_ptr<inference::Backend>> open_local(const ModelSpec& spec,
                                                        const Config& config) {
   inference::LocalOptions options;
   AMBIT_TRY(device, inference::parse_device(config.text("engine.device")));
+  AMBIT_TRY(cards, inference::parse_cards(config.text("engine.cards")));
   options.device = device;
+  options.cards = std::move(cards);
   options.cpu_experts = config.text("engine.host_experts") == "cpu";
   options.model.threads = static_cast<unsigned>(config.integer("engine.threads"));
   options.state_bytes = static_cast<std::uint64_t>(config.integer("engine.state_bytes"));

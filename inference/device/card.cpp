@@ -16,13 +16,13 @@ namespace cuda = ops::cuda;
 
 class Measurement {
  public:
-  explicit Measurement(const DeviceLibrary& library)
-      : library_(library), device_(*library.api), scratch_(*library.api) {}
+  Measurement(const DeviceLibrary& library, const cuda::DeviceInfo& info)
+      : info_(info), device_(*library.api, info.card), scratch_(device_) {}
 
   Result<Card> run() {
     Card card;
-    card.name = library_.info.name;
-    card.memory_bytes = library_.info.free_bytes;
+    card.name = info_.name;
+    card.memory_bytes = info_.free_bytes;
     // A small product first: where that takes long (an emulated card), nothing larger is tried.
     const bool fast = product_seconds(256, 512, 1) < 1e-3;
     const std::size_t rows = fast ? std::size_t{131072} : 256, cols = fast ? 4096 : 512;
@@ -32,7 +32,7 @@ class Measurement {
         static_cast<double>(square * cols * tokens) / product_seconds(square, cols, tokens) / 1e9;
     const std::size_t bytes = fast ? std::size_t{256} << 20U : 1 << 20;
     const ScratchScope scope(scratch_);
-    const DeviceBuffer host(*library_.api, bytes, DeviceBuffer::Place::kHost);
+    const DeviceBuffer host(device_, bytes, DeviceBuffer::Place::kHost);
     auto* to = scratch_.take<std::byte>(bytes);
     card.host_gbs =
         static_cast<double>(bytes) / seconds([&] { device_.copy(to, host.data(), bytes); }) / 1e9;
@@ -80,21 +80,26 @@ class Measurement {
     return seconds([&] { device_.run(device_.api().linear, a, "linear"); });
   }
 
-  const DeviceLibrary& library_;
+  const cuda::DeviceInfo& info_;
   Device device_;
   DeviceScratch scratch_;
 };
 
 }  // namespace
 
-Result<Card> measure_card() {
+Result<std::vector<Card>> measure_cards() {
   AMBIT_TRY(library, open_device_library());
+  std::vector<Card> out;
   try {
-    return Measurement(library).run();
+    for (const cuda::DeviceInfo& info : library.cards) {
+      AMBIT_TRY(card, Measurement(library, info).run());
+      out.push_back(std::move(card));
+    }
   } catch (const std::bad_alloc&) {
     return make_error(Code::kResourceExhausted,
-                      "the graphics card has no room for a measurement; end what runs on it");
+                      "a graphics card has no room for a measurement; end what runs on it");
   }
+  return out;
 }
 
 }  // namespace ambit::inference

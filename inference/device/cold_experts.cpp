@@ -30,12 +30,13 @@ ColdExperts::ColdExperts(Device& device, const ModelConfig& config, Numerics num
     }
   }
   const cuda::Api& api = device_.api();
-  lent_ = DeviceBuffer(api, binding.cpu.size());
+  lent_ = DeviceBuffer(device_, binding.cpu.size());
   device_.copy(lent_.data(), binding.cpu.data(), binding.cpu.size());
   few_ = make_room(kRecordedRows);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     for (std::size_t n = 1; n <= kRecordedRows; ++n) jobs_.push_back({this, b, n, &few_});
   }
+  device_.use();
   calls_ = api.make_stream();
   lent_event_ = api.make_event();
   computed_event_ = api.make_event();
@@ -62,7 +63,7 @@ ColdExperts::Room ColdExperts::make_room(std::size_t rows) {
   const std::size_t x = whole(rows * dim);
   Room room;
   room.rows = rows;
-  room.memory = DeviceBuffer(device_.api(), (begin + 2 * entries + 2 * x) * sizeof(float),
+  room.memory = DeviceBuffer(device_, (begin + 2 * entries + 2 * x) * sizeof(float),
                              DeviceBuffer::Place::kHost);
   auto* at = reinterpret_cast<float*>(room.memory.data());
   room.lent.begin = reinterpret_cast<std::int32_t*>(at);

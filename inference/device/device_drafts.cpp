@@ -27,7 +27,7 @@ Result<void> DeviceDrafts::dspark(KvCache& cache, TokenId next, std::size_t coun
   const auto pages = up.reserve<cuda::PageRef>(cache.pages().size());
   const auto tokens = up.reserve<std::int32_t>(n + 1);
   if (up.allocate()) graphs_.forget();
-  fill_pages(up.host(pages), cache);
+  fill_pages(up.host(pages), cache, card_);
   const DeviceRows rows = fill_rows(up, arrays, one, {&pages, 1});
   up.host(tokens)[0] = next;
   up.send();
@@ -39,7 +39,7 @@ Result<void> DeviceDrafts::dspark(KvCache& cache, TokenId next, std::size_t coun
   DeviceStep step = pass_.begin(rows, 0);
   pass_.embed(rows, cuda::kStreams, streams);
   for (std::size_t s = 0; s < w.stages.size(); ++s) {
-    const std::size_t layer = weights.slots.layers.size() + s;
+    const std::size_t layer = weights.share.layers.end + s;
     pass_.block(step, w.stages[s], layer, streams);
   }
   step.settle(streams);
@@ -49,7 +49,7 @@ Result<void> DeviceDrafts::dspark(KvCache& cache, TokenId next, std::size_t coun
 
   const std::size_t bytes = n * (dim + rank) * sizeof(float);
   if (drafted_.size() < bytes) {
-    drafted_ = DeviceBuffer(device_.api(), bytes, DeviceBuffer::Place::kHost);
+    drafted_ = DeviceBuffer(device_, bytes, DeviceBuffer::Place::kHost);
   }
   auto* x = reinterpret_cast<float*>(drafted_.data());
   float* markov = x + n * dim;
@@ -84,7 +84,7 @@ Result<void> DeviceDrafts::mtp(KvCache& cache, TokenId next, std::size_t count,
     const auto pages = up.reserve<cuda::PageRef>(cache.pages().size());
     const auto index = up.reserve<std::int32_t>(1);
     if (up.allocate()) graphs_.forget();
-    fill_pages(up.host(pages), cache);
+    fill_pages(up.host(pages), cache, card_);
     const DeviceRows rows = fill_rows(up, arrays, one, {&pages, 1});
     *up.host(index) = 0;
     up.send();

@@ -1,6 +1,7 @@
 // Drafts of the model's own blocks on the device (model/dspark.h, model/mtp.h).
 #pragma once
 
+#include "inference/device/device_pages.h"
 #include "inference/device/device_pass.h"
 #include "inference/device/step_graphs.h"
 
@@ -8,9 +9,12 @@ namespace ambit::inference {
 
 class DeviceDrafts {
  public:
-  // All must outlive it. graphs: forgotten when the upload's room moves.
-  DeviceDrafts(DevicePass& pass, UploadRoom& room, StepGraphs& graphs, float least_confidence)
-      : pass_(pass),
+  // Of the card with the draft blocks, the `card`th. All must outlive it. graphs: forgotten when
+  // the upload's room moves.
+  DeviceDrafts(std::size_t card, DevicePass& pass, UploadRoom& room, StepGraphs& graphs,
+               float least_confidence)
+      : card_(card),
+        pass_(pass),
         device_(pass.device()),
         room_(room),
         graphs_(graphs),
@@ -28,6 +32,7 @@ class DeviceDrafts {
                                  std::vector<TokenId>& out);
 
  private:
+  std::size_t card_;
   DevicePass& pass_;
   Device& device_;
   UploadRoom& room_;

@@ -1,12 +1,12 @@
 #include "inference/device/device_model.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <new>
 
 #include "inference/device/device_drafts.h"
-#include "inference/plan.h"
+#include "inference/device/pipeline.h"
+#include "inference/device/step_pieces.h"
 
 namespace ambit::inference {
 namespace {
@@ -21,89 +21,65 @@ std::string hex(std::uint64_t number) {
 
 class DeviceModel final : public StepModel {
  public:
-  DeviceModel(const DeviceLibrary& library, ModelConfig config, std::uint64_t fingerprint,
-              const StateShape& shape, const DeviceOptions& options)
-      : library_(library),
+  DeviceModel(const DeviceLibrary& library, const DeviceLayout& layout, ModelConfig config,
+              std::uint64_t fingerprint, const StateShape& shape, const DeviceOptions& options)
+      : layout_(layout),
         config_(std::move(config)),
+        shape_(shape),
         fingerprint_(fingerprint),
         options_(options),
-        device_(*library.api),
-        scratch_(*library.api),
-        memory_(device_, state_limit()),
+        pipeline_(*library.api, layout, config_, shape_, options.numerics),
+        memory_(pipeline_.devices(), layout.cuts, layout.state_bytes),
         pages_(shape, memory_),
-        pass_(device_, scratch_, config_, pages_.shape(), options.numerics, weights_),
-        graphs_(device_),
-        drafts_(pass_, room_, graphs_, options.least_confidence) {}
+        drafts_(pipeline_.size() - 1, last().pass, last().room, last().graphs,
+                options.least_confidence) {}
 
   Result<void> upload(const ModelWeights& weights, bool drafts) {
-    const std::uint64_t room = library_.info.free_bytes - state_limit();
-    // Long steps are worth their scratch where experts come from the host once a step.
-    for (const std::size_t rows : {kRows, options_.cpu_experts ? kRowsWithCpu : kRowsFromHost}) {
-      most_rows_ = rows;
-      while (most_rows_ > 128 && step_scratch_bytes(config_, most_rows_) > room / 3)
-        most_rows_ /= 2;
-      if (weights.bytes + step_scratch_bytes(config_, most_rows_) <= room &&
-          (options_.weights_bytes == 0 || weights.bytes <= options_.weights_bytes)) {
-        break;
-      }
-    }
-    const std::uint64_t rest = room - std::min(room, step_scratch_bytes(config_, most_rows_));
-    const std::uint64_t budget =
-        options_.weights_bytes != 0 ? std::min(options_.weights_bytes, rest) : rest;
     ExpertSetup setup;
     setup.config = &config_;
     setup.numerics = options_.numerics;
-    setup.cpu = options_.cpu_experts;
+    setup.cpu = layout_.cpu_experts;
     setup.threads = options_.threads;
     setup.files = weights.files;
     setup.fingerprint = fingerprint_;
     if (!options_.state_directory.empty()) {
       setup.use_file = options_.state_directory / ("experts-" + hex(fingerprint_));
     }
-    AMBIT_TRY(up, upload_weights(device_, config_, weights, drafts, budget, setup));
-    weights_ = std::move(up);
-    if (weights_.slots.dspark) {
+    AMBIT_CHECK_OK(pipeline_.upload(weights, drafts, setup));
+    weights_bytes_ = weights.bytes;
+    if (last().weights.slots.dspark) {
       const float* from = weights.dspark->confidence;
       drafts_.set_confidence({from, config_.hidden_size + config_.dspark_markov_rank});
     }
-    pass_.upload_frequencies();
-    if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
     return {};
   }
 
   const ModelConfig& config() const override { return config_; }
   const PageMaker& pages() const override { return pages_; }
-  bool has_mtp() const override { return !weights_.slots.mtp.empty(); }
+  bool has_mtp() const override { return !last().weights.slots.mtp.empty(); }
   std::size_t draft_length() const override {
-    return weights_.slots.dspark ? config_.dspark_block_size : StepModel::draft_length();
+    return last().weights.slots.dspark ? config_.dspark_block_size : StepModel::draft_length();
   }
-  std::uint64_t fingerprint() const override { return weights_.experts->fingerprint(); }
-  std::uint64_t weights_bytes() const override { return weights_.slots.bytes; }
-  std::uint64_t state_limit() const override {
-    return std::min(options_.state_bytes, library_.info.free_bytes / 4);
-  }
-  std::size_t most_rows() const override { return most_rows_; }
+  // On several cards all experts are the cards' own, and the state's is the model's.
+  std::uint64_t fingerprint() const override { return last().weights.experts->fingerprint(); }
+  std::uint64_t weights_bytes() const override { return weights_bytes_; }
+  std::uint64_t state_limit() const override { return layout_.state_bytes; }
+  std::size_t most_rows() const override { return layout_.most_rows; }
   bool chooses() const override { return true; }
   std::string_view backend() const override { return "cuda"; }
+  // Several cards: a part of the line each, behind "; ".
   std::string device() const override {
-    const cuda::DeviceInfo& i = library_.info;
-    std::string text = std::string(i.name) + ", compute capability " + std::to_string(i.major) +
-                       "." + std::to_string(i.minor) + ", " +
-                       std::to_string(i.memory_bytes >> 30U) + " GiB";
-    const ExpertStore& experts = *weights_.experts;
-    if (experts.cold() != nullptr) {
-      const std::size_t threads = experts.cold()->threads();
-      text += ", " + std::to_string(experts.cpu_bytes() >> 20U) +
-              " MiB of experts computed by the CPU on " + std::to_string(threads) +
-              (threads == 1 ? " thread" : " threads");
-    } else if (experts.host_bytes() != 0) {
-      text += ", " + std::to_string(experts.host_bytes() >> 20U) + " MiB of experts in host memory";
-    } else {
-      return text;
-    }
-    const int share = on_card_.load(std::memory_order_relaxed);
-    if (share >= 0) {
-      text += ", " + std::to_string(share) + " % of what tokens choose on the card";
+    const std::size_t n = pipeline_.size();
+    if (n == 1) return describe(pipeline_.card(0)) + experts_of(pipeline_.card(0));
+    std::string text = std::to_string(n) + " graphics cards";
+    for (std::size_t c = 0; c < n; ++c) {
+      const Pipeline::Card& card = pipeline_.card(c);
+      const LayerRange& layers = card.layout.share.layers;
+      const std::uint64_t weights = card.weights.device_bytes + card.weights.experts->card_bytes();
+      text += "; card " + std::to_string(card.layout.info.card) + ", " + describe(card) +
+              ", layers " + std::to_string(layers.first) + " to " + std::to_string(layers.end - 1) +
+              ", " + std::to_string(weights >> 20U) + " MiB of weights" + experts_of(card);
+      if (c > 0 && !card.linked) text += ", reached through host memory";
     }
     return text;
   }
@@ -121,8 +97,8 @@ class DeviceModel final : public StepModel {
     const std::int64_t before = cache.length();
     Result<void> done;
     try {
-      done = weights_.slots.dspark ? drafts_.dspark(cache, next, count, out)
-                                   : drafts_.mtp(cache, next, count, out);
+      done = last().weights.slots.dspark ? drafts_.dspark(cache, next, count, out)
+                                         : drafts_.mtp(cache, next, count, out);
     } catch (const std::bad_alloc&) {
       done = no_room();
     }
@@ -131,22 +107,53 @@ class DeviceModel final : public StepModel {
   }
 
  private:
+  using Work = std::vector<std::vector<PieceWork>>;  // [piece][card]
+
+  [[nodiscard]] Pipeline::Card& last() { return pipeline_.last(); }
+  [[nodiscard]] const Pipeline::Card& last() const { return pipeline_.last(); }
+
+  static std::string describe(const Pipeline::Card& card) {
+    const cuda::DeviceInfo& i = card.layout.info;
+    return std::string(i.name) + ", compute capability " + std::to_string(i.major) + "." +
+           std::to_string(i.minor) + ", " + std::to_string(i.memory_bytes >> 30U) + " GiB";
+  }
+  static std::string experts_of(const Pipeline::Card& card) {
+    const ExpertStore& experts = *card.weights.experts;
+    std::string text;
+    if (experts.cold() != nullptr) {
+      const std::size_t threads = experts.cold()->threads();
+      text = ", " + std::to_string(experts.cpu_bytes() >> 20U) +
+             " MiB of experts computed by the CPU on " + std::to_string(threads) +
+             (threads == 1 ? " thread" : " threads");
+    } else if (experts.host_bytes() != 0) {
+      text = ", " + std::to_string(experts.host_bytes() >> 20U) + " MiB of experts in host memory";
+    } else {
+      return text;
+    }
+    const int share = card.on_card.load(std::memory_order_relaxed);
+    if (share < 0) return text;
+    return text + ", " + std::to_string(share) + " % of what tokens choose on the card";
+  }
+
   static Error no_room() {
     return make_error(Code::kResourceExhausted,
                       "the graphics card has no room for more state; ask with a shorter prompt");
   }
 
   void learn(std::size_t tokens) {
-    weights_.experts->learn(tokens);
-    on_card_.store(static_cast<int>(100 * weights_.experts->share_on_card()),
-                   std::memory_order_relaxed);
+    for (std::size_t c = 0; c < pipeline_.size(); ++c) {
+      Pipeline::Card& card = pipeline_.card(c);
+      card.weights.experts->learn(tokens);
+      card.on_card.store(static_cast<int>(100 * card.weights.experts->share_on_card()),
+                         std::memory_order_relaxed);
+    }
   }
 
-  // A pinned buffer that launches write to.
+  // A pinned buffer that the last card's launches write to.
   void make_room(DeviceBuffer& buffer, std::size_t bytes) {
     if (buffer.size() >= bytes) return;
-    graphs_.forget();
-    buffer = DeviceBuffer(device_.api(), bytes, DeviceBuffer::Place::kHost);
+    last().graphs.forget();
+    buffer = DeviceBuffer(last().device, bytes, DeviceBuffer::Place::kHost);
   }
 
   // All inputs' choices, their masks one after another.
@@ -165,105 +172,132 @@ class DeviceModel final : public StepModel {
     }
   }
 
-  Result<StepOutput> forward(std::span<const StepInput> inputs) {
-    if (!device_.problem().empty()) return make_error(Code::kUnavailable, device_.problem());
-    scratch_.reset();
-    segments_.clear();
-    std::size_t rows = 0;
-    std::size_t n_logits = 0;
-    bool mtp_logits = false;
-    bool choose = true;
+  // What a step gives besides its state.
+  struct Wanted {
+    std::size_t logits = 0;  // rows
     std::size_t mask_words = 0;
+    bool mtp = false;
+    bool choose = true;
+  };
+  Wanted wanted_of(std::span<const StepInput> inputs) const {
+    Wanted w;
     for (const StepInput& in : inputs) {
-      segments_.push_back({in.cache, in.cache->length(), in.ids.size(), rows, 0});
-      in.cache->extend(in.ids);
-      rows += in.ids.size();
-      n_logits += in.ids.size() - std::min(in.logits_from, in.ids.size());
-      mtp_logits = mtp_logits || (in.mtp_logits && has_mtp());
-      choose = choose && (in.choices.size() + in.logits_from == in.ids.size() ||
-                          in.logits_from >= in.ids.size());
-      mask_words += in.masks.size();
+      w.logits += in.ids.size() - std::min(in.logits_from, in.ids.size());
+      w.mtp = w.mtp || (in.mtp_logits && has_mtp());
+      w.choose = w.choose && (in.choices.size() + in.logits_from == in.ids.size() ||
+                              in.logits_from >= in.ids.size());
+      w.mask_words += in.masks.size();
     }
-    mtp_segments_.clear();
-    std::size_t mtp_rows = 0;
-    for (const Segment& s : segments_) {
-      const std::size_t skip = s.start == 0 ? 1 : 0;
-      if (!has_mtp() || s.count == skip) continue;
-      mtp_segments_.push_back(
-          {s.cache, s.start + static_cast<std::int64_t>(skip), s.count - skip, mtp_rows, 1});
-      mtp_rows += s.count - skip;
-    }
+    w.choose = w.choose && w.logits != 0;
+    return w;
+  }
 
-    StepUpload up(device_, room_);
-    const RowArrays main = reserve_rows(up, segments_);
-    const RowArrays mtp = reserve_rows(up, mtp_segments_);
-    const auto index = up.reserve<std::int32_t>(n_logits);
-    const auto mtp_index = up.reserve<std::int32_t>(n_logits);
-    choose = choose && n_logits != 0;
-    const auto choices = up.reserve<ops::SampleRow>(choose ? n_logits : 0);
-    const auto masks = up.reserve<std::uint32_t>(choose ? mask_words : 0);
+  // Uploads to a card what all pieces' kernels read there; the logits' part is the last card's.
+  void send(std::size_t c, std::span<const StepInput> inputs, std::span<const StepPiece> pieces,
+            const Wanted& wanted, Work& work) {
+    Pipeline::Card& card = pipeline_.card(c);
+    const bool choose = wanted.choose && card.layout.share.last;
+    struct Arrays {
+      RowArrays main, mtp;
+      StepUpload::Array<std::int32_t> index, mtp_index;
+    };
+    StepUpload up(card.device, card.room);
     std::vector<StepUpload::Array<cuda::PageRef>> pages;
-    std::vector<StepUpload::Array<cuda::PageRef>> mtp_pages;
-    for (const Segment& s : segments_) {
-      pages.push_back(up.reserve<cuda::PageRef>(s.cache->pages().size()));
-      if (has_mtp() && s.count > (s.start == 0 ? 1U : 0U)) mtp_pages.push_back(pages.back());
+    for (const StepInput& in : inputs) {
+      pages.push_back(up.reserve<cuda::PageRef>(in.cache->pages().size()));
     }
-    if (up.allocate()) graphs_.forget();
-    for (std::size_t i = 0; i < segments_.size(); ++i) {
-      fill_pages(up.host(pages[i]), *segments_[i].cache);
+    std::vector<Arrays> arrays;
+    for (const StepPiece& p : pieces) {
+      const std::size_t n = p.logit_rows.size();
+      arrays.push_back({reserve_rows(up, p.segments), reserve_rows(up, p.mtp_segments),
+                        up.reserve<std::int32_t>(n), up.reserve<std::int32_t>(n)});
     }
-    const DeviceRows main_rows = fill_rows(up, main, segments_, pages);
-    const DeviceRows second_rows = fill_rows(up, mtp, mtp_segments_, mtp_pages);
-    std::size_t n = 0;
-    std::size_t second = 0;  // row of the MTP block
+    const auto choices = up.reserve<ops::SampleRow>(choose ? wanted.logits : 0);
+    const auto masks = up.reserve<std::uint32_t>(choose ? wanted.mask_words : 0);
+    if (up.allocate()) card.graphs.forget();
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const Segment& s = segments_[i];
-      for (std::size_t r = 0; r < s.count; ++r) {
-        const bool absent = s.start == 0 && r == 0;
-        if (r >= inputs[i].logits_from) {
-          up.host(index)[n] = static_cast<std::int32_t>(s.row + r);
-          up.host(mtp_index)[n++] = absent ? -1 : static_cast<std::int32_t>(second);
-        }
-        if (!absent) ++second;
+      fill_pages(up.host(pages[i]), *inputs[i].cache, c);
+    }
+    const auto pages_of = [&](const std::vector<std::size_t>& of) {
+      std::vector<StepUpload::Array<cuda::PageRef>> out;
+      for (const std::size_t i : of) out.push_back(pages[i]);
+      return out;
+    };
+    std::size_t first = 0;  // row of logits
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const StepPiece& p = pieces[i];
+      const Arrays& a = arrays[i];
+      PieceWork& out = work[i][c];
+      out.rows = fill_rows(up, a.main, p.segments, pages_of(p.inputs));
+      out.mtp_rows = fill_rows(up, a.mtp, p.mtp_segments, pages_of(p.mtp_inputs));
+      std::copy(p.logit_rows.begin(), p.logit_rows.end(), up.host(a.index));
+      std::copy(p.mtp_logit_rows.begin(), p.mtp_logit_rows.end(), up.host(a.mtp_index));
+      out.logits.n = p.logit_rows.size();
+      out.logits.rows = up.device(a.index);
+      if (wanted.mtp) out.logits.mtp_rows = up.device(a.mtp_index);
+      if (choose) {
+        out.logits.choices = up.device(choices) + first;
+        out.logits.masks = up.device(masks);
       }
+      first += out.logits.n;
     }
     if (choose) fill_choices(inputs, up.host(choices), up.host(masks));
     up.send();
+  }
+
+  Result<StepOutput> forward(std::span<const StepInput> inputs) {
+    if (!pipeline_.problem().empty()) return make_error(Code::kUnavailable, pipeline_.problem());
+    const Wanted wanted = wanted_of(inputs);
+    std::size_t rows = 0;
+    for (const StepInput& in : inputs) rows += in.ids.size();
+    const auto pieces = cut_step(inputs, has_mtp(), layout_.pieces(rows));
+    for (const StepInput& in : inputs) in.cache->extend(in.ids);
+    pipeline_.reserve((rows + pieces.size() - 1) / pieces.size(), pieces.size());
+    Work work(pieces.size(), std::vector<PieceWork>(pipeline_.size()));
+    for (std::size_t c = 0; c < pipeline_.size(); ++c) send(c, inputs, pieces, wanted, work);
 
     const std::size_t vocab = config_.vocab_size;
-    const std::size_t parts = (choose ? 0U : 1U) + (mtp_logits ? 1U : 0U);
+    const std::size_t n_logits = wanted.logits;
+    const std::size_t parts = (wanted.choose ? 0U : 1U) + (wanted.mtp ? 1U : 0U);
     make_room(logits_, parts * n_logits * vocab * sizeof(float));
-    if (choose) make_room(chosen_, n_logits * sizeof(ops::Sampled));
-    auto* host = reinterpret_cast<float*>(logits_.data());
-    float* host_mtp = host + (choose ? 0 : n_logits * vocab);
-    DeviceLogits wanted;
-    wanted.n = n_logits;
-    wanted.rows = up.device(index);
-    wanted.host = host;
-    if (mtp_logits) wanted.mtp_rows = up.device(mtp_index);
-    wanted.mtp_host = host_mtp;
-    if (choose) {
-      wanted.choices = up.device(choices);
-      wanted.masks = up.device(masks);
-      wanted.chosen = reinterpret_cast<ops::Sampled*>(chosen_.data());
+    if (wanted.choose) make_room(chosen_, n_logits * sizeof(ops::Sampled));
+    auto* const host = reinterpret_cast<float*>(logits_.data());
+    float* const host_mtp = host + (wanted.choose ? 0 : n_logits * vocab);
+    auto* const chosen = reinterpret_cast<ops::Sampled*>(chosen_.data());
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      DeviceLogits& to = work[i].back().logits;
+      to.host = host + first * vocab;
+      to.mtp_host = host_mtp + first * vocab;
+      to.chosen = wanted.choose ? chosen + first : nullptr;
+      first += to.n;
+      const StepPiece& p = pieces[i];
+      const StepForm form = {p.segments.size(),
+                             rows,
+                             n_logits,
+                             p.mtp_segments.size(),
+                             p.mtp_rows,
+                             wanted.choose ? wanted.mask_words : 0,
+                             wanted.mtp,
+                             wanted.choose,
+                             work[i][0].rows.longest};
+      pipeline_.queue(i, pieces.size() == 1 ? &form : nullptr, work[i]);
     }
-    graphs_.run({segments_.size(), rows, n_logits, mtp_segments_.size(), mtp_rows,
-                 choose ? mask_words : 0, mtp_logits, choose, main_rows.longest},
-                [&] { pass_.queue(main_rows, second_rows, wanted); });
-    if (!device_.wait()) return make_error(Code::kUnavailable, device_.problem());
+    if (!pipeline_.wait()) return make_error(Code::kUnavailable, pipeline_.problem());
     learn(rows);
     StepOutput out;
-    if (choose) {
-      out.chosen = {wanted.chosen, n_logits};
+    if (wanted.choose) {
+      out.chosen = {chosen, n_logits};
     } else {
       out.logits = {host, n_logits * vocab};
     }
-    if (mtp_logits) {
+    if (wanted.mtp) {
       // The pair before the first token has none: not what the head makes of zeros.
-      n = 0;
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        for (std::size_t r = inputs[i].logits_from; r < segments_[i].count; ++r, ++n) {
-          if (segments_[i].start == 0 && r == 0) std::fill_n(host_mtp + n * vocab, vocab, 0.0F);
+      float* row = host_mtp;
+      for (const StepPiece& p : pieces) {
+        for (const std::int32_t at : p.mtp_logit_rows) {
+          if (at < 0) std::fill_n(row, vocab, 0.0F);
+          row += vocab;
         }
       }
       out.mtp_logits = {host_mtp, n_logits * vocab};
@@ -271,25 +305,17 @@ class DeviceModel final : public StepModel {
     return out;
   }
 
-  DeviceLibrary library_;
+  DeviceLayout layout_;
   ModelConfig config_;
+  StateShape shape_;
   std::uint64_t fingerprint_;
   DeviceOptions options_;
-  Device device_;
-  DeviceWeights weights_;
-  std::atomic<int> on_card_ = -1;  // per cent of what tokens choose; -1: no token yet
-  DeviceBuffer logits_, chosen_;   // pinned
-  UploadRoom room_;
-  static constexpr std::size_t kRows = 2048, kRowsFromHost = 4096, kRowsWithCpu = 512;
-  std::size_t most_rows_ = kRows;
-  DeviceScratch scratch_;
+  std::uint64_t weights_bytes_ = 0;
+  Pipeline pipeline_;
+  DeviceBuffer logits_, chosen_;  // pinned
   DevicePages memory_;
   PageMaker pages_;
-  DevicePass pass_;
-  StepGraphs graphs_;
   DeviceDrafts drafts_;
-  std::vector<Segment> segments_;
-  std::vector<Segment> mtp_segments_;
 };
 
 // The same shape with every row at a multiple of 16 bytes, for the kernels' loads.
@@ -323,13 +349,10 @@ Result<std::unique_ptr<StepModel>> open_device_model(const std::filesystem::path
       state_shape(checkpoint.config, weights, drafts, {.rounded = rounded, .packed = rounded}));
   const std::uint64_t fingerprint =
       model_fingerprint(weights, "cuda", rounded ? Numerics::kRelease : Numerics::kPlain, drafts);
-  DeviceOptions o = options;
-  if (o.state_bytes == 0) {
-    // Warm prefixes, and as much for the sequences that are being computed.
-    o.state_bytes = 2 * default_state_bytes(checkpoint.config, library.info.free_bytes);
-  }
-  auto model =
-      std::make_unique<DeviceModel>(library, std::move(checkpoint.config), fingerprint, shape, o);
+  AMBIT_TRY(layout, lay_out(library.cards, checkpoint.config,
+                            weight_sizes(checkpoint.config, weights, drafts), shape, options));
+  auto model = std::make_unique<DeviceModel>(library, layout, std::move(checkpoint.config),
+                                             fingerprint, shape, options);
   if (auto done = model->upload(weights, drafts); !done) return done.error();
   return std::unique_ptr<StepModel>(std::move(model));
 }

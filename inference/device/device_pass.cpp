@@ -12,7 +12,7 @@ void DevicePass::upload_frequencies() {
   for (const bool compressed : {false, true}) {
     const std::vector<float> f = rope_frequencies(config_, compressed);
     DeviceBuffer& to = frequencies_[compressed ? 1 : 0];
-    to = DeviceBuffer(device_.api(), f.size() * sizeof(float));
+    to = DeviceBuffer(device_, f.size() * sizeof(float));
     device_.copy(to.data(), f.data(), f.size() * sizeof(float));
   }
 }
@@ -44,8 +44,9 @@ cuda::KeptStreamsArgs DevicePass::kept(const DeviceRows& rows, float* streams) c
 }
 
 void DevicePass::block(DeviceStep& step, const BlockWeights& w, std::size_t layer, float* streams) {
-  step.block(w, weights_.experts->enter(layer), layer, streams);
-  weights_.experts->leave(layer);
+  const std::size_t own = layer - weights_.share.layers.first;
+  step.block(w, weights_.experts->enter(own), layer, streams);
+  weights_.experts->leave(own);
 }
 
 float* DevicePass::run_mtp(const DeviceRows& rows) {
@@ -82,8 +83,7 @@ float* DevicePass::run_mtp(const DeviceRows& rows) {
     add.dim = dim;
     device_.run(device_.api().add_rows, add, "add_rows");
   }
-  const std::size_t layer = weights_.slots.layers.size();
-  block(step, w.block, layer, streams);
+  block(step, w.block, weights_.share.layers.end, streams);
   step.settle(streams);
   return streams;
 }
@@ -122,26 +122,27 @@ void DevicePass::logits(DeviceStep& step, const HcWeights& hc, const float* norm
   }
 }
 
-void DevicePass::queue(const DeviceRows& rows, const DeviceRows& mtp_rows,
-                       const DeviceLogits& out) {
+void DevicePass::queue(const DeviceRows& rows, const DeviceRows& mtp_rows, const DeviceLogits& out,
+                       float* streams, float* taps) {
+  scratch_.reset();
   weights_.experts->begin(rows.rows.rows);
-  launches(rows, mtp_rows, out);
+  launches(rows, mtp_rows, out, streams, taps);
   weights_.experts->queue_counts();
 }
 
 void DevicePass::launches(const DeviceRows& rows, const DeviceRows& mtp_rows,
-                          const DeviceLogits& out) {
-  float* streams = scratch_.take(rows.rows.rows * wide());
-  DeviceStep step = begin(rows, 0);
-  embed(rows, cuda::kStreams, streams);
+                          const DeviceLogits& out, float* streams, float* taps) {
   const ModelWeights& w = weights_.slots;
-  float* taps = w.dspark ? scratch_.take(rows.rows.rows * w.dspark->main_proj.cols) : nullptr;
-  for (std::size_t l = 0; l < w.layers.size(); ++l) {
-    block(step, w.layers[l], l, streams);
+  const WeightShare& share = weights_.share;
+  DeviceStep step = begin(rows, 0);
+  if (share.first) embed(rows, cuda::kStreams, streams);
+  for (std::size_t l = share.layers.first; l < share.layers.end; ++l) {
+    block(step, w.layers[l - share.layers.first], l, streams);
     if (taps != nullptr) step.tap(l, streams, taps);
   }
   step.settle(streams);
-  if (taps != nullptr) step.dspark_rows(*w.dspark, w.layers.size(), taps);
+  if (!share.last) return;
+  if (taps != nullptr) step.dspark_rows(*w.dspark, share.layers.end, taps);
   logits(step, w.hc_head, w.norm, streams, out);
   if (w.mtp.empty()) return;
   device_.run(device_.api().save_streams, kept(rows, streams), "save_streams");

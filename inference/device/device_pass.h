@@ -1,4 +1,4 @@
-// The launches of a whole step: embedding, every block, the draft blocks, logits.
+// The launches of one card's share of a step: embedding, blocks, the draft blocks, logits.
 #pragma once
 
 #include "inference/device/step_rows.h"
@@ -33,8 +33,12 @@ class DevicePass {
   // Before the first step.
   void upload_frequencies();
 
-  // A step of `rows`, and of the MTP block's where it has any.
-  void queue(const DeviceRows& rows, const DeviceRows& mtp_rows, const DeviceLogits& logits);
+  // The share's part of a step of `rows`, and of the MTP block's where it has any. streams
+  // [rows, 4, dim], in place: what the card before left, settled, and so they are left. taps
+  // [rows, taps · dim]: DSpark's, filled for the share's layers; null without DSpark. The share
+  // with head and draft blocks reads both and gives logits.
+  void queue(const DeviceRows& rows, const DeviceRows& mtp_rows, const DeviceLogits& logits,
+             float* streams, float* taps);
 
   // The parts, for drafts.
   [[nodiscard]] DeviceStep begin(const DeviceRows& rows, std::int64_t rope_shift);
@@ -54,7 +58,8 @@ class DevicePass {
  private:
   void logits(DeviceStep& step, const HcWeights& hc, const float* norm, const float* streams,
               const DeviceLogits& out);
-  void launches(const DeviceRows& rows, const DeviceRows& mtp_rows, const DeviceLogits& out);
+  void launches(const DeviceRows& rows, const DeviceRows& mtp_rows, const DeviceLogits& out,
+                float* streams, float* taps);
 
   Device& device_;
   DeviceScratch& scratch_;

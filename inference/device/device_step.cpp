@@ -8,6 +8,10 @@ using ops::Matrix;
 using ops::MatrixType;
 namespace cuda = ops::cuda;
 
+std::size_t stream_floats(const ModelConfig& c) {
+  return (c.hc_mult + c.dspark_target_layer_ids.size()) * c.hidden_size;
+}
+
 std::uint64_t step_scratch_bytes(const ModelConfig& c, std::size_t rows) {
   const std::uint64_t k = c.num_experts_per_tok;
   const std::uint64_t heads = c.num_attention_heads * c.head_dim;

@@ -20,6 +20,9 @@ struct DeviceRope {
   ops::cuda::Angles block4, block128;  // at the first position of a run that ends at the row
 };
 
+// Floats of a row's residual streams and of DSpark's taps: what goes from card to card.
+[[nodiscard]] std::size_t stream_floats(const ModelConfig& config);
+
 // Device memory that a step of so many rows takes for what lies between its kernels, at most.
 [[nodiscard]] std::uint64_t step_scratch_bytes(const ModelConfig& config, std::size_t rows);
 

@@ -33,8 +33,12 @@ std::size_t exchanges_of(std::size_t tokens) {
 
 }  // namespace
 
+bool unpacks(const Matrix& m) {
+  return m.type == MatrixType::kBlocks && m.blocks == ops::BlockFormat::kMxfp4;
+}
+
 Matrix device_form(const Matrix& m, std::vector<std::uint8_t>& room) {
-  if (m.type != MatrixType::kBlocks || m.blocks != ops::BlockFormat::kMxfp4) return m;
+  if (!unpacks(m)) return m;
   const std::size_t blocks = m.rows * m.cols / 32;
   room.resize(17 * blocks);
   unpack_mxfp4(reinterpret_cast<const std::uint8_t*>(m.data), blocks, room.data(),
@@ -72,7 +76,6 @@ ExpertStore::ExpertStore(Device& device,
       use_file_(setup.use_file),
       model_fingerprint_(setup.fingerprint),
       fingerprint_(setup.fingerprint) {
-  const ops::cuda::Api& api = device_.api();
   for (std::size_t m = 0; m < 3; ++m) {
     const Matrix first = device_form(blocks[0]->front().*kMatrices[m], room_);
     Part& p = parts_[m];
@@ -85,7 +88,7 @@ ExpertStore::ExpertStore(Device& device,
   const std::size_t all = blocks.size() * experts_;
   const std::size_t fit = setup.cpu ? std::min<std::size_t>(card_bytes / slot_bytes_, all)
                                     : places(card_bytes, blocks.size());
-  counts_ = DeviceBuffer(api, all * sizeof(std::uint32_t));
+  counts_ = DeviceBuffer(device_, all * sizeof(std::uint32_t));
   device_.clear(counts_.data(), counts_.size());
   const std::vector<bool> on_card = choose(setup, blocks.size(), fit);
   if (setup.cpu && fit != all) {
@@ -96,9 +99,9 @@ ExpertStore::ExpertStore(Device& device,
   }
   for (const std::vector<ExpertWeights>* block : blocks) add_block(*block, on_card);
   if (fit == all) return;
-  host_counts_ = DeviceBuffer(api, counts_.size(), DeviceBuffer::Place::kHost);
+  host_counts_ = DeviceBuffer(device_, counts_.size(), DeviceBuffer::Place::kHost);
   hot_.emplace(blocks.size(), experts_, on_card);
-  if (!cold_) exchange_ = DeviceBuffer(api, slot_bytes_);
+  if (!cold_) exchange_ = DeviceBuffer(device_, slot_bytes_);
 }
 
 ExpertStore::~ExpertStore() {
@@ -124,9 +127,10 @@ std::size_t ExpertStore::places(std::uint64_t card_bytes, std::size_t blocks) {
   const std::size_t n = (fit - two - 4) * blocks / (blocks - 2);  // 4: what rounding may add
   const std::size_t each = (all - n + blocks - 1) / blocks + 1;
   const ops::cuda::Api& api = device_.api();
+  device_.use();
   copies_ = api.make_stream();
   for (std::size_t i = 0; i < 2; ++i) {
-    staging_[i] = DeviceBuffer(api, each * slot_bytes_);
+    staging_[i] = DeviceBuffer(device_, each * slot_bytes_);
     card_bytes_ += staging_[i].size();
     staged_[i] = api.make_event();
     read_[i] = api.make_event();
@@ -163,16 +167,15 @@ std::vector<bool> ExpertStore::choose(const ExpertSetup& setup, std::size_t bloc
 
 void ExpertStore::add_block(const std::vector<ExpertWeights>& experts,
                             const std::vector<bool>& on_card) {
-  const ops::cuda::Api& api = device_.api();
   const std::size_t index = blocks_.size();
   Block& block = blocks_.emplace_back();
   const auto first = on_card.begin() + static_cast<std::ptrdiff_t>(index * experts_);
   const auto here = static_cast<std::size_t>(
       std::count(first, first + static_cast<std::ptrdiff_t>(experts_), true));
   const std::size_t there = cold_ ? 0 : experts_ - here;
-  if (here != 0) block.card = DeviceBuffer(api, here * slot_bytes_);
+  if (here != 0) block.card = DeviceBuffer(device_, here * slot_bytes_);
   if (there != 0) {
-    block.host = DeviceBuffer(api, there * slot_bytes_, DeviceBuffer::Place::kHost);
+    block.host = DeviceBuffer(device_, there * slot_bytes_, DeviceBuffer::Place::kHost);
   }
   card_bytes_ += here * slot_bytes_;
   host_bytes_ += there * slot_bytes_;
@@ -195,8 +198,8 @@ void ExpertStore::add_block(const std::vector<ExpertWeights>& experts,
     }
   }
   const std::size_t half = 6 * experts_;  // addresses
-  block.table = DeviceBuffer(api, 2 * half * sizeof(const std::byte*));
-  block.mirror = DeviceBuffer(api, block.table.size(), DeviceBuffer::Place::kHost);
+  block.table = DeviceBuffer(device_, 2 * half * sizeof(const std::byte*));
+  block.mirror = DeviceBuffer(device_, block.table.size(), DeviceBuffer::Place::kHost);
   for (std::size_t t = 0; t < 2; ++t) {
     DeviceExperts& tables = block.tables[t];
     ops::cuda::ExpertMatrices* matrices[3] = {&tables.w1, &tables.w3, &tables.w2};

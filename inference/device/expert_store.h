@@ -116,6 +116,7 @@ class ExpertStore {
 
 // A matrix in the format that the kernels read: `m` itself, or MXFP4 of a GGUF file as FP4 in
 // `room`, which the result looks at.
+[[nodiscard]] bool unpacks(const ops::Matrix& m);  // whether that is another format
 [[nodiscard]] ops::Matrix device_form(const ops::Matrix& m, std::vector<std::uint8_t>& room);
 
 // Bytes of a matrix' codes and of its scales.

@@ -55,12 +55,21 @@ Result<DeviceLibrary> open_device_library() {
                                               " is of another build than this program; build and "
                                               "install both together");
   }
-  if (const char* why = out.api->open(&out.info)) {
-    Error error =
-        make_error(Code::kUnavailable,
-                   std::string(why) + "; check `nvidia-smi`, or set engine.device = \"cpu\"");
+  int count = 0;
+  std::string why;
+  if (const char* none = out.api->count(&count)) why = none;
+  for (int card = 0; card < count; ++card) {
+    ops::cuda::DeviceInfo info{};
+    if (const char* no = out.api->open(card, &info)) {
+      if (why.empty()) why = no;
+    } else {
+      out.cards.push_back(info);
+    }
+  }
+  if (out.cards.empty() || !out.api->use(out.cards[0].card)) {
     dlclose(handle);
-    return error;
+    return make_error(Code::kUnavailable,
+                      why + "; check `nvidia-smi`, or set engine.device = \"cpu\"");
   }
   return out;
 }

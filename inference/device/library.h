@@ -1,7 +1,8 @@
-// Finds libambit_cuda.so and takes the graphics card into use.
+// Finds libambit_cuda.so and takes the graphics cards into use.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "daemon/support/result.h"
 #include "inference/ops/cuda/api.h"
@@ -10,8 +11,8 @@ namespace ambit::inference {
 
 struct DeviceLibrary {
   const ops::cuda::Api* api = nullptr;
-  ops::cuda::DeviceInfo info{};
-  void* handle = nullptr;  // of dlopen
+  std::vector<ops::cuda::DeviceInfo> cards{};  // those that can be used, at least one
+  void* handle = nullptr;                      // of dlopen
 };
 
 // Looks at $AMBIT_CUDA_LIBRARY (a path), else beside the program, in its ../lib/ambit, and where

@@ -22,6 +22,12 @@ void Device::copy(void* to, const void* from, std::size_t bytes) {
   }
 }
 
+void Device::copy_to(int card, void* to, const void* from, std::size_t bytes) {
+  if (!api_->copy_across(to, card, from, card_, bytes, stream_)) {
+    fail("a copy from one CUDA device to another failed");
+  }
+}
+
 void Device::clear(void* to, std::size_t bytes) {
   if (!api_->clear(to, bytes, stream_) && problem_.empty()) {
     problem_ = "the CUDA device cannot be written";
@@ -48,9 +54,10 @@ bool Device::wait() {
   return problem_.empty();
 }
 
-DeviceBuffer::DeviceBuffer(const ops::cuda::Api& api, std::size_t bytes, Place place)
-    : api_(&api), size_(std::max<std::size_t>(bytes, 1)), place_(place) {
-  void* p = place == Place::kDevice ? api.allocate(size_) : api.allocate_host(size_);
+DeviceBuffer::DeviceBuffer(Device& device, std::size_t bytes, Place place)
+    : api_(&device.api()), size_(std::max<std::size_t>(bytes, 1)), place_(place) {
+  device.use();
+  void* p = place == Place::kDevice ? api_->allocate(size_) : api_->allocate_host(size_);
   if (p == nullptr) throw std::bad_alloc();
   data_ = static_cast<std::byte*>(p);
 }
@@ -83,52 +90,10 @@ std::byte* DeviceScratch::take_bytes(std::size_t bytes) {
     ++block_;
     used_ = 0;
   }
-  if (block_ == blocks_.size()) blocks_.emplace_back(*api_, std::max(n, kBlock));
+  if (block_ == blocks_.size()) blocks_.emplace_back(*device_, std::max(n, kBlock));
   std::byte* p = blocks_[block_].data() + used_;
   used_ += n;
   return p;
-}
-
-namespace {
-
-std::size_t part_bytes(std::size_t bytes) {
-  return std::max<std::size_t>((bytes + 255) / 256 * 256, 256);
-}
-
-}  // namespace
-
-void* DevicePages::allocate(std::size_t bytes) {
-  constexpr std::size_t kSlab = std::size_t{64} << 20U;
-  constexpr std::size_t kMostParts = 16;  // of a slab: small models need few
-  bytes = part_bytes(bytes);
-  auto& parts = free_[bytes];
-  if (parts.empty()) {
-    const std::size_t count = std::clamp<std::size_t>(kSlab / bytes, 1, kMostParts);
-    if (taken_ + count * bytes > budget_) throw std::bad_alloc();
-    slabs_.emplace_back(device_->api(), count * bytes);
-    taken_ += count * bytes;
-    for (std::size_t i = 0; i < count; ++i) parts.push_back(slabs_.back().data() + i * bytes);
-  }
-  void* p = parts.back();
-  parts.pop_back();
-  return p;
-}
-
-void DevicePages::release(void* p, std::size_t bytes) {
-  free_[part_bytes(bytes)].push_back(p);
-}
-
-void DevicePages::copy(void* to, const void* from, std::size_t bytes) {
-  device_->copy(to, from, bytes);
-}
-
-void DevicePages::read(void* host, const void* from, std::size_t bytes) {
-  device_->copy(host, from, bytes);
-  (void)device_->wait();  // remembers what went wrong
-}
-
-void DevicePages::write(void* to, const void* host, std::size_t bytes) {
-  read(to, host, bytes);
 }
 
 }  // namespace ambit::inference

@@ -1,30 +1,36 @@
-// Device memory of one model: buffers, a step's scratch, and the pages of its state.
+// Device memory of one model on one card: buffers and a step's scratch.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "inference/kv/page.h"
 #include "inference/ops/cuda/api.h"
 #include "inference/scratch_scope.h"
 
 namespace ambit::inference {
 
-// The library's table with the model's stream; remembers the first thing that went wrong.
+// The library's table with one card and the model's stream there; remembers the first thing that
+// went wrong.
 class Device {
  public:
-  explicit Device(const ops::cuda::Api& api) : api_(&api), stream_(api.make_stream()) {
-    if (stream_ == nullptr) problem_ = "the CUDA device gives no stream";
+  Device(const ops::cuda::Api& api, int card) : api_(&api), card_(card) {
+    use();
+    stream_ = api.make_stream();
+    if (stream_ == nullptr) fail("the CUDA device gives no stream");
   }
   ~Device() { api_->end_stream(stream_); }
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
   [[nodiscard]] const ops::cuda::Api& api() const { return *api_; }
+  [[nodiscard]] int card() const { return card_; }
+  // What is made through api() from here on is on this card.
+  void use() {
+    if (!api_->use(card_)) fail("the CUDA device cannot be chosen");
+  }
   // Something that was not queued through this object went wrong.
   void fail(const char* what) {
     if (problem_.empty()) problem_ = what;
@@ -36,9 +42,12 @@ class Device {
   // Queues an op: device.run(api.embed, args, "embed").
   template <class F, class Args>
   void run(F launch, const Args& args, const char* what) {
+    use();
     note(launch(args, stream_), what);
   }
   void copy(void* to, const void* from, std::size_t bytes);
+  // To another card's memory, which this one is linked with (api.h).
+  void copy_to(int card, void* to, const void* from, std::size_t bytes);
   void clear(void* to, std::size_t bytes);
   // Events of this stream and others (api.h).
   void record(void* event);
@@ -46,6 +55,7 @@ class Device {
   // A run of ops recorded once and run again (api.h). Null when it cannot be.
   template <class F>
   [[nodiscard]] void* record(const F& queue) {
+    use();
     if (!api_->begin_graph(stream_)) return nullptr;
     queue();
     return api_->end_graph(stream_);
@@ -58,7 +68,8 @@ class Device {
  private:
   void note(ops::cuda::LaunchError error, const char* what);
   const ops::cuda::Api* api_;
-  ops::cuda::Stream stream_;
+  int card_;
+  ops::cuda::Stream stream_ = nullptr;
   std::string problem_;
   std::atomic<const char*> later_ = nullptr;
 };
@@ -68,7 +79,7 @@ class DeviceBuffer {
  public:
   enum class Place : std::uint8_t { kDevice, kHost };
   DeviceBuffer() = default;
-  DeviceBuffer(const ops::cuda::Api& api, std::size_t bytes, Place place = Place::kDevice);
+  DeviceBuffer(Device& device, std::size_t bytes, Place place = Place::kDevice);
   ~DeviceBuffer();
   DeviceBuffer(DeviceBuffer&& other) noexcept;
   DeviceBuffer& operator=(DeviceBuffer&& other) noexcept;
@@ -86,7 +97,7 @@ class DeviceBuffer {
 // order.
 class DeviceScratch {
  public:
-  explicit DeviceScratch(const ops::cuda::Api& api) : api_(&api) {}
+  explicit DeviceScratch(Device& device) : device_(&device) {}
   template <class T = float>
   [[nodiscard]] T* take(std::size_t n) {
     return reinterpret_cast<T*>(take_bytes(n * sizeof(T)));
@@ -99,30 +110,9 @@ class DeviceScratch {
  private:
   friend class ScratchScope<DeviceScratch>;
   [[nodiscard]] std::byte* take_bytes(std::size_t bytes);
-  const ops::cuda::Api* api_;
+  Device* device_;
   std::vector<DeviceBuffer> blocks_;
   std::size_t block_ = 0, used_ = 0;
-};
-
-// Parts of pages, from slabs of device memory. A part that is given back serves the next of its
-// size; the stream's order makes that safe. At most `budget_bytes` are taken from the device.
-class DevicePages final : public StateMemory {
- public:
-  DevicePages(Device& device, std::uint64_t budget_bytes)
-      : device_(&device), budget_(budget_bytes) {}
-  void* allocate(std::size_t bytes) override;
-  void release(void* p, std::size_t bytes) override;
-  void copy(void* to, const void* from, std::size_t bytes) override;
-  void read(void* host, const void* from, std::size_t bytes) override;
-  void write(void* to, const void* host, std::size_t bytes) override;
-  bool is_host() const override { return false; }
-
- private:
-  Device* device_;
-  std::uint64_t budget_;
-  std::uint64_t taken_ = 0;
-  std::vector<DeviceBuffer> slabs_;
-  std::map<std::size_t, std::vector<void*>> free_;  // by bytes
 };
 
 }  // namespace ambit::inference

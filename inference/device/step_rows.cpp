@@ -49,11 +49,4 @@ DeviceRows fill_rows(const StepUpload& up, const RowArrays& a, std::span<const S
   return out;
 }
 
-void fill_pages(cuda::PageRef* to, const KvCache& cache) {
-  for (const PagePtr& p : cache.pages()) {
-    *to++ = {reinterpret_cast<float*>(p->rows.data()), p->window.data(), p->raw.data(),
-             p->edge.data()};
-  }
-}
-
 }  // namespace ambit::inference

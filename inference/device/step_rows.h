@@ -27,6 +27,4 @@ struct RowArrays {
                                    std::span<const Segment> segments,
                                    std::span<const StepUpload::Array<ops::cuda::PageRef>> pages);
 
-void fill_pages(ops::cuda::PageRef* to, const KvCache& cache);
-
 }  // namespace ambit::inference

@@ -28,8 +28,8 @@ class StepUpload {
   // After the last reserve(). True when the arrays no longer lie where those of other steps lay.
   bool allocate() {
     if (room_.target.size() >= size_) return false;
-    room_.staging = DeviceBuffer(device_.api(), 2 * size_, DeviceBuffer::Place::kHost);
-    room_.target = DeviceBuffer(device_.api(), 2 * size_);
+    room_.staging = DeviceBuffer(device_, 2 * size_, DeviceBuffer::Place::kHost);
+    room_.target = DeviceBuffer(device_, 2 * size_);
     return true;
   }
   template <class T>

@@ -3,6 +3,8 @@
 #include <new>
 #include <string>
 
+#include "inference/kv/state_shape.h"
+
 namespace ambit::inference {
 namespace {
 
@@ -16,16 +18,13 @@ class Walk {
   Walk(const ModelConfig& c, OnMatrix matrix, OnVector vector, OnTable table)
       : c_(c), matrix_(matrix), vector_(vector), table_(table) {}
 
-  void model(ModelWeights& w, bool drafts) {
+  // first_layer: that w.layers begins with.
+  void model(ModelWeights& w, std::size_t first_layer) {
     matrix_(w.embed);
     matrix_(w.head);
     vector_(w.norm, c_.hidden_size);
     streams(w.hc_head, c_.hc_mult);
-    for (std::size_t l = 0; l < w.layers.size(); ++l) block(w.layers[l], c_.ratio(l));
-    if (!drafts) {
-      w.mtp.clear();
-      w.dspark.reset();
-    }
+    for (std::size_t l = 0; l < w.layers.size(); ++l) block(w.layers[l], c_.ratio(first_layer + l));
     if (w.dspark) dspark(*w.dspark);
     for (MtpWeights& m : w.mtp) {
       block(m.block, 0);
@@ -97,7 +96,7 @@ class Uploader {
   template <class T>
   const T* put(const T* from, std::size_t bytes) {
     if (from == nullptr || bytes == 0) return nullptr;
-    const DeviceBuffer& buffer = out_.buffers.emplace_back(device_.api(), bytes);
+    const DeviceBuffer& buffer = out_.buffers.emplace_back(device_, bytes);
     device_.copy(buffer.data(), from, bytes);
     out_.device_bytes += bytes;
     return reinterpret_cast<const T*>(buffer.data());
@@ -114,18 +113,25 @@ class Uploader {
   std::vector<std::uint8_t> room_;
 };
 
-// The slots of all that is uploaded, pointing where those of w point.
-ModelWeights slots_of(const ModelWeights& w) {
+// The slots of a share, pointing where those of w point.
+ModelWeights slots_of(const ModelWeights& w, bool drafts, const WeightShare& share) {
   ModelWeights out;
-  out.embed = w.embed;
+  const auto at = [&](std::size_t l) { return w.layers.begin() + static_cast<std::ptrdiff_t>(l); };
+  out.layers.assign(at(share.layers.first), at(share.layers.end));
+  if (share.first || (share.last && drafts)) out.embed = w.embed;
+  if (!share.last) return out;
   out.head = w.head;
   out.norm = w.norm;
   out.hc_head = w.hc_head;
-  out.layers = w.layers;
-  out.mtp = w.mtp;
-  out.dspark = w.dspark;
-  out.bytes = w.bytes;
+  if (drafts) {
+    out.mtp = w.mtp;
+    out.dspark = w.dspark;
+  }
   return out;
+}
+
+WeightShare all_of(const ModelWeights& w) {
+  return {.layers = {0, w.layers.size()}};
 }
 
 // The experts of all blocks, in the order of the state's layers.
@@ -153,10 +159,10 @@ std::string unread_matrices(const ModelConfig& c, const ModelWeights& weights, b
   const auto look = [&](const Matrix& m) {
     if (format.empty()) format = unread_format(m);
   };
-  ModelWeights slots = slots_of(weights);
+  ModelWeights slots = slots_of(weights, drafts, all_of(weights));
   Walk walk(
       c, look, [](const float*, std::size_t) {}, [](const std::int32_t*, std::size_t) {});
-  walk.model(slots, drafts);
+  walk.model(slots, 0);
   const ExpertWeights& first = weights.layers[0].ffn.experts[0];
   bool same = true;
   for (const auto* experts : experts_of(slots)) {
@@ -221,24 +227,62 @@ Result<void> check_device_model(const ModelConfig& c, const ModelWeights& weight
                                             "; set engine.device = \"cpu\"");
 }
 
+WeightSizes weight_sizes(const ModelConfig& config, const ModelWeights& weights, bool drafts) {
+  std::uint64_t sum = 0;
+  const auto add = [&](const Matrix& m) {
+    Matrix stored = m;  // as device_form() makes it
+    if (unpacks(m)) stored.type = MatrixType::kFp4Group32;
+    sum += matrix_data_bytes(stored) + matrix_scale_bytes(stored);
+  };
+  const auto bytes_of = [&](const WeightShare& share, bool with_drafts) {
+    sum = 0;
+    ModelWeights slots = slots_of(weights, with_drafts, share);
+    Walk walk(
+        config, add, [&](const float* v, std::size_t n) { sum += v == nullptr ? 0 : 4 * n; },
+        [&](const std::int32_t*, std::size_t n) { sum += 4 * n; });
+    walk.model(slots, share.layers.first);
+    for (const auto* experts : experts_of(slots)) {
+      const ExpertWeights& e = experts->front();
+      const std::uint64_t before = sum;
+      for (const auto m : {&ExpertWeights::w1, &ExpertWeights::w3, &ExpertWeights::w2}) add(e.*m);
+      sum += (sum - before) * (experts->size() - 1);
+    }
+    return sum;
+  };
+  WeightSizes out;
+  for (std::size_t l = 0; l < weights.layers.size(); ++l) {
+    out.layers.push_back(bytes_of({.layers = {l, l + 1}, .first = false, .last = false}, false));
+  }
+  out.first = bytes_of({.layers = {}, .first = true, .last = false}, false);
+  out.last = bytes_of({.layers = {}, .first = false, .last = true}, drafts);
+  if (drafts) {
+    out.last_alone = out.first;
+    out.last -= out.first;
+  }
+  return out;
+}
+
 Result<DeviceWeights> upload_weights(Device& device, const ModelConfig& config,
                                      const ModelWeights& weights, bool drafts,
-                                     std::uint64_t budget_bytes, const ExpertSetup& setup) {
+                                     const WeightShare& share, std::uint64_t budget_bytes,
+                                     const ExpertSetup& setup) {
   DeviceWeights out;
-  out.slots = slots_of(weights);
+  out.share = share;
+  out.slots = slots_of(weights, drafts, share);
   try {
     Uploader up(device, out);
     Walk walk(
         config, [&](Matrix& m) { up.matrix(m); },
         [&](const float*& v, std::size_t n) { v = up.put(v, n * sizeof(float)); },
         [&](const std::int32_t*& t, std::size_t n) { t = up.put(t, n * sizeof(std::int32_t)); });
-    walk.model(out.slots, drafts);
+    walk.model(out.slots, share.layers.first);
     if (out.device_bytes > budget_bytes) throw std::bad_alloc();
     out.experts = std::make_unique<ExpertStore>(device, experts_of(out.slots),
                                                 budget_bytes - out.device_bytes, setup);
   } catch (const std::bad_alloc&) {
     return make_error(Code::kResourceExhausted,
                       "the model's " + gigabytes(weights.bytes) +
+                          (share.first && share.last ? "" : ", split over the cards,") +
                           " do not fit the graphics card (" + gigabytes(budget_bytes) +
                           " for weights) and pinned host memory; `ambit plan` says what would");
   }

@@ -200,7 +200,8 @@ Result<std::unique_ptr<Backend>> open_local_backend(const std::filesystem::path&
                                                     const LocalOptions& options) {
   LocalOptions o = options;
   // Warm prefixes and the sequences that are being computed share a card's state memory.
-  const CardOptions card{.state_bytes = 2 * o.state_bytes,
+  const CardOptions card{.cards = o.cards,
+                         .state_bytes = 2 * o.state_bytes,
                          .cpu_experts = o.cpu_experts,
                          .state_directory = o.state_directory};
   AMBIT_TRY(opened, open_step_model(path, o.model, o.device, card));

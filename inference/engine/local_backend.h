@@ -21,7 +21,8 @@ namespace ambit::inference {
 struct LocalOptions {
   ModelOptions model{};
   DeviceChoice device = DeviceChoice::kCpu;
-  bool cpu_experts = false;   // of a model on a card: see CardOptions
+  std::vector<int> cards{};   // of a model on cards: see CardOptions
+  bool cpu_experts = false;   // likewise
   std::string device_note{};  // shown behind the device's name
   std::string name{};         // shown in describe(); empty: the checkpoint's file name
   std::int64_t context = 0;   // tokens of one sequence, prompt and answer; 0: what the model allows

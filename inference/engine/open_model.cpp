@@ -1,6 +1,7 @@
 #include "inference/engine/open_model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,25 @@ Result<DeviceChoice> parse_device(std::string_view name) {
                     "the device '" + std::string(name) + "' is none of auto, cpu, cuda");
 }
 
+Result<std::vector<int>> parse_cards(std::string_view text) {
+  std::vector<int> out;
+  if (text == "auto") return out;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::string_view number = text.substr(at, end - at);
+    int card = 0;
+    const auto [stop, error] = std::from_chars(number.begin(), number.end(), card);
+    if (error != std::errc() || stop != number.end() || card < 0) {
+      return make_error(Code::kInvalidArgument, "engine.cards is '" + std::string(text) +
+                                                    "'; it takes auto, or numbers of cards such "
+                                                    "as 0,1");
+    }
+    out.push_back(card);
+    at = end + 1;
+  }
+  return out;
+}
+
 Result<OpenedModel> open_step_model(const std::filesystem::path& path, const ModelOptions& options,
                                     DeviceChoice device, const CardOptions& card) {
   OpenedModel out;
@@ -29,6 +49,7 @@ Result<OpenedModel> open_step_model(const std::filesystem::path& path, const Mod
     on_card.numerics = options.numerics;
     on_card.mtp = options.mtp;
     on_card.least_confidence = options.least_confidence;
+    on_card.cards = card.cards;
     on_card.state_bytes = card.state_bytes;
     on_card.cpu_experts = card.cpu_experts;
     on_card.threads = options.threads;
@@ -38,7 +59,8 @@ Result<OpenedModel> open_step_model(const std::filesystem::path& path, const Mod
       out.model = std::move(*model);
       return out;
     }
-    if (device == DeviceChoice::kCuda) return model.error();
+    // Who names cards wants them.
+    if (device == DeviceChoice::kCuda || !card.cards.empty()) return model.error();
     out.note = model.error().message;
   }
   AMBIT_TRY(model, Model::open(path, options));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/support/result.h"
 #include "inference/model/model.h"
@@ -18,10 +19,15 @@ enum class DeviceChoice : std::uint8_t { kAuto, kCpu, kCuda };
 // "auto", "cpu" or "cuda"; kInvalidArgument for anything else.
 [[nodiscard]] Result<DeviceChoice> parse_device(std::string_view name);
 
-// A graphics card's part of the settings.
+// The setting engine.cards: "auto" (none) or numbers with commas between; kInvalidArgument for
+// anything else.
+[[nodiscard]] Result<std::vector<int>> parse_cards(std::string_view text);
+
+// The graphics cards' part of the settings (device/device_options.h).
 struct CardOptions {
-  std::uint64_t state_bytes = 0;  // of its memory, for the state of all sequences
-  bool cpu_experts = false;       // engine.host_experts = "cpu" (device/device_model.h)
+  std::vector<int> cards{};
+  std::uint64_t state_bytes = 0;  // of the cards' memory, for the state of all sequences
+  bool cpu_experts = false;       // engine.host_experts = "cpu"
   std::filesystem::path state_directory{};
 };
 

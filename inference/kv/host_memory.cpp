@@ -52,7 +52,7 @@ std::byte* map_slab(std::size_t bytes, bool huge) {
 
 class HostMemory final : public StateMemory {
  public:
-  void* allocate(std::size_t n) override {
+  void* allocate(std::size_t n, StatePart /*part*/) override {
     const std::size_t size = rounded(std::max<std::size_t>(n, 1), kAlign);
     if (is_pooled(size)) {
       const std::lock_guard lock(mutex_);
@@ -68,9 +68,13 @@ class HostMemory final : public StateMemory {
     const std::lock_guard lock(mutex_);
     give_back(static_cast<std::byte*>(p), size);
   }
-  void copy(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
-  void read(void* host, const void* from, std::size_t n) override { copy(host, from, n); }
-  void write(void* to, const void* host, std::size_t n) override { copy(to, host, n); }
+  void copy(void* to, std::size_t to_at, const void* from, std::size_t from_at,
+            std::size_t n) override {
+    std::memcpy(static_cast<std::byte*>(to) + to_at, static_cast<const std::byte*>(from) + from_at,
+                n);
+  }
+  void read(void* host, const void* from, std::size_t n) override { std::memcpy(host, from, n); }
+  void write(void* to, const void* host, std::size_t n) override { std::memcpy(to, host, n); }
   bool is_host() const override { return true; }
 
  private:

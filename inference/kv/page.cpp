@@ -10,9 +10,10 @@ namespace {
 
 // The same in memory `to`. read: copies bytes from one memory to the other.
 template <class T, class Read>
-StateBuffer<T> moved(const StateBuffer<T>& from, StateMemory& to, const Read& read) {
+StateBuffer<T> moved(const StateBuffer<T>& from, StateMemory& to, StatePart part,
+                     const Read& read) {
   if (!from) return {};
-  StateBuffer<T> out(from.size(), to);
+  StateBuffer<T> out(from.size(), to, part);
   read(out.data(), from.data(), from.bytes());
   return out;
 }
@@ -26,9 +27,9 @@ bool packs_window(const StateMemory& memory, const StateShape& shape) {
 
 PagePtr PageMaker::make() const {
   auto page = std::make_shared<Page>();
-  page->rows = ByteBuffer(shape_.rows_bytes, *memory_);
-  page->window = FloatBuffer(shape_.window_floats, *memory_);
-  page->raw = FloatBuffer(shape_.raw_floats, *memory_);
+  page->rows = ByteBuffer(shape_.rows_bytes, *memory_, StatePart::kRows);
+  page->window = FloatBuffer(shape_.window_floats, *memory_, StatePart::kWindow);
+  page->raw = FloatBuffer(shape_.raw_floats, *memory_, StatePart::kRaw);
   return page;
 }
 
@@ -37,9 +38,9 @@ PagePtr PageMaker::to_host(const Page& page) const {
   auto out = std::make_shared<Page>();
   out->ids = page.ids;
   out->filled = page.filled;
-  out->rows = moved(page.rows, host_memory(), read);
-  out->window = moved(page.window, host_memory(), read);
-  out->edge = moved(page.edge, host_memory(), read);
+  out->rows = moved(page.rows, host_memory(), StatePart::kRows, read);
+  out->window = moved(page.window, host_memory(), StatePart::kWindow, read);
+  out->edge = moved(page.edge, host_memory(), StatePart::kEdge, read);
   if (out->rows && shape_.row_bytes != host_shape_.row_bytes) {
     out->rows = pack_rows(shape_, host_shape_, out->rows.data());
   }
@@ -66,9 +67,10 @@ PagePtr PageMaker::from_host(const Page& page) const {
   auto out = std::make_shared<Page>();
   out->ids = page.ids;
   out->filled = page.filled;
-  out->rows = moved(unpacked.rows ? unpacked.rows : page.rows, *memory_, write);
-  out->window = moved(unpacked.window ? unpacked.window : page.window, *memory_, write);
-  out->edge = moved(unpacked.edge ? unpacked.edge : page.edge, *memory_, write);
+  out->rows = moved(unpacked.rows ? unpacked.rows : page.rows, *memory_, StatePart::kRows, write);
+  out->window =
+      moved(unpacked.window ? unpacked.window : page.window, *memory_, StatePart::kWindow, write);
+  out->edge = moved(unpacked.edge ? unpacked.edge : page.edge, *memory_, StatePart::kEdge, write);
   return out;
 }
 
@@ -79,10 +81,12 @@ PagePtr PageMaker::copy(const Page& from, std::int32_t filled) const {
   const auto n = static_cast<std::size_t>(filled);
   const auto part = [&](const FloatBuffer& src, const FloatBuffer& dst, std::size_t at,
                         std::size_t count) {
-    if (src) memory_->copy(dst.data() + at, src.data() + at, 4 * count);
+    if (src) memory_->copy(dst.data(), 4 * at, src.data(), 4 * at, 4 * count);
   };
   // Index keys lie side by side: all of them are copied, complete or not.
-  if (from.rows) memory_->copy(page->rows.data(), from.rows.data(), shape_.rows_bytes);
+  if (from.rows) {
+    memory_->copy(page->rows.data(), 0, from.rows.data(), 0, shape_.rows_bytes);
+  }
   for (const LayerShape& l : shape_.layers) {
     part(from.window, page->window, l.window_at, n * shape_.head_dim);
     if (l.ratio == 0) continue;
@@ -96,10 +100,10 @@ PagePtr PageMaker::copy(const Page& from, std::int32_t filled) const {
 
 void PageMaker::save_edge(Page& page) const {
   if (!page.raw || page.has_edge()) return;
-  page.edge = FloatBuffer(shape_.edge_floats, *memory_);
+  page.edge = FloatBuffer(shape_.edge_floats, *memory_, StatePart::kEdge);
   const auto tokens = static_cast<std::size_t>(kPageTokens);
   const auto save = [&](std::size_t raw_at, std::size_t edge_at, std::size_t n) {
-    memory_->copy(page.edge.data() + edge_at, page.raw.data() + raw_at, 4 * n);
+    memory_->copy(page.edge.data(), 4 * edge_at, page.raw.data(), 4 * raw_at, 4 * n);
   };
   for (const LayerShape& l : shape_.layers) {
     if (!l.overlap) continue;

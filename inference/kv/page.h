@@ -14,8 +14,13 @@
 
 namespace ambit::inference {
 
-// Where the state lies. The default is this process's memory; a device keeps it in its own, which
-// the host cannot read: there, pages go through copy() and PageMaker::to_host alone.
+// The parts of a page (struct Page below).
+enum class StatePart : std::uint8_t { kRows, kWindow, kRaw, kEdge };
+inline constexpr std::size_t kStateParts = 4;
+
+// Where the state lies. The default is this process's memory; devices keep it in their own, which
+// the host cannot read: there, pages go through copy() and PageMaker::to_host alone, and the
+// address of a part is a name that the memory alone understands.
 class StateMemory {
  public:
   StateMemory() = default;
@@ -23,11 +28,13 @@ class StateMemory {
   StateMemory& operator=(const StateMemory&) = delete;
   virtual ~StateMemory() = default;
   // 64-byte aligned, not initialised. Throws std::bad_alloc.
-  [[nodiscard]] virtual void* allocate(std::size_t bytes) = 0;
+  [[nodiscard]] virtual void* allocate(std::size_t bytes, StatePart part) = 0;
   virtual void release(void* p, std::size_t bytes) = 0;
   // Inside this memory, from it to the host's, and back; in the order of the calls and of the
-  // model's steps. The host's side is done with when they return.
-  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  // model's steps. The host's side is done with when they return. copy: from byte from_at of a part
+  // to byte to_at of another; what it copies belongs to one layer, or is a whole part.
+  virtual void copy(void* to, std::size_t to_at, const void* from, std::size_t from_at,
+                    std::size_t bytes) = 0;
   virtual void read(void* host, const void* from, std::size_t bytes) = 0;
   virtual void write(void* to, const void* host, std::size_t bytes) = 0;
   [[nodiscard]] virtual bool is_host() const = 0;
@@ -39,8 +46,10 @@ template <class T>
 class StateBuffer {
  public:
   StateBuffer() = default;
-  explicit StateBuffer(std::size_t n, StateMemory& memory = host_memory())
-      : data_(static_cast<T*>(memory.allocate(n * sizeof(T))), Release{&memory, n * sizeof(T)}),
+  explicit StateBuffer(std::size_t n, StateMemory& memory = host_memory(),
+                       StatePart part = StatePart::kRows)
+      : data_(static_cast<T*>(memory.allocate(n * sizeof(T), part)),
+              Release{&memory, n * sizeof(T)}),
         size_(n) {}
   [[nodiscard]] T* data() const { return data_.get(); }
   [[nodiscard]] std::size_t size() const { return size_; }

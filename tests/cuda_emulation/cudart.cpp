@@ -1,17 +1,16 @@
 // Stand-in CUDA runtime: nvcc's own host code links to it instead of libcudart, and its launches
-// run the translated PTX. Device memory is host memory, so sanitizers see every access. Streams are
-// in streams.cpp.
+// run the translated PTX. Devices and their memory are devices.h, the order of streams streams.h;
+// calls about streams are in cudart_streams.cpp.
 #include <cuda_runtime_api.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "tests/cuda_emulation/devices.h"
 #include "tests/cuda_emulation/ptx_rt.h"
 #include "tests/cuda_emulation/streams.h"
 
@@ -35,24 +34,25 @@ struct Configuration {
 };
 thread_local std::vector<Configuration> configurations;
 
-// What the runtime has given out, device and pinned memory.
-std::map<const unsigned char*, size_t>& allocations() {
-  static auto& table = *new std::map<const unsigned char*, size_t>;  // used until the very end
-  return table;
-}
+int current = 0;  // one thread at a time uses the library
 
 }  // namespace
+
+namespace emulated {
+int current_device() {
+  return current;
+}
+Stream* of(cudaStream_t stream) {
+  static Stream* standard[kMostDevices] = {};
+  if (stream != nullptr) return reinterpret_cast<Stream*>(stream);
+  if (standard[current] == nullptr) standard[current] = new Stream(current);
+  return standard[current];
+}
+}  // namespace emulated
 
 namespace ptx {
 void add(const Registration& registration) {
   kernels()[registration.name] = registration;
-}
-bool is_pinned_or_device(const void* p) {
-  const auto* at = static_cast<const unsigned char*>(p);
-  auto found = allocations().upper_bound(at);
-  if (found == allocations().begin()) return false;
-  --found;
-  return at < found->first + found->second;
 }
 }  // namespace ptx
 
@@ -96,16 +96,19 @@ cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void** arg
     std::fprintf(stderr, "no translated kernel %s\n", name->second.c_str());
     std::abort();
   }
-  const ptx::Registration& found = kernel->second;
-  // Every kernel here has one parameter, a struct, whose bytes are kept; how many is in sizes.cpp,
-  // from its PTX.
+  emulated::Stream& on = *emulated::of(stream);
+  const int device = on.device();
+  if (device != current) return cudaErrorInvalidResourceHandle;
+  // Every kernel here has one parameter, a struct; how long it is stands in sizes.cpp, from its
+  // PTX.
   const size_t bytes = ptx::parameter_bytes(name->second.c_str());
   const auto* from = static_cast<const unsigned char*>(args[0]);
-  ptx::enqueue(stream,
-               [found, grid, block, shared, copy = std::vector<unsigned char>(from, from + bytes)] {
-                 const void* one = copy.data();
-                 simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(&one); });
-               });
+  emulated::enqueue(on, [found = kernel->second, grid, block, shared, device,
+                         copy = std::vector<unsigned char>(from, from + bytes)] {
+    const void* one = copy.data();
+    emulated::open_for(device);
+    simt::run_grid(grid, block, found.static_smem + shared, [&] { found.fn(&one); });
+  });
   return cudaSuccess;
 }
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* c, const void* stub, void** args) {
@@ -136,12 +139,8 @@ const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess ? "no error" : "out of memory";
 }
 
-// One device with 1 GiB that it counts, so that running out can be tried.
-constexpr size_t kDeviceBytes = size_t{1} << 30U;
-static size_t used_bytes = 0;
-
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = std::getenv("AMBIT_EMULATE_NO_DEVICE") == nullptr ? 1 : 0;
+  *count = emulated::device_count();
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
@@ -151,68 +150,42 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
   p->multiProcessorCount = 1;
   return cudaSuccess;
 }
-cudaError_t cudaSetDevice(int) {
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= emulated::device_count()) return cudaErrorInvalidDevice;
+  current = device;
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* all) {
-  *free_bytes = kDeviceBytes - used_bytes;
-  *all = kDeviceBytes;
+  *free_bytes = emulated::kDeviceBytes - emulated::used_bytes(current);
+  *all = emulated::kDeviceBytes;
   return cudaSuccess;
 }
-// Memory with a guard on both sides: a kernel that writes there ends the program with a word, and
-// not some later free() with a riddle. The size stands in front.
-constexpr size_t kFront = 4096, kBehind = size_t{64} << 10U;
-constexpr unsigned char kGuard = 0xA5;
-
-static unsigned char* guarded(size_t n, unsigned char fill) {
-  const size_t all = (kFront + n + kBehind + 255) / 256 * 256;
-  auto* memory = static_cast<unsigned char*>(std::aligned_alloc(256, all));
-  if (memory == nullptr) return nullptr;
-  std::memset(memory, kGuard, all);
-  std::memcpy(memory, &n, sizeof n);
-  std::memset(memory + kFront, fill, n);
-  allocations()[memory + kFront] = n;
-  return memory + kFront;
+// $AMBIT_EMULATE_NO_PEERS: cards that do not see one another.
+cudaError_t cudaDeviceCanAccessPeer(int* can, int, int) {
+  *can = std::getenv("AMBIT_EMULATE_NO_PEERS") == nullptr ? 1 : 0;
+  return cudaSuccess;
 }
-// As on a card, nothing that is queued may still need it.
-static size_t release(void* p) {
-  ptx::drain();
-  auto* begin = static_cast<unsigned char*>(p);
-  auto* memory = begin - kFront;
-  size_t n = 0;
-  std::memcpy(&n, memory, sizeof n);
-  const auto whole = [](const unsigned char* from, const unsigned char* to) {
-    return std::all_of(from, to, [](unsigned char c) { return c == kGuard; });
-  };
-  if (!whole(memory + sizeof n, begin) || !whole(begin + n, begin + n + kBehind)) {
-    std::fprintf(stderr, "a kernel wrote outside of an allocation of %zu bytes\n", n);
-    std::fflush(nullptr);
-    std::_Exit(3);
-  }
-  allocations().erase(begin);
-  std::free(memory);
-  return n;
+cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned) {
+  emulated::enable_peer(current, peer);
+  return cudaSuccess;
 }
 
-// Device memory begins as NaN garbage.
 cudaError_t cudaMalloc(void** p, size_t n) {
-  if (used_bytes + n > kDeviceBytes) return cudaErrorMemoryAllocation;
-  *p = guarded(n, 0xFF);
-  if (*p == nullptr) return cudaErrorMemoryAllocation;
-  used_bytes += n;
-  return cudaSuccess;
-}
-cudaError_t cudaFree(void* p) {
-  if (p != nullptr) used_bytes -= release(p);
-  return cudaSuccess;
-}
-cudaError_t cudaHostAlloc(void** p, size_t n, unsigned) {
-  *p = guarded(n, 0);
+  *p = emulated::allocate(n, current);
   return *p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
-cudaError_t cudaFreeHost(void* p) {
-  if (p != nullptr) (void)release(p);
+cudaError_t cudaHostAlloc(void** p, size_t n, unsigned) {
+  *p = emulated::allocate(n, emulated::kHost);
+  return *p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+// Both wait for the work that may still use it.
+cudaError_t cudaFree(void* p) {
+  emulated::Stream::finish_all();
+  if (p != nullptr) emulated::release(p);
   return cudaSuccess;
+}
+cudaError_t cudaFreeHost(void* p) {
+  return cudaFree(p);
 }
 
 }  // extern "C"

@@ -320,7 +320,7 @@ TEST(CudaLibrary, WithoutACardOrALibraryTheReasonIsOneLine) {
   const char* library = std::getenv("AMBIT_CUDA_LIBRARY");
   const std::string before = library == nullptr ? "" : library;
   auto opened = open_device_library();
-  if (!opened || std::string_view(opened->info.name) == "emulated device") {
+  if (!opened || std::string_view(opened->cards[0].name) == "emulated device") {
     setenv("AMBIT_EMULATE_NO_DEVICE", "1", 1);
     opened = open_device_library();
     unsetenv("AMBIT_EMULATE_NO_DEVICE");
@@ -339,8 +339,9 @@ TEST(CudaLibrary, WithoutACardOrALibraryTheReasonIsOneLine) {
 }
 
 TEST(CudaCard, IsMeasuredWithTheEnginesKernels) {
-  const auto card = measure_card();
-  ASSERT_TRUE(card) << card.error().message;
+  const auto cards = measure_cards();
+  ASSERT_TRUE(cards) << cards.error().message;
+  const Card* card = &cards->front();
   EXPECT_FALSE(card->name.empty());
   EXPECT_GT(card->memory_bytes, std::uint64_t{1} << 28U);
   EXPECT_GT(card->read_gbs, 0.0);

@@ -37,7 +37,10 @@ using Call = std::function<void(int i)>;
 class Bench {
  public:
   Bench(const DeviceLibrary& library, const Shapes& shapes, double budget_ms)
-      : device_(*library.api), scratch_(*library.api), s_(shapes), budget_ms_(budget_ms) {
+      : device_(*library.api, library.cards[0].card),
+        scratch_(device_),
+        s_(shapes),
+        budget_ms_(budget_ms) {
     // Codes of FP8, pairs of FP4, and as BF16 or fp32 numbers between 1e-14 and 1e4: nothing here
     // is zero, since a card computes zeros with less power, hence faster.
     std::vector<std::uint8_t> codes(budget_ms > 0 ? std::size_t{64} << 20U : 1 << 20);
@@ -479,7 +482,7 @@ int main(int argc, char** argv) {
   if (argc > 2 && std::strcmp(argv[1], "model") == 0) {
     return model_bench(argc - 2, argv + 2);
   }
-  std::printf("%s, compute capability %d.%d, %d multiprocessors\n", library->info.name,
-              library->info.major, library->info.minor, library->info.multiprocessors);
+  std::printf("%s, compute capability %d.%d, %d multiprocessors\n", library->cards[0].name,
+              library->cards[0].major, library->cards[0].minor, library->cards[0].multiprocessors);
   return Bench(*library, shapes, budget_ms).run() ? 0 : 1;
 }

@@ -31,6 +31,8 @@ bool parse(int argc, char** argv, Settings& s) {
       *plain[at++] = number;
     } else if (is("card_mb=")) {
       card_mb = number;
+    } else if (is("cards=")) {
+      for (std::size_t c = 0; c < number; ++c) s.device.cards.push_back(static_cast<int>(c));
     } else if (is("distinct=")) {
       s.distinct = number;
     } else if (is("chunk=") && number != 0) {

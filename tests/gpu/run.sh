@@ -15,7 +15,7 @@ if [ -z "${AMBIT_CUDA_LIBRARY:-}" ]; then
     { echo "nvidia-smi finds no card" >&2; exit 3; }
   bash indexer/syntax/grammars/install.sh
   cmake --preset cuda -DAMBIT_CUDA_ARCHITECTURES=native >/dev/null
-  cmake --build $build -j"$jobs" --target ambit ambit_cuda cuda_ops_test cuda_model_test cuda_bench
+  cmake --build $build -j"$jobs" --target ambit ambit_cuda cuda_ops_test cuda_model_test cuda_cards_test cuda_bench
   export AMBIT_CUDA_LIBRARY=$PWD/$build/libambit_cuda.so
 else
   build=${AMBIT_BUILD:-build/release}
@@ -29,6 +29,7 @@ step() {
 }
 step "kernels against their references" "$build/cuda_ops_test" --gtest_brief=1
 step "golden checkpoints and paths" env AMBIT_CUDA_ALL="${AMBIT_CUDA_ALL-1}" "$build/cuda_model_test" --gtest_brief=1
+step "several cards, where there are some" "$build/cuda_cards_test" --gtest_brief=1
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do
     step "kernels under compute-sanitizer $tool" compute-sanitizer --tool $tool --error-exitcode 9 "$build/cuda_ops_test" --gtest_brief=1

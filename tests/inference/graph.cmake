@@ -12,6 +12,7 @@ ambit_test(inference_graph_tests SOURCES
   device/hot_experts_test.cpp
   device/expert_binding_test.cpp
   device/cold_experts_test.cpp
+  device/layout_test.cpp
   engine/grammar_test.cpp
   engine/local_backend_test.cpp
   engine/prefill_pace_test.cpp

@@ -121,7 +121,7 @@ const Card& card(std::string_view name) {
 TEST(Plan, ExpertsThatDoNotFitACardLieInHostMemory) {
   const Machine machine{256'000'000'000, 50, 200};
   const auto sizes = footprint(flash(), kQuantised);
-  const auto small = make_card_plan(flash(), sizes, 0, 131072, card("rtx-5090"), machine);
+  const auto small = make_cards_plan(flash(), sizes, 0, 131072, {card("rtx-5090")}, machine);
   EXPECT_TRUE(small.fits) << small.refusal;
   // 43 layers of 3.42 GB; what is not an expert, fp32 state and scratch leave room for few of them.
   EXPECT_EQ(small.card_bytes + small.host_bytes, sizes.total());
@@ -135,12 +135,12 @@ TEST(Plan, ExpertsThatDoNotFitACardLieInHostMemory) {
                      1792e9;
   EXPECT_NEAR(small.decode_tps, 1 / (host + own), 1e-6);
   // More of the card: more layers on it, faster.
-  const auto large = make_card_plan(flash(), sizes, 0, 131072, card("rtx-pro-6000"), machine);
+  const auto large = make_cards_plan(flash(), sizes, 0, 131072, {card("rtx-pro-6000")}, machine);
   EXPECT_GT(large.card_bytes, small.card_bytes + 50'000'000'000);
   EXPECT_GT(large.decode_tps, 1.5 * small.decode_tps);
   Card all = card("h200");
   all.memory_bytes *= 2;
-  const auto whole = make_card_plan(flash(), sizes, 0, 131072, all, machine);
+  const auto whole = make_cards_plan(flash(), sizes, 0, 131072, {all}, machine);
   EXPECT_EQ(whole.host_bytes, 0U);
   EXPECT_NEAR(whole.decode_tps, 4800 / (11.218 + 0.068), 0.3);
 }
@@ -148,20 +148,75 @@ TEST(Plan, ExpertsThatDoNotFitACardLieInHostMemory) {
 TEST(Plan, ACardThatIsTooSmallIsRefusedWithASentence) {
   const auto sizes = footprint(flash(), kQuantised);
   const auto little =
-      make_card_plan(flash(), sizes, 0, 131072, card("rtx-5090"), {64'000'000'000, 50, 200});
+      make_cards_plan(flash(), sizes, 0, 131072, {card("rtx-5090")}, {64'000'000'000, 50, 200});
   EXPECT_FALSE(little.fits);
   EXPECT_NE(little.refusal.find("must lie in this machine's memory"), std::string::npos)
       << little.refusal;
   const auto spark =
-      make_card_plan(flash(), sizes, 0, 131072, card("dgx-spark"), {256'000'000'000, 50, 200});
+      make_cards_plan(flash(), sizes, 0, 131072, {card("dgx-spark")}, {256'000'000'000, 50, 200});
   EXPECT_FALSE(spark.fits);
   EXPECT_NE(spark.refusal.find("no other memory"), std::string::npos) << spark.refusal;
   Card tiny = card("rtx-5090");
   tiny.memory_bytes = 8'000'000'000;
-  const auto none = make_card_plan(flash(), sizes, 0, 131072, tiny, {256'000'000'000, 50, 200});
+  const auto none = make_cards_plan(flash(), sizes, 0, 131072, {tiny}, {256'000'000'000, 50, 200});
   EXPECT_FALSE(none.fits);
   EXPECT_NE(none.refusal.find("without any routed expert"), std::string::npos) << none.refusal;
   EXPECT_EQ(none.refusal.find('\n'), std::string::npos);
+}
+
+TEST(Plan, LayersAreSplitOverCardsByWhatTheyNeed) {
+  const Machine machine{64'000'000'000, 50, 200};
+  const auto sizes = footprint(flash(), kQuantised);
+  const std::vector<Card> two(2, card("rtx-pro-6000"));
+  const auto plan = make_cards_plan(flash(), sizes, 0, 131072, two, machine);
+  ASSERT_TRUE(plan.fits) << plan.refusal;
+  EXPECT_EQ(plan.host_bytes, 0U);
+  // All weights once, and the embedding again for the draft block.
+  EXPECT_EQ(plan.card_bytes, sizes.total() + sizes.embedding);
+  ASSERT_EQ(plan.cards.size(), 2U);
+  EXPECT_EQ(plan.cards[0].layers.first, 0U);
+  EXPECT_EQ(plan.cards[0].layers.end, plan.cards[1].layers.first);
+  EXPECT_EQ(plan.cards[1].layers.end, 43U);
+  EXPECT_EQ(plan.cards[0].state_bytes + plan.cards[1].state_bytes, plan.kv_bytes);
+  // Neither could take a layer of the other without being the fuller one.
+  const auto full = [&](std::size_t c) {
+    return plan.cards[c].card_bytes + plan.cards[c].state_bytes;
+  };
+  EXPECT_LT(full(0) > full(1) ? full(0) - full(1) : full(1) - full(0), sizes.layers[20]);
+  // One after the other: no faster than one card that held all of it.
+  const double bytes = sizes.read_per_token() + packed_state(flash(), 131072).read_per_token;
+  EXPECT_NEAR(plan.decode_tps, 1 / (bytes / 1792e9 + 1e-6 * kHandOverUs), 1e-6);
+  // Both at once: 4096 rows in 4 pieces, of which the fifth time slot is the second card's alone.
+  const double work = sizes.active_parameters / 252e12;
+  const double most = 1 / (work / 2 * 5 / 4);
+  EXPECT_LT(plan.prefill_tps, most);
+  EXPECT_GT(plan.prefill_tps, 0.9 * most);
+
+  const std::vector<Card> four(4, card("rtx-5090"));
+  const auto no = make_cards_plan(flash(), sizes, 0, 131072, four, {32'000'000'000, 50, 200});
+  EXPECT_FALSE(no.fits);
+  EXPECT_NE(no.refusal.find("6 such cards"), std::string::npos) << no.refusal;
+  const auto some = make_cards_plan(flash(), sizes, 0, 131072, four, machine);
+  EXPECT_TRUE(some.fits) << some.refusal;
+  EXPECT_GT(some.host_bytes, 0U);
+}
+
+TEST(Plan, ASplitFillsTheFullestCardLeast) {
+  // A card of twice the room takes two thirds of nine layers of one size.
+  const double room[] = {1, 2};
+  const auto split = split_layers(
+      9, 2, [&](std::size_t c, LayerRange l) { return static_cast<double>(l.size()) / room[c]; });
+  EXPECT_EQ(split.ranges[0].size(), 3U);
+  EXPECT_EQ(split.ranges[1].size(), 6U);
+  EXPECT_EQ(split.fullest, 3);
+  // No card is left without a layer, and what stands beside layers counts.
+  const auto three = split_layers(6, 3, [&](std::size_t c, LayerRange l) {
+    return static_cast<double>(l.size()) + (c == 2 ? 3 : 0);
+  });
+  EXPECT_EQ(three.ranges[2].size(), 1U);
+  EXPECT_EQ(three.fullest, 4);
+  EXPECT_EQ(three.ranges[0].end, three.ranges[1].first);
+  EXPECT_EQ(three.ranges[1].end, three.ranges[2].first);
 }
 
 TEST(Plan, MemoryForStateIsForHalfAMillionTokensOrAQuarter) {

@@ -3,8 +3,9 @@
 // kernels, launchers and the few calls of the CUDA runtime that they need. Both sides are built
 // from this header; kApiVersion and the table's size guard against a library of another build.
 //
-// Threads: one at a time, and device 0 (CUDA_VISIBLE_DEVICES chooses another card). Everything that
-// is queued on a stream runs in order.
+// Threads: one at a time. Memory, streams, events and graphs belong to the card that was in use()
+// when they were made, and kernels run there; copies go between any of them. Everything that is
+// queued on a stream runs in order.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +15,10 @@
 
 namespace ambit::inference::ops::cuda {
 
-inline constexpr std::uint32_t kApiVersion = 8;
+inline constexpr std::uint32_t kApiVersion = 9;
 
 struct DeviceInfo {
+  int card;  // its number, from 0, as the driver counts (CUDA_VISIBLE_DEVICES hides cards)
   char name[128];
   int major, minor;  // compute capability
   int multiprocessors;
@@ -27,8 +29,15 @@ struct Api {
   std::uint32_t version;
   std::uint32_t bytes;  // sizeof(Api)
 
-  // Takes device 0 into use; null, or one line that says why it cannot be used.
-  const char* (*open)(DeviceInfo* info);
+  // How many cards there are; null, or one line that says why none can be used.
+  const char* (*count)(int* cards);
+  // Takes a card into use; null, or one line that says why it cannot be used.
+  const char* (*open)(int card, DeviceInfo* info);
+  // Of an open card: what this thread allocates, makes and launches from here on is there.
+  bool (*use)(int card);
+  // Whether copies from one card to another go straight, which they do from here on. Else the
+  // caller takes them through pinned memory.
+  bool (*link)(int from, int to);
   // Null when there is no room. Device memory is aligned to 256 bytes; host memory is pinned and
   // mapped, so that kernels may read it where it lies.
   void* (*allocate)(std::size_t bytes);
@@ -41,6 +50,9 @@ struct Api {
   // Queue a copy in any direction, or zeros. Pageable host memory is copied before they return.
   bool (*copy)(void* to, const void* from, std::size_t bytes, Stream stream);
   bool (*clear)(void* to, std::size_t bytes, Stream stream);
+  // Between two linked cards; stream: of either.
+  bool (*copy_across)(void* to, int to_card, const void* from, int from_card, std::size_t bytes,
+                      Stream stream);
   // Waits for all that is queued; null, or one line about the first thing that went wrong.
   const char* (*wait)(Stream stream);
 

@@ -17,27 +17,61 @@ const char* problem(const char* what, cudaError_t error) {
   return text;
 }
 
-const char* open_device(DeviceInfo* info) {
-  int count = 0;
-  cudaError_t error = cudaGetDeviceCount(&count);
+constexpr int kMostCards = 64;
+bool overlaps[kMostCards] = {};  // of each open card
+thread_local int current = -1;
+
+const char* count_devices(int* cards) {
+  const cudaError_t error = cudaGetDeviceCount(cards);
   if (error != cudaSuccess) return problem("no CUDA device can be used", error);
-  if (count == 0) return "no CUDA device can be used: the driver shows none";
+  if (*cards == 0) return "no CUDA device can be used: the driver shows none";
+  if (*cards > kMostCards) *cards = kMostCards;
+  return nullptr;
+}
+
+bool use(int card) {
+  if (card == current) return true;
+  if (cudaSetDevice(card) != cudaSuccess) return false;
+  current = card;
+  overlapping = overlaps[card];
+  return true;
+}
+
+const char* open_device(int card, DeviceInfo* info) {
   cudaDeviceProp properties;
-  error = cudaGetDeviceProperties(&properties, 0);
-  if (error == cudaSuccess) error = cudaSetDevice(0);
+  cudaError_t error = cudaGetDeviceProperties(&properties, card);
+  current = -1;
+  if (error == cudaSuccess) error = cudaSetDevice(card);
   std::size_t free_bytes = 0, all = 0;
   if (error == cudaSuccess) error = cudaMemGetInfo(&free_bytes, &all);
   if (error != cudaSuccess) return problem("the CUDA device cannot be used", error);
   std::memset(info, 0, sizeof *info);
+  info->card = card;
   std::snprintf(info->name, sizeof info->name, "%s", properties.name);
   info->major = properties.major;
   info->minor = properties.minor;
   info->multiprocessors = properties.multiProcessorCount;
   info->memory_bytes = all;
   info->free_bytes = free_bytes;
-  overlapping = properties.major >= 9;
   if (properties.major < 8) return "this card is older than compute capability 8.0";
+  overlaps[card] = properties.major >= 9;
+  (void)use(card);
   return nullptr;
+}
+
+bool link(int from, int to) {
+  int possible = 0;
+  if (cudaDeviceCanAccessPeer(&possible, from, to) != cudaSuccess || possible == 0) return false;
+  if (!use(from)) return false;
+  const cudaError_t error = cudaDeviceEnablePeerAccess(to, 0);
+  if (error == cudaErrorPeerAccessAlreadyEnabled) (void)cudaGetLastError();
+  return error == cudaSuccess || error == cudaErrorPeerAccessAlreadyEnabled;
+}
+
+bool copy_across(void* to, int to_card, const void* from, int from_card, std::size_t bytes,
+                 Stream stream) {
+  return bytes == 0 ||
+         cudaMemcpyPeerAsync(to, to_card, from, from_card, bytes, stream) == cudaSuccess;
 }
 
 void* allocate(std::size_t bytes) {
@@ -127,15 +161,16 @@ void release_graph(void* graph) {
   (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }
 
-constexpr Api kApi = {kApiVersion,   sizeof(Api),  open_device, allocate,    release,
-                      allocate_host, release_host, make_stream, end_stream,  copy,
-                      clear,         wait,         make_event,  end_event,   record_event,
-                      await_event,   call_host,    begin_graph, end_graph,   run_graph,
-                      release_graph, embed,        angles,      gather_rows, save_streams,
-                      load_streams,  tap,          add_rows,    argmax,      sample,
-                      rms_norm,      prepare,      hc_mix,      hc_pre,      linear,
-                      expert_linear, route,        swiglu,      latents,     queries,
-                      index_scores,  top_k,        attention,   lend,        take_back};
+constexpr Api kApi = {kApiVersion, sizeof(Api), count_devices, open_device,   use,
+                      link,        allocate,    release,       allocate_host, release_host,
+                      make_stream, end_stream,  copy,          clear,         copy_across,
+                      wait,        make_event,  end_event,     record_event,  await_event,
+                      call_host,   begin_graph, end_graph,     run_graph,     release_graph,
+                      embed,       angles,      gather_rows,   save_streams,  load_streams,
+                      tap,         add_rows,    argmax,        sample,        rms_norm,
+                      prepare,     hc_mix,      hc_pre,        linear,        expert_linear,
+                      route,       swiglu,      latents,       queries,       index_scores,
+                      top_k,       attention,   lend,          take_back};
 
 }  // namespace
 

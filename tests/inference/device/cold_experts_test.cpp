@@ -39,6 +39,7 @@ cuda::LaunchError take_back(const cuda::TakeBackArgs& a, cuda::Stream) {
 const cuda::Api& api() {
   static const cuda::Api table = [] {
     cuda::Api a{};
+    a.use = [](int) { return true; };
     a.allocate = a.allocate_host = [](std::size_t n) { return std::calloc(n, 1); };
     a.release = a.release_host = [](void* p) { std::free(p); };
     a.make_stream = []() -> cuda::Stream {
@@ -122,7 +123,7 @@ class ColdExpertsTest : public ::testing::Test {
                                          binding, 2);
   }
 
-  Device device_{api()};
+  Device device_{api(), 0};
   ModelConfig config_;
   std::deque<std::vector<float>> values_;
   std::vector<ExpertWeights> experts_;

@@ -128,9 +128,14 @@ TEST_F(DiskStoreTest, WhatIsWrittenComesBackBitForBit) {
 // Stands in for a device: memory of its own that the host does not read, rows as floats.
 class ForeignMemory final : public StateMemory {
  public:
-  void* allocate(std::size_t bytes) override { return host_memory().allocate(bytes); }
+  void* allocate(std::size_t bytes, StatePart part) override {
+    return host_memory().allocate(bytes, part);
+  }
   void release(void* p, std::size_t bytes) override { host_memory().release(p, bytes); }
-  void copy(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
+  void copy(void* to, std::size_t to_at, const void* from, std::size_t from_at,
+            std::size_t n) override {
+    host_memory().copy(to, to_at, from, from_at, n);
+  }
   void read(void* host, const void* from, std::size_t n) override { std::memcpy(host, from, n); }
   void write(void* to, const void* host, std::size_t n) override { std::memcpy(to, host, n); }
   [[nodiscard]] bool is_host() const override { return false; }
