@@ -38,8 +38,12 @@ TEST_F(ColdPlanTest, TheSlowerOfCardAndCpuCountsAndATurnALayer) {
   EXPECT_TRUE(plan().pays);
   plan_.decode_tps = 40;
   EXPECT_FALSE(plan().pays);
-  // A prompt is multiplied by the CPU.
-  EXPECT_NEAR(plan().prefill_tps, 1e12 / (0.25 * 43 * 6 * 3 * 4096 * 2048), 40);
+  // A piece of a prompt, 512 tokens, meets every expert: the CPU reads all of its own.
+  const double of_experts = 43.0 * 6 * 3 * 4096 * 2048, rest = (13e9 - of_experts) / 104.8e12;
+  EXPECT_NEAR(plan().prefill_tps, 1 / (rest + 43.0 * 64 * 13'369'344 / 512 / 40e9), 1);
+  // Where it multiplies more slowly than it reads, that counts.
+  machine_.multiply_gops = 500;
+  EXPECT_NEAR(plan().prefill_tps, 1 / (rest + 0.25 * of_experts / 500e9), 1);
   // A host as fast as the card: the card's own experts take longer.
   machine_ = {256'000'000'000, 1792, 104'800, 1792};
   EXPECT_NEAR(plan().decode_tps, 1 / (dense + 0.75 * 43 * 6 * 13'369'344 / 1792e9 + turns), 1);
