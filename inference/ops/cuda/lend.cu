@@ -30,6 +30,7 @@ __device__ float4 value4(const LendArgs& a, std::size_t row, int col) {
   if (a.form == LentForm::kF32) return load4(a.x.f32 + at);
   if (a.form == LentForm::kRounded) return bf16x4(a.x.rounded + at);
   float4 sum = make_float4(0, 0, 0, 0);
+#pragma unroll 1
   for (int p = a.x.terms - 1; p >= 0; --p) {  // the smallest first: the sum is exact
     const float4 part = bf16x4(a.x.split + static_cast<std::size_t>(p) * a.x.plane + at);
     sum = make_float4(sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w);
