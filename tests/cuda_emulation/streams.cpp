@@ -76,7 +76,16 @@ bool Stream::one() {
 }
 
 void Stream::advance_some() {
-  Stream& stream = *streams()[chance()() % streams().size()];
+  // One at a time falls asleep, long enough for others to come around twice.
+  static unsigned asleep = 0, left = 0;
+  if (left == 0) {
+    asleep = chance()() % static_cast<unsigned>(streams().size());
+    left = chance()() % 512;
+  }
+  if (left > 0) --left;
+  const auto chosen = chance()() % static_cast<unsigned>(streams().size());
+  if (left > 0 && chosen == asleep) return;
+  Stream& stream = *streams()[chosen];
   for (unsigned n = chance()() % 8; n > 0 && stream.one(); --n) {
   }
 }

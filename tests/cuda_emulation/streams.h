@@ -6,7 +6,8 @@
 // - early: host functions and copies run as soon as what they wait for allows, ahead of other
 //   streams' kernels. Who forgets to let them wait has them read old bytes.
 // - by chance, for streams made while $AMBIT_EMULATE_STREAMS is set to a number: they advance a few
-//   items at a time, as far as events let them; the number is the seed.
+//   items at a time, as far as events let them, and one of them sleeps now and then until others
+//   have gone far ahead; the number is the seed.
 #pragma once
 
 #include <cuda_runtime_api.h>
