@@ -1,6 +1,6 @@
 // The rest of the cursor's line as a small model of this machine would write it, and how likely
-// each beginning of it is: what is asked where the repository memory has nothing, for names of
-// packages that stand nowhere in the repository and for the arguments and closers behind them.
+// each beginning of it is. While somebody types, it and the repository memory decide together
+// (lead.cpp): the model knows names of packages that stand nowhere in the repository.
 #pragma once
 
 #include <functional>

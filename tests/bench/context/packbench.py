@@ -105,12 +105,7 @@ def measure(args, repo):
             kept = []
             for i, case in enumerate(batch[:12]):
                 case.update(moved=i == 0, budgets=args.budgets, methods=args.methods)
-                probe.stdin.write(json.dumps(case) + "\n")
-                probe.stdin.flush()
-                answer = probe.stdout.readline()
-                if not answer:
-                    sys.exit("packbench: pack_probe ended")
-                r = json.loads(answer)
+                r = ask(probe, case)
                 if r.get("needed"):
                     kept.append({"repo": repo_name(repo), "commit": commit, "path": case["path"], "at": case["at"], **r})
             kept.sort(key=lambda r: -r["novel"])
@@ -126,6 +121,16 @@ def measure(args, repo):
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return results
+
+
+def ask(probe, case):
+    """One question to pack_probe."""
+    probe.stdin.write(json.dumps(case) + "\n")
+    probe.stdin.flush()
+    answer = probe.stdout.readline()
+    if not answer:
+        sys.exit("packbench: pack_probe ended")
+    return json.loads(answer)
 
 
 def timed(args, repo):
@@ -144,12 +149,7 @@ def timed(args, repo):
             continue
         case = {"path": path, "new_text": "\n".join(lines), "at": len(lines) // 3, "lines": [], "open": [], "moved": not results,
                 "budgets": args.budgets, "methods": args.methods, "timed": True}
-        probe.stdin.write(json.dumps(case) + "\n")
-        probe.stdin.flush()
-        answer = probe.stdout.readline()
-        if not answer:
-            sys.exit("packbench: pack_probe ended")
-        r = json.loads(answer)
+        r = ask(probe, case)
         if "results" in r:
             results.append({"repo": os.path.basename(repo.rstrip("/")), "path": path, "at": case["at"], **r})
     probe.stdin.close()
